@@ -1,0 +1,1 @@
+"""Pure functions from frames and arrays to findings."""

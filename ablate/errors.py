@@ -1,0 +1,45 @@
+"""What can go wrong for a user, as one tree.
+
+AblateError
+├── SpecError       the experiment asked for is not legal             exit 2
+├── DataError       a dataset is missing, unreadable or unfit         exit 2
+├── StoreError      a results folder cannot be read or written        exit 2
+└── NothingToShow   there are no results where some were expected     exit 5
+
+A message says what is wrong, the value received, the legal values and the flag to change. The command line catches
+`AblateError` alone; any other exception is a bug and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class AblateError(Exception):
+    """A mistake or mishap the user can mend; its message is the whole explanation."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class SpecError(AblateError, ValueError):
+    """The experiment that was asked for is not legal."""
+
+
+class DataError(AblateError):
+    """A dataset is missing, unreadable or does not fit the experiment."""
+
+
+class StoreError(AblateError):
+    """A results folder cannot be read or written."""
+
+
+class NothingToShow(AblateError):
+    """There are no results where some were expected."""
+
+    exit_code = 5
+
+
+def did_you_mean(received: str, legal: Iterable[str]) -> str:
+    """Returns `; did you mean 'x'?` for the legal word nearest to the one received, or nothing."""
+    nearest = get_close_matches(received, list(legal), n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""

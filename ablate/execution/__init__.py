@@ -1,0 +1,1 @@
+"""Stacks handed to workers, results handed to the store."""

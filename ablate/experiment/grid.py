@@ -1,0 +1,118 @@
+"""The grid: an experiment expanded into runs, each with an id made of what determines its result."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import product
+from typing import Any
+
+from ablate.errors import SpecError
+from ablate.experiment.datasets import fingerprint
+from ablate.experiment.levels import label
+from ablate.experiment.spec import FACTORS, LEARNING_RATES, WEIGHT_DECAYS, BatchNorm, Experiment, Optimizer, Schedule
+
+# Raised whenever the same settings would train to other numbers, so that old results are never taken for new ones.
+NUMERICS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network trained once: a variant and a seed, with all that determines the result.
+
+    Attributes:
+        dropout: One rate a hidden layer.
+        hidden: Widths of the hidden layers.
+        data: Everything about data, model and evaluation the runs of an experiment share, as canonical JSON.
+        levels: The level of each factor as text, in the order of `FACTORS`.
+    """
+
+    activation: str
+    batch_norm: BatchNorm
+    dropout: tuple[float, ...]
+    hidden: tuple[int, ...]
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: Schedule
+    seed: int
+    data: str
+    levels: tuple[str, ...]
+
+    @cached_property
+    def run_id(self) -> str:
+        """Sixteen hex digits, a hash of what determines the result: never of device, jobs or stack."""
+        content = {key: value for key, value in asdict(self).items() if key != "levels"}
+        text = json.dumps([NUMERICS_VERSION, content], sort_keys=True)
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def level(self, factor: str) -> str:
+        """Returns the text of this run's level of a factor."""
+        return self.levels[FACTORS.index(factor)]
+
+
+def expand(experiment: Experiment) -> tuple[Run, ...]:
+    """Returns every run of the grid, factors in the order of `FACTORS`, the last varying fastest, seeds last of all.
+
+    Raises:
+        SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
+    """
+    shared = _shared(experiment)
+    runs = tuple(
+        _run(dict(zip(FACTORS, chosen, strict=True)), seed, shared)
+        for chosen in product(*(getattr(experiment, factor) for factor in FACTORS))
+        for seed in experiment.seeds
+    )
+    run_id, count = Counter(run.run_id for run in runs).most_common(1)[0]
+    if count > 1:
+        first, second, *_ = (run for run in runs if run.run_id == run_id)
+        differing = [name for name, a, b in zip(FACTORS, first.levels, second.levels, strict=True) if a != b]
+        raise SpecError(
+            f"the levels {', '.join(f'{name} {first.level(name)} and {second.level(name)}' for name in differing)} "
+            f"give the same run ({variant_name(first, FACTORS[:3])}, {first.optimizer}); leave one of them out"
+        )
+    return runs
+
+
+def varied(experiment: Experiment) -> tuple[str, ...]:
+    """Returns the factors that name a variant: activation, batch norm and dropout, and whatever else has two levels."""
+    return FACTORS[:3] + tuple(factor for factor in FACTORS[3:] if len(getattr(experiment, factor)) > 1)
+
+
+def variant_name(run: Run, factors: tuple[str, ...]) -> str:
+    """Returns a variant's name, its levels in one line: `relu bn=pre dropout=0.5`."""
+    return name_of(dict(zip(FACTORS, run.levels, strict=True)), factors)
+
+
+def name_of(levels: dict[str, Any], factors: tuple[str, ...]) -> str:
+    """Returns the name that a variant with these levels (as text) bears among variants told apart by these factors."""
+    short = {"batch_norm": "bn", "learning_rate": "lr"}
+    return " ".join(
+        str(levels[factor]) if factor == "activation" else f"{short.get(factor, factor)}={levels[factor]}"
+        for factor in factors
+    )
+
+
+def _shared(experiment: Experiment) -> str:
+    names = ("model", "standardize", "evals_per_epoch", "val_fraction", "test_fraction", "split_seed")
+    shared = {name: getattr(experiment, name) for name in names}
+    return json.dumps(shared | {"dataset": fingerprint(experiment.dataset)}, sort_keys=True)
+
+
+def _run(chosen: dict[str, Any], seed: int, shared: str) -> Run:
+    optimizer = chosen["optimizer"]
+    resolved = dict(chosen)
+    if chosen["learning_rate"] == "auto":
+        resolved["learning_rate"] = LEARNING_RATES[optimizer]
+    if chosen["weight_decay"] == "auto":
+        resolved["weight_decay"] = WEIGHT_DECAYS[optimizer]
+    texts = tuple(label(resolved[factor]) for factor in FACTORS)
+    if len(chosen["dropout"]) == 1:
+        resolved["dropout"] = chosen["dropout"] * len(chosen["hidden"])
+    if optimizer != "sgd":
+        resolved["momentum"] = 0.0
+    return Run(**resolved, seed=seed, data=shared, levels=texts)

@@ -1,0 +1,206 @@
+"""The experiment: every setting of a grid, typed, frozen, with its default, its legal values and its help."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from ablate.errors import SpecError, did_you_mean
+from ablate.experiment import levels
+from ablate.experiment.datasets import dataset_info
+
+
+BatchNorm = Literal["off", "pre", "post"]
+Optimizer = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["constant", "cosine"]
+Standardize = Literal["channel", "feature", "none"]
+Model = Literal["mlp"]
+
+# What `auto` means: torch's own defaults, and for sgd, which has none for the rate, the textbook's 0.1.
+LEARNING_RATES: dict[str, float] = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
+WEIGHT_DECAYS: dict[str, float] = {"sgd": 0.0, "adam": 0.0, "adamw": 0.01}
+
+_RATE = levels.real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
+_POSITIVE = levels.real("auto or a number above 0", lambda x: x > 0)
+_NOT_NEGATIVE = levels.real("auto or a number of at least 0", lambda x: x >= 0)
+_FRACTION = levels.real("a number above 0 and below 1", lambda x: 0 < x < 1)
+
+
+def _factor(parser: levels.Parser) -> BeforeValidator:
+    return BeforeValidator(levels.list_of(parser))
+
+
+class Experiment(BaseModel):
+    """A grid: a tuple of levels for each factor, and what all its runs have in common.
+
+    Each field is a key of experiment.toml, an option of the command line (`batch_norm` is `--batch-norm`) and a
+    variable `ABLATE_BATCH_NORM`; its default stands here and nowhere else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    dataset: str = Field("digits", description="`ablate list datasets`, or npz:FILE")
+    model: Annotated[Model, BeforeValidator(levels.choice("mlp"))] = Field("mlp", description="network")
+    activation: Annotated[tuple[str, ...], _factor(levels.activation)] = Field(
+        ("sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish"),
+        description="`ablate list activations`, or package.module:Name",
+    )
+    batch_norm: Annotated[tuple[BatchNorm, ...], _factor(levels.choice("off", "pre", "post"))] = Field(
+        ("off", "pre"), description="off, pre or post (before or after the activation)"
+    )
+    dropout: Annotated[tuple[tuple[float, ...], ...], _factor(levels.per_layer(_RATE))] = Field(
+        ((0.0,), (0.2,), (0.5,)), description="rate, or one a hidden layer: 0.2/0.5"
+    )
+    seeds: Annotated[tuple[int, ...], BeforeValidator(levels.seeds)] = Field(
+        (0, 1, 2, 3, 4), description="a count (5), a range (0-4) or a list (1,7)"
+    )
+    hidden: Annotated[tuple[tuple[int, ...], ...], _factor(levels.per_layer(levels.whole(1)))] = Field(
+        ((100, 50),), description="widths of the hidden layers: 100/50"
+    )
+    epochs: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
+        (30,), description="passes over the training data"
+    )
+    batch_size: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field((64,), description="samples a step")
+    optimizer: Annotated[tuple[Optimizer, ...], _factor(levels.choice(*LEARNING_RATES))] = Field(
+        ("sgd",), description="sgd, adam or adamw"
+    )
+    learning_rate: Annotated[
+        tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_POSITIVE))
+    ] = Field(("auto",), description="auto is sgd 0.1, adam and adamw 0.001")
+    momentum: Annotated[tuple[float, ...], _factor(_RATE)] = Field((0.0,), description="of sgd")
+    weight_decay: Annotated[
+        tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_NOT_NEGATIVE))
+    ] = Field(("auto",), description="auto is sgd and adam 0, adamw 0.01")
+    schedule: Annotated[tuple[Schedule, ...], _factor(levels.choice("constant", "cosine"))] = Field(
+        ("constant",), description="of the learning rate: constant or cosine"
+    )
+    standardize: Annotated[Standardize, BeforeValidator(levels.choice("channel", "feature", "none"))] = Field(
+        "channel", description="by the training split's mean and std of each channel or feature, or none"
+    )
+    evals_per_epoch: Annotated[int, BeforeValidator(levels.whole(1, 1000))] = Field(
+        1, description="evaluations an epoch"
+    )
+    val_fraction: Annotated[float, BeforeValidator(_FRACTION)] = Field(
+        0.2, description="share of the training data held out for validation"
+    )
+    test_fraction: Annotated[float, BeforeValidator(_FRACTION)] = Field(
+        0.2, description="share held out for testing where the dataset has no test set of its own"
+    )
+    split_seed: Annotated[int, BeforeValidator(levels.whole(0, 2**32 - 1))] = Field(
+        0, description="seed of the split, the same for all runs"
+    )
+
+    @model_validator(mode="after")
+    def _is_legal_as_a_whole(self) -> Self:
+        for widths in self.hidden:
+            for rates in self.dropout:
+                if len(rates) not in (1, len(widths)):
+                    raise ValueError(
+                        f"--dropout: {levels.label(rates)!r} gives {len(rates)} rates for the {len(widths)} hidden "
+                        f"layers of --hidden {levels.label(widths)}; legal are 1 or {len(widths)}"
+                    )
+        if min(self.batch_size) < 2 and set(self.batch_norm) != {"off"}:
+            raise ValueError("--batch-size: 1 is too small for batch norm, which needs at least 2 samples a step")
+        self._fits_the_data()
+        return self
+
+    def _fits_the_data(self) -> None:
+        train, val, test = self.split_sizes
+        if min(train, val, test) < 1:
+            raise ValueError(
+                f"--val-fraction, --test-fraction: {self.val_fraction:g} and {self.test_fraction:g} split "
+                f"{self.dataset} into {train} training, {val} validation and {test} test samples; each needs at least 1"
+            )
+        for size in self.batch_size:
+            if size > train:
+                raise ValueError(
+                    f"--batch-size: {size} is more than the {train} training samples of {self.dataset}; "
+                    f"legal are 1 to {train}"
+                )
+            if train // size < self.evals_per_epoch:
+                raise ValueError(
+                    f"--evals-per-epoch: {self.evals_per_epoch} is more than the {train // size} steps of an epoch"
+                )
+
+    @property
+    def split_sizes(self) -> tuple[int, int, int]:
+        """Numbers of training, validation and test samples."""
+        info = dataset_info(self.dataset)
+        test = info.test_samples or round(info.samples * self.test_fraction)
+        rest = info.samples if info.test_samples else info.samples - test
+        val = round(rest * self.val_fraction)
+        return rest - val, val, test
+
+
+FACTORS = (
+    "activation",
+    "batch_norm",
+    "dropout",
+    "hidden",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "schedule",
+)
+
+
+def flag(field: str) -> str:
+    """Returns the option of the command line that sets a field."""
+    return "--lr" if field == "learning_rate" else "--" + field.replace("_", "-")
+
+
+def build(settings: Mapping[str, Any]) -> Experiment:
+    """Returns the experiment with these settings, defaults elsewhere.
+
+    Raises:
+        SpecError: A key is unknown or a value illegal; one sentence with the value, the legal ones and the flag.
+    """
+    for key in settings:
+        if key not in Experiment.model_fields:
+            raise SpecError(
+                f"unknown key {key!r}{did_you_mean(key, Experiment.model_fields)} "
+                f"Legal keys are {', '.join(Experiment.model_fields)}."
+            )
+    try:
+        return Experiment.model_validate(dict(settings))
+    except ValidationError as error:
+        raise SpecError(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error", first["msg"])
+    return f"{flag(str(first['loc'][0]))}: {cause}" if first["loc"] else str(cause)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Returns the settings in a TOML file, unchecked.
+
+    Raises:
+        SpecError: The file is missing or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"EXPERIMENT: {str(path)!r} cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"EXPERIMENT: {str(path)!r} is not TOML ({error})") from None
+
+
+def to_toml(experiment: Experiment) -> str:
+    """Returns the resolved experiment as TOML that `read_toml` and `build` turn into the same experiment."""
+    return tomli_w.dumps({name: _plain(name, getattr(experiment, name)) for name in Experiment.model_fields})
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Returns a value TOML can hold: per-layer levels become their text, a single level stands without brackets."""
+    if not isinstance(value, tuple):
+        return value
+    plain = [levels.label(part) if isinstance(part, tuple) else part for part in value]
+    return plain[0] if len(plain) == 1 and name != "seeds" else plain

@@ -1,0 +1,1 @@
+"""Stacked layers, and the plain torch.nn network they must equal."""

@@ -1,0 +1,1 @@
+"""Findings rendered for people and machines; only here are numbers formatted."""

@@ -1,0 +1,92 @@
+"""The columns of a results folder, stated once: one Arrow schema a table.
+
+`runs` has one row a run, failures included. `curves` has one row a run and evaluation; the first is the untrained
+network. `layers` has one row a run, evaluation, layer and quantity.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+# A run's status. Only a `failed` run (its worker died) is worth training again: `diverged` repeats to the bit.
+FINISHED = "finished"
+DIVERGED = "diverged"
+FAILED = "failed"
+STATUSES = (FINISHED, DIVERGED, FAILED)
+
+# Level texts of the factors, as `experiment.levels.label` writes them; numeric settings keep their type.
+SETTINGS = pa.schema(
+    [
+        ("activation", pa.string()),
+        ("batch_norm", pa.string()),
+        ("dropout", pa.string()),
+        ("hidden", pa.string()),
+        ("epochs", pa.int64()),
+        ("batch_size", pa.int64()),
+        ("optimizer", pa.string()),
+        ("learning_rate", pa.float64()),
+        ("momentum", pa.float64()),
+        ("weight_decay", pa.float64()),
+        ("schedule", pa.string()),
+    ]
+)
+
+# Scores of one evaluation: mean cross-entropy in nats, accuracy as a share from 0 to 1, both in eval mode; the training
+# scores are taken on a fixed subset of the training data as large as the validation set.
+SCORES = pa.schema(
+    [
+        ("train_loss", pa.float64()),
+        ("train_accuracy", pa.float64()),
+        ("val_loss", pa.float64()),
+        ("val_accuracy", pa.float64()),
+    ]
+)
+
+RUNS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("variant", pa.string()),
+        *SETTINGS,
+        ("seed", pa.int64()),
+        ("dataset", pa.string()),
+        ("model", pa.string()),
+        ("steps", pa.int64()),  # planned; a diverged run stopped at failed_step
+        ("parameters", pa.int64()),
+        ("status", pa.string()),
+        ("failed_step", pa.int64()),  # null unless diverged
+        ("message", pa.string()),  # null unless diverged or failed
+        *SCORES,  # of the last evaluation; null unless finished, as is all that follows down to aulc
+        ("best_val_accuracy", pa.float64()),
+        ("best_epoch", pa.float64()),
+        ("gap_accuracy", pa.float64()),  # train - val: positive = overfitting
+        ("gap_loss", pa.float64()),  # val - train: positive = overfitting
+        ("aulc", pa.float64()),  # mean validation accuracy over the steps
+        ("seconds", pa.float64()),  # the run's share of its stack
+        ("device", pa.string()),
+    ]
+)
+
+CURVES = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("step", pa.int64()),
+        ("epoch", pa.float64()),
+        ("running_loss", pa.float64()),  # mean over the steps since the last evaluation, in training mode
+        *SCORES,
+    ]
+)
+
+LAYERS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("step", pa.int64()),
+        ("layer", pa.string()),
+        ("quantity", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+
+TABLES = {"runs": RUNS, "curves": CURVES, "layers": LAYERS}
+
+# What two trainings of the same run may differ in.
+TIMING_COLUMNS = ("seconds",)

@@ -1,0 +1,1 @@
+"""One stack trained and evaluated on one device."""
