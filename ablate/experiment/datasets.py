@@ -2,11 +2,28 @@
 
 import ast
 import zipfile
+import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from ablate.errors import DataError, SpecError, did_you_mean
+
+# What an npz file may hold; the last two come together or not at all.
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
+# What Python's zip and literal readers raise when a file is damaged, encrypted or something else.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +58,7 @@ def dataset_info(name: str) -> DatasetInfo:
 
     Raises:
         SpecError: No dataset has this name.
-        DataError: The file is missing or holds no `x_train` and `y_train`.
+        DataError: The file is missing, is no npz file, or holds arrays of other names or shapes.
     """
     if name.startswith("npz:"):
         return _npz_info(Path(name.removeprefix("npz:")))
@@ -66,27 +83,44 @@ def fingerprint(name: str) -> str:
 def _npz_info(path: Path) -> DatasetInfo:
     try:
         with zipfile.ZipFile(path) as archive:
+            held = [member.removesuffix(".npy") for member in archive.namelist()]
             shapes = {
-                Path(member).stem: _npy_shape(archive.open(member).read(4096))
-                for member in archive.namelist()
+                name: _npy_shape(archive.open(f"{name}.npy").read(4096)) for name in ARRAYS if name in held
             }
     except FileNotFoundError:
-        raise DataError(f"--dataset: there is no file {str(path)!r}; npz:FILE needs an existing file") from None
-    except (OSError, ValueError, SyntaxError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"--dataset: {str(path)!r} is not a readable npz file ({error})") from None
-    missing = [name for name in ("x_train", "y_train") if name not in shapes]
-    if missing:
         raise DataError(
-            f"--dataset: {str(path)!r} holds {', '.join(shapes) or 'no array'}, not {' and '.join(missing)}; "
-            "legal arrays are x_train, y_train and optionally x_test, y_test"
+            f"--dataset: there is no file {str(path)!r}; npz:FILE needs an existing file"
+        ) from None
+    except _UNREADABLE as error:
+        raise DataError(f"--dataset: {str(path)!r} is not a readable npz file ({error})") from None
+    missing = [name for name in ARRAYS if name not in shapes]
+    if missing not in ([], ["x_test", "y_test"]):
+        raise DataError(
+            f"--dataset: {str(path)!r} holds {', '.join(held) or 'no array'}, not {' and '.join(missing)}; "
+            "legal are x_train and y_train, or these with x_test and y_test"
         )
-    samples, *shape = shapes["x_train"] or (0,)
-    test_samples = (shapes.get("x_test") or (0,))[0]
+    _check_npz_shapes(path, shapes)
+    samples, *shape = shapes["x_train"]
+    test_samples = shapes["x_test"][0] if "x_test" in shapes else 0
     return DatasetInfo(tuple(shape), None, samples, test_samples, f"the arrays in {path}")
 
 
+def _check_npz_shapes(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    sample = shapes["x_train"][1:]
+    for part in ("train", "test") if "x_test" in shapes else ("train",):
+        x, y = shapes[f"x_{part}"], shapes[f"y_{part}"]
+        if len(x) < 2 or 0 in x or x[1:] != sample:
+            legal = "(samples, ...) with no axis of length 0" if part == "train" else f"(samples, *{sample})"
+            raise DataError(f"--dataset: {str(path)!r} has x_{part} of shape {x}; legal is {legal}")
+        if y != x[:1]:
+            raise DataError(
+                f"--dataset: {str(path)!r} has y_{part} of shape {y} for the {x[0]} samples of x_{part}; "
+                f"legal is {x[:1]}"
+            )
+
+
 def _npy_shape(head: bytes) -> tuple[int, ...]:
-    """Returns the shape in the header of an npy file (numpy's format 1 to 3), so that no array need be read."""
+    """Returns the shape in the header of an npy file (numpy's format 1 to 3), so that no array is read."""
     if head[:6] != b"\x93NUMPY":
         raise ValueError("a member is no npy array")
     start = 10 if head[6] == 1 else 12

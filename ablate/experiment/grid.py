@@ -97,6 +97,13 @@ def name_of(levels: dict[str, Any], factors: tuple[str, ...]) -> str:
     )
 
 
+def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tuple[int, ...]:
+    """Returns the numbers of steps after which a run is evaluated: 0, the untrained network, to the last step."""
+    per_epoch = train_samples // run.batch_size
+    total = run.epochs * evals_per_epoch
+    return tuple(count * per_epoch // evals_per_epoch for count in range(total + 1))
+
+
 def _shared(experiment: Experiment) -> str:
     names = ("model", "standardize", "evals_per_epoch", "val_fraction", "test_fraction", "split_seed")
     shared = {name: getattr(experiment, name) for name in names}

@@ -1,0 +1,86 @@
+"""The options that describe an experiment, made from the fields of `Experiment`: one for each, the same in every command."""
+
+import inspect
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ablate.errors import SpecError, did_you_mean
+from ablate.experiment.levels import label
+from ablate.experiment.spec import FACTORS, Experiment, build, flag, read_toml
+
+# Variables that set how a grid is run, not what it is; the commands that take them declare them.
+RUNNING_VARIABLES = ("ABLATE_DATA_DIR", "ABLATE_DEVICE", "ABLATE_JOBS", "ABLATE_OUTPUT")
+
+
+def variable(field: str) -> str:
+    """Returns the environment variable that sets a field."""
+    return f"ABLATE_{field.upper()}"
+
+
+def takes_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps `command(experiment, ...)` so that typer sees the options of an experiment in place of the experiment.
+
+    The command line beats `ABLATE_*`, which beats the file, which beats the defaults.
+    """
+    signature = inspect.signature(command)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "experiment"]
+
+    @wraps(command)
+    def wrapped(experiment_file: Path | None = None, **given: Any) -> Any:
+        settings = {name: given.pop(name) for name in Experiment.model_fields}
+        return command(experiment=assemble(experiment_file, settings), **given)
+
+    parameters = [_file_argument(), *(_option(name) for name in Experiment.model_fields), *own]
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what typer reads
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapped
+
+
+def assemble(file: Path | None, settings: dict[str, str | None]) -> Experiment:
+    """Returns the experiment of a file, overridden by the settings that are given.
+
+    Raises:
+        SpecError: The file, a key, an environment variable or a value is not legal.
+    """
+    _check_environment()
+    from_file = read_toml(file) if file else {}
+    return build(from_file | {name: value for name, value in settings.items() if value is not None})
+
+
+def _check_environment() -> None:
+    legal = [variable(field) for field in Experiment.model_fields] + list(RUNNING_VARIABLES)
+    for name in os.environ:
+        if name.startswith("ABLATE_") and name not in legal:
+            raise SpecError(f"unknown environment variable {name}{did_you_mean(name, legal)} Unset it.")
+
+
+def _file_argument() -> inspect.Parameter:
+    annotation = Annotated[
+        Path | None, typer.Argument(metavar="[EXPERIMENT.toml]", help="settings; options beat them", show_default=False)
+    ]
+    return inspect.Parameter(
+        "experiment_file", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation
+    )
+
+
+def _option(name: str) -> inspect.Parameter:
+    field = Experiment.model_fields[name]
+    default = field.default
+    shown = ",".join(label(level) for level in default) if isinstance(default, tuple) else label(default)
+    option = typer.Option(
+        flag(name),
+        envvar=variable(name),
+        show_envvar=False,
+        metavar="LEVELS" if name in FACTORS else "VALUE",
+        help=f"{field.description} [default: {shown}]",
+        show_default=False,
+        rich_help_panel="Factors (comma separated levels)" if name in FACTORS else "What all runs share",
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )

@@ -1,0 +1,19 @@
+"""`ablate plan`: what a run would train; trains and writes nothing."""
+
+from ablate.cli.running import Force, Jobs, Output, folder_for, jobs_for, to_train
+from ablate.experiment.grid import expand
+from ablate.experiment.plan import make_plan, sizes_of
+from ablate.experiment.spec import Experiment
+from ablate.report.plan import plan_text
+from ablate.store.parquet import ResultsFolder
+
+
+def plan(experiment: Experiment, output: Output = None, jobs: Jobs = "auto", force: Force = False) -> None:
+    """Show the product of the levels, what of it is done, and about what the rest takes; trains nothing."""
+    runs = expand(experiment)
+    workers = jobs_for(jobs)
+    folder = ResultsFolder(folder_for(experiment, output))
+    folder.ensure_same_data(experiment.dataset, experiment.model)
+    statuses = folder.statuses()
+    ready = make_plan(to_train(runs, statuses, force), sizes_of(experiment), workers)
+    print(plan_text(experiment, runs, statuses, ready, workers, folder.path))

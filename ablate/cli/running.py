@@ -1,0 +1,66 @@
+"""Options of how a grid is run, shared by `run` and `plan`."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ablate.errors import SpecError
+from ablate.execution.cores import available_cores
+from ablate.experiment.grid import Run
+from ablate.experiment.levels import auto_or, whole
+from ablate.experiment.spec import Experiment
+from ablate.store.schema import FAILED
+
+RUNNING = "How it is run"
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        envvar="ABLATE_OUTPUT",
+        show_envvar=False,
+        help="results folder [default: results/DATASET]",
+        rich_help_panel=RUNNING,
+    ),
+]
+Jobs = Annotated[
+    str,
+    typer.Option(
+        "--jobs",
+        "-j",
+        envvar="ABLATE_JOBS",
+        show_envvar=False,
+        help="worker processes, of one thread each; auto is one a core",
+        rich_help_panel=RUNNING,
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="train stored runs again, replacing them", rich_help_panel=RUNNING)
+]
+
+
+def folder_for(experiment: Experiment, output: Path | None) -> Path:
+    """Returns the results folder, by default named after the dataset."""
+    name = experiment.dataset.removeprefix("npz:")
+    return output or Path("results") / Path(name).stem
+
+
+def jobs_for(jobs: str) -> int:
+    """Returns the number of workers.
+
+    Raises:
+        SpecError: It is neither `auto` nor a whole number of at least 1.
+    """
+    try:
+        wanted: int | str = auto_or(whole(1, 1024))(jobs)
+    except ValueError as error:
+        raise SpecError(f"--jobs: {error}, nor auto") from None
+    return available_cores() if wanted == "auto" else int(wanted)
+
+
+def to_train(runs: Iterable[Run], statuses: Mapping[str, str], force: bool) -> list[Run]:
+    """Returns the runs that are missing or failed, all of them if forced; a diverged run would only diverge again."""
+    return [run for run in runs if force or statuses.get(run.run_id, FAILED) == FAILED]

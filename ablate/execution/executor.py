@@ -1,0 +1,79 @@
+"""What the runner asks of whoever trains stacks, and a trainer that trains nothing."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ablate.experiment.cost import Sizes, parameter_count
+from ablate.experiment.grid import evaluation_steps
+from ablate.experiment.plan import Stack
+from ablate.experiment.seeding import derive
+from ablate.training.result import StackResult
+
+
+@dataclass(frozen=True)
+class Died:
+    """What is left of a stack whose worker was killed."""
+
+    message: str
+
+
+class Executor(Protocol):
+    """Trains stacks, in any order and number at a time."""
+
+    def run(
+        self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
+    ) -> Iterator[tuple[Stack, StackResult | Died]]:
+        """Yields each stack once, when it is done; reports the steps of all its runs meanwhile."""
+        ...
+
+
+@dataclass(frozen=True)
+class FakeExecutor:
+    """Makes up curves in closed form, at once: for trying out a grid, its files and its tables.
+
+    Validation accuracy after t steps is chance + (0.95 - chance) * (1 - exp(-rate * t)), where the rate depends on the
+    variant and a little on the seed.
+    """
+
+    sizes: Sizes
+
+    def run(
+        self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
+    ) -> Iterator[tuple[Stack, StackResult | Died]]:
+        """Yields the made-up curves of each stack."""
+        for stack in stacks:
+            result = self._curves(stack)
+            on_run_steps(int(result.steps[-1]) * len(stack.runs))
+            yield stack, result
+
+    def _curves(self, stack: Stack) -> StackResult:
+        run = stack.runs[0]
+        steps = np.array(evaluation_steps(run, self.sizes.train, stack.evals_per_epoch), dtype=np.int64)
+        chance = 1 / self.sizes.classes
+        rates = np.array([self._rate(run.run_id, run.seed) for run in stack.runs]) / steps[-1]
+        learned = 1 - np.exp(-rates * steps[:, np.newaxis])
+        val_accuracy = chance + (0.95 - chance) * learned
+        val_loss = math.log(self.sizes.classes) * (1 - 0.9 * learned)
+        running_loss = val_loss.copy()
+        running_loss[0] = np.nan
+        return StackResult(
+            steps=steps,
+            epochs=steps / (self.sizes.train // run.batch_size),
+            running_loss=running_loss,
+            train_loss=val_loss * 0.9,
+            train_accuracy=np.minimum(1.0, val_accuracy + 0.02 * learned),
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            divergences=(None,) * len(stack.runs),
+            parameters=(parameter_count(run, self.sizes),) * len(stack.runs),
+            seconds=0.0,
+            device="none",
+        )
+
+    @staticmethod
+    def _rate(run_id: str, seed: int) -> float:
+        return 3 + 9 * (derive(seed, "init", run_id) % 1000) / 1000

@@ -1,0 +1,59 @@
+"""The runner: every stack of a plan handed to an executor, every result to the store as soon as it is there."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+from ablate.execution.executor import Died, Executor
+from ablate.execution.rows import Identity, failed_tables, trained_tables
+from ablate.experiment.plan import Plan
+from ablate.store.parquet import ResultsFolder
+from ablate.store.schema import FINISHED
+
+
+class Observer(Protocol):
+    """Who is told how far training is."""
+
+    def advance(self, run_steps: int) -> None:
+        """Takes note of steps done, summed over runs."""
+        ...
+
+    def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
+        """Takes note of a stack that is done and stored: its label, its runs by status, its duration."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the runner needs besides the plan.
+
+    Attributes:
+        folder: Where results go; it must be open for writing.
+        identity: What all rows have in common.
+        metadata: Written with every part.
+        stop_at_failure: Stop after the first stack with a run that did not finish.
+    """
+
+    folder: ResultsFolder
+    identity: Identity
+    metadata: dict[str, str]
+    stop_at_failure: bool
+
+
+def train_all(plan: Plan, executor: Executor, job: Job, observer: Observer) -> Counter[str]:
+    """Trains and stores the stacks of a plan and returns the number of runs by status."""
+    tally: Counter[str] = Counter()
+    for stack, outcome in executor.run(plan.stacks, observer.advance):
+        if isinstance(outcome, Died):
+            tables, seconds = failed_tables(stack, outcome.message, job.identity), 0.0
+        else:
+            tables, seconds = trained_tables(stack, outcome, job.identity), outcome.seconds
+        job.folder.write_part(tables, job.metadata)
+        statuses = dict(Counter(tables["runs"]["status"]))
+        tally.update(statuses)
+        observer.stack_finished(stack.label, statuses, seconds)
+        if job.stop_at_failure and set(statuses) != {FINISHED}:
+            break
+    return tally
+
+

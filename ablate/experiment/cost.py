@@ -1,0 +1,75 @@
+"""What a run costs: seconds and bytes, estimated from its sizes by rates measured on one core of a current server.
+
+Used to size stacks, to start the longest first and to say in `ablate plan` about how long a grid takes. Only ratios
+between runs matter for the first two; results depend on none of it.
+"""
+
+from dataclasses import dataclass
+
+from ablate.experiment.grid import Run
+
+FLOP_SECONDS = 1 / 90e9
+# Seconds an element of a hidden layer costs in one step, forward and backward; other activations cost as the default.
+ACTIVATION_SECONDS = {"mish": 11e-9, "softsign": 4e-9, "tanhshrink": 3.5e-9, "elu": 3e-9, "selu": 3e-9, "celu": 3e-9}
+ACTIVATION_SECONDS |= {"gelu": 4e-9, "softplus": 3e-9, "logsigmoid": 3e-9, "silu": 1.5e-9, "sigmoid": 1.5e-9}
+DEFAULT_ACTIVATION_SECONDS = 1e-9
+BATCH_NORM_SECONDS = 4e-9
+ELEMENT_SECONDS = 2e-9
+PARAMETER_SECONDS = {"sgd": 0.3e-9, "adam": 0.8e-9, "adamw": 0.8e-9}
+STACK_STEP_SECONDS = 0.8e-3
+PROCESS_SECONDS = 4.0
+# A forward pass alone, as in an evaluation, is a third of a step's products.
+EVALUATION_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a cost depends on besides the run.
+
+    Attributes:
+        features: Numbers in one sample.
+        classes: Number of outputs.
+        train: Training samples.
+        val: Validation samples; each evaluation scores as many training samples too.
+        evals_per_epoch: Evaluations an epoch.
+    """
+
+    features: int
+    classes: int
+    train: int
+    val: int
+    evals_per_epoch: int
+
+
+def parameter_count(run: Run, sizes: Sizes) -> int:
+    """Returns about how many numbers a run trains."""
+    widths = (sizes.features, *run.hidden, sizes.classes)
+    return sum((inputs + 1) * outputs for inputs, outputs in zip(widths, widths[1:], strict=False))
+
+
+def step_count(run: Run, sizes: Sizes) -> int:
+    """Returns the steps of a run."""
+    return run.epochs * (sizes.train // run.batch_size)
+
+
+def run_seconds(run: Run, sizes: Sizes) -> float:
+    """Returns about how long a run keeps one core busy inside a stack."""
+    parameters, elements = parameter_count(run, sizes), sum(run.hidden)
+    activation = ACTIVATION_SECONDS.get(run.activation, DEFAULT_ACTIVATION_SECONDS)
+    batch_norm = BATCH_NORM_SECONDS if run.batch_norm != "off" else 0.0
+    sample = 6 * parameters * FLOP_SECONDS + elements * (activation + batch_norm + ELEMENT_SECONDS)
+    step = run.batch_size * sample + parameters * PARAMETER_SECONDS[run.optimizer]
+    evaluation = 2 * sizes.val * sample * EVALUATION_SHARE
+    return step_count(run, sizes) * step + run.epochs * sizes.evals_per_epoch * evaluation
+
+
+def stack_overhead_seconds(run: Run, sizes: Sizes) -> float:
+    """Returns about what a stack costs besides its runs: the calls of every step."""
+    return step_count(run, sizes) * STACK_STEP_SECONDS
+
+
+def run_bytes(run: Run, sizes: Sizes) -> int:
+    """Returns about how much memory a run takes inside a stack: parameters, gradients, moments and buffers."""
+    states = {"sgd": 3, "adam": 4, "adamw": 4}[run.optimizer]
+    buffers = 6 * sum(run.hidden) * max(run.batch_size, 256)
+    return 4 * (states * parameter_count(run, sizes) + buffers)

@@ -1,0 +1,126 @@
+"""The plan: runs gathered into stacks that train together, sized for the cache and shared out among the workers."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ablate.experiment.cost import Sizes, run_bytes, run_seconds, stack_overhead_seconds
+from ablate.experiment.datasets import dataset_info
+from ablate.experiment.grid import Run
+from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.spec import Experiment
+
+T = TypeVar("T")
+
+# Runs in a stack: more hide the calls of a step better, fewer stay in the cache. Both were measured flat from 50 to 100.
+MAX_RUNS = 64
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Runs trained as one network: equal but for activation, dropout and seed, equal activations side by side."""
+
+    runs: tuple[Run, ...]
+    evals_per_epoch: int
+
+    @property
+    def label(self) -> str:
+        """One line for people: `relu gelu bn=pre seeds 0-1`."""
+        activations = " ".join(dict.fromkeys(run.activation for run in self.runs))
+        seeds = sorted({run.seed for run in self.runs})
+        span = f"{seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+        return f"{activations} bn={self.runs[0].batch_norm} seed{'s' * (len(seeds) > 1)} {span}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stacks to train, the dearest first, with what they are expected to take.
+
+    Attributes:
+        stacks: In the order to start them.
+        seconds: About how long with this many workers, start-up included.
+        worker_bytes: About how much memory the largest stack takes.
+        run_steps: Steps summed over all runs, what progress is counted in.
+    """
+
+    stacks: tuple[Stack, ...]
+    seconds: float
+    worker_bytes: int
+    run_steps: int
+
+
+def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
+    """Returns the sizes costs depend on; a dataset whose classes only the data can tell counts as ten."""
+    info = dataset_info(experiment.dataset)
+    train, val, _ = experiment.split_sizes
+    return Sizes(info.features, classes or info.classes or 10, train, val, experiment.evals_per_epoch)
+
+
+def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
+    """Returns the stacks that train these runs with this many workers."""
+    groups: dict[Run, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[_stack_key(run)].append(run)
+    limit = MAX_RUNS
+    # A worker without a stack helps nobody: cut finer until there is one for each, or a stack a run.
+    total = sum(len(group) for group in groups.values())
+    while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < min(jobs, total):
+        limit = max(1, limit // 2)
+    stacks = [
+        Stack(part, sizes.evals_per_epoch) for group in groups.values() for part in _cut(group, limit)
+    ]
+    stacks.sort(key=lambda stack: -_stack_seconds(stack, sizes))
+    return Plan(
+        tuple(stacks),
+        _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
+        max((sum(run_bytes(run, sizes) for run in stack.runs) for stack in stacks), default=0),
+        sum(run.epochs * (sizes.train // run.batch_size) for stack in stacks for run in stack.runs),
+    )
+
+
+def _stack_key(run: Run) -> Run:
+    """Returns all that the runs of one stack must agree in: the run without what may differ."""
+    return replace(run, activation="", dropout=(), seed=0, levels=())
+
+
+def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
+    """Returns a group cut into stacks of at most `limit` runs, whole seeds together where they fit.
+
+    Runs of one seed share their batches and dropout uniforms, so a stack of few seeds reads and draws less.
+    """
+    seeds: dict[int, list[Run]] = defaultdict(list)
+    for run in group:
+        seeds[run.seed].append(run)
+    parts: list[list[Run]] = []
+    for runs in seeds.values():
+        parts += _even(sorted(runs, key=_order), limit)
+    together = max(1, limit // max(len(part) for part in parts))
+    merged = _even(parts, together)
+    return [tuple(sorted((run for part in some for run in part), key=_order)) for some in merged]
+
+
+def _even(items: Sequence[T], limit: int) -> list[list[T]]:
+    """Returns items in order in as few lists of at most `limit` as possible, of lengths that differ by at most one."""
+    count = math.ceil(len(items) / limit)
+    return [
+        list(items[len(items) * place // count : len(items) * (place + 1) // count]) for place in range(count)
+    ]
+
+
+def _order(run: Run) -> tuple[object, ...]:
+    known = ACTIVATIONS.index(run.activation) if run.activation in ACTIVATIONS else len(ACTIVATIONS)
+    return known, run.activation, run.dropout, run.seed
+
+
+def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
+    return sum(run_seconds(run, sizes) for run in stack.runs) + stack_overhead_seconds(stack.runs[0], sizes)
+
+
+def _makespan(seconds: Iterable[float], jobs: int) -> float:
+    """Returns when the last worker ends if each takes the next stack as it gets free."""
+    free = [0.0] * jobs
+    for each in seconds:
+        free[free.index(min(free))] += each
+    return max(free)

@@ -1,0 +1,81 @@
+"""Batch normalization of a stack: every unit of every run is a channel of one batch norm call."""
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+# Defaults of torch.nn.BatchNorm1d.
+MOMENTUM = 0.1
+EPS = 1e-5
+
+
+class StackedBatchNorm:
+    """y = gamma * (z - mean) / sqrt(var + eps) + beta on z of shape (runs, features, batch).
+
+    In training mean and biased variance are the batch's, and running averages of the mean and the unbiased variance are
+    kept; at inference the running averages stand in (Ioffe and Szegedy, 2015). Equals `torch.nn.BatchNorm1d`.
+
+    Args:
+        weight: gamma, shape (runs, features).
+        bias: beta, shape (runs, features).
+        weight_grad: Where `backward` writes the gradient of gamma.
+        bias_grad: The same for beta.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, weight_grad: Tensor, bias_grad: Tensor) -> None:
+        self.weight, self.bias = weight, bias
+        self.weight_grad, self.bias_grad = weight_grad, bias_grad
+        self.running_mean = torch.zeros_like(weight)
+        self.running_var = torch.ones_like(weight)
+        self.y = self.z = self.z_grad = self.batch_mean = self.batch_rstd = torch.empty(0)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Returns y of this batch, moves the running averages, and keeps z for `backward`."""
+        self.z = z
+        if self.y.shape != z.shape:
+            self.y, self.z_grad = torch.empty_like(z), torch.empty_like(z)
+            self.batch_mean, self.batch_rstd = (torch.empty_like(self.weight).view(-1) for _ in range(2))
+        aten.native_batch_norm.out(
+            _channels(z),
+            self.weight.view(-1),
+            self.bias.view(-1),
+            self.running_mean.view(-1),
+            self.running_var.view(-1),
+            True,
+            MOMENTUM,
+            EPS,
+            out=_channels(self.y),
+            save_mean=self.batch_mean,
+            save_invstd=self.batch_rstd,
+        )
+        return self.y
+
+    def backward(self, grad: Tensor) -> Tensor:
+        """Writes the gradients of gamma and beta and returns that of z."""
+        aten.native_batch_norm_backward.out(
+            _channels(grad),
+            _channels(self.z),
+            self.weight.view(-1),
+            None,
+            None,
+            self.batch_mean,
+            self.batch_rstd,
+            True,
+            EPS,
+            [True, True, True],
+            out0=_channels(self.z_grad),
+            out1=self.weight_grad.view(-1),
+            out2=self.bias_grad.view(-1),
+        )
+        return self.z_grad
+
+    def inference_line(self) -> tuple[Tensor, Tensor]:
+        """Returns slope and offset, each (runs, features), of the line y = slope * z + offset batch norm is at inference."""
+        slope = self.weight / torch.sqrt(self.running_var + EPS)
+        return slope, self.bias - self.running_mean * slope
+
+
+def _channels(z: Tensor) -> Tensor:
+    """Views (runs, features, batch) as one sample of runs * features channels of `batch` positions."""
+    return z.view(1, -1, z.shape[-1])

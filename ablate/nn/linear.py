@@ -1,0 +1,47 @@
+"""The linear layer of a stack: every run's own weights, z = W x + b."""
+
+import torch
+from torch import Tensor
+
+
+class StackedLinear:
+    """z = W x + b with W of shape (runs, outputs, inputs) on x of shape (runs, inputs, batch).
+
+    The same in training and at inference. An x of shape (1, inputs, batch) is shared by all runs without a copy.
+    Products are batched GEMMs of one slice a run, whose bits do not depend on the number of slices.
+
+    Args:
+        weight: Shape (runs, outputs, inputs).
+        bias: Shape (runs, outputs), or None.
+        weight_grad: Where `backward` writes the gradient of the weight, same shape.
+        bias_grad: The same for the bias.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, weight_grad: Tensor, bias_grad: Tensor | None) -> None:
+        self.weight, self.bias = weight, bias
+        self.weight_grad, self.bias_grad = weight_grad, bias_grad
+        self.x = self.z = self.x_grad = torch.empty(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns z, shape (runs, outputs, batch), and keeps x for `backward`."""
+        self.x = x.expand(self.weight.shape[0], -1, -1)
+        if self.z.shape[-1] != x.shape[-1]:
+            self.z = x.new_empty((*self.weight.shape[:2], x.shape[-1]))
+        return affine(self.weight, self.bias, self.x, self.z)
+
+    def backward(self, grad: Tensor, *, needs_input_grad: bool) -> Tensor:
+        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed."""
+        torch.bmm(grad, self.x.transpose(1, 2), out=self.weight_grad)
+        if self.bias_grad is not None:
+            torch.sum(grad, 2, out=self.bias_grad)
+        if not needs_input_grad:
+            return self.x_grad
+        if self.x_grad.shape != self.x.shape:
+            self.x_grad = torch.empty_like(self.x)
+        return torch.bmm(self.weight.transpose(1, 2), grad, out=self.x_grad)
+
+
+def affine(weight: Tensor, bias: Tensor | None, x: Tensor, out: Tensor) -> Tensor:
+    """Writes W x + b of every run into out, shape (runs, outputs, batch), and returns it."""
+    torch.bmm(weight, x, out=out)
+    return out if bias is None else out.add_(bias.unsqueeze(2))

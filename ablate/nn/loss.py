@@ -1,0 +1,22 @@
+"""Cross-entropy of a stack: one loss a run, and the gradient of their sum."""
+
+import torch
+from torch import Tensor
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the mean cross-entropy of each run over its batch, shape (runs,), and the gradient of the logits.
+
+    The gradient is that of the sum over runs of each run's mean, (softmax - onehot) / batch, so that no run's
+    gradient depends on how many runs there are.
+
+    Args:
+        logits: Shape (runs, classes, batch).
+        labels: Shape (runs, batch) or, the same for all runs, (1, batch); int64.
+    """
+    index = labels.expand(logits.shape[0], -1).unsqueeze(1)
+    log_probabilities = torch.log_softmax(logits, 1)
+    losses = log_probabilities.gather(1, index).squeeze(1).mean(1).neg_()
+    grad = log_probabilities.exp_()
+    grad.scatter_add_(1, index, grad.new_full((), -1.0).expand(index.shape))
+    return losses, grad.mul_(1 / logits.shape[2])

@@ -1,0 +1,72 @@
+"""What a stacked network is made of: its members, one a run, and the shape they share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ablate.experiment.spec import BatchNorm
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run's place in a stack: what may differ between the runs of one stack.
+
+    Attributes:
+        activation: Name in `activations.ACTIVATIONS`, or `package.module:Name`.
+        dropout: One rate a hidden layer.
+        seed: Of the initial weights, the batch order and the dropout uniforms.
+    """
+
+    activation: str
+    dropout: tuple[float, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What all runs of a stack have in common.
+
+    Attributes:
+        features: Numbers in one input sample.
+        hidden: Widths of the hidden layers.
+        classes: Number of outputs.
+        batch_norm: off, or before or after the activation.
+    """
+
+    features: int
+    hidden: tuple[int, ...]
+    classes: int
+    batch_norm: BatchNorm
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Inputs of the first layer, then outputs of every linear layer."""
+        return (self.features, *self.hidden, self.classes)
+
+    def has_bias(self, layer: int) -> bool:
+        """Says whether a linear layer has a bias: not right before batch norm, which would subtract it again."""
+        return self.batch_norm != "pre" or layer == len(self.hidden)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Neighbouring runs of a stack, `start` to `stop`, that share an activation."""
+
+    activation: str
+    start: int
+    stop: int
+
+
+def segments(members: Sequence[Member]) -> tuple[Segment, ...]:
+    """Returns the runs of equal activation that stand side by side, in order."""
+    found, start = [], 0
+    for activation, group in groupby(members, key=lambda member: member.activation):
+        stop = start + len(list(group))
+        found.append(Segment(activation, start, stop))
+        start = stop
+    return tuple(found)
+
+
+def distinct_seeds(members: Sequence[Member]) -> tuple[int, ...]:
+    """Returns the seeds of a stack, each once, in order of appearance."""
+    return tuple(dict.fromkeys(member.seed for member in members))

@@ -1,0 +1,185 @@
+"""The stacked network: many MLPs trained as one, each equal to the plain network of `reference`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ablate.nn.activation import StackedActivation
+from ablate.nn.batch_norm import StackedBatchNorm
+from ablate.nn.dropout import StackedDropout
+from ablate.nn.initial import initial_values
+from ablate.nn.linear import StackedLinear, affine
+from ablate.nn.loss import cross_entropy
+from ablate.nn.members import Member, Shape, segments
+from ablate.nn.parameters import FlatParameters
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A hidden layer: linear, [batch norm], activation, [batch norm], [dropout]."""
+
+    linear: StackedLinear
+    batch_norm: StackedBatchNorm | None
+    activation: StackedActivation
+    dropout: StackedDropout | None
+
+
+class StackedMLP:
+    """An MLP for each member, on inputs of shape (runs or 1, features, batch); layers keep that axis order.
+
+    Training and inference differ in batch norm and dropout. Forward and backward are written out layer by layer, into
+    buffers made once: nothing is allocated and no graph is built in a step.
+
+    Args:
+        shape: What the members share.
+        members: One a run; members of equal activation must stand side by side.
+        dtype: float32, or float64 to be compared with the reference.
+        device: Where everything lives.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        members: Sequence[Member],
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.shape = shape
+        self.members = tuple(members)
+        self.parts = segments(members)
+        self.parameters = FlatParameters(self._parameter_shapes(), dtype, torch.device(device))
+        self._set_initial_values()
+        self.hidden = [self._hidden(layer) for layer in range(len(shape.hidden))]
+        self.output = self._linear(len(shape.hidden))
+
+    def train_step(self, x: Tensor, labels: Tensor, step: int) -> Tensor:
+        """Returns the loss of each run on one batch, shape (runs,), and fills the gradients.
+
+        Args:
+            x: Inputs, shape (runs, features, batch), or (1, features, batch) where all runs see the same.
+            labels: Shape (runs, batch) or (1, batch).
+            step: Counts from 0; tells one step's dropout uniforms from the next's.
+        """
+        for layer in self.hidden:
+            x = layer.linear.forward(x)
+            if layer.batch_norm and self.shape.batch_norm == "pre":
+                x = layer.batch_norm.forward(x)
+            x = layer.activation.forward(x)
+            if layer.batch_norm and self.shape.batch_norm == "post":
+                x = layer.batch_norm.forward(x)
+            if layer.dropout:
+                x = layer.dropout.forward(x, step)
+        losses, grad = cross_entropy(self.output.forward(x), labels)
+        self._backward(grad)
+        return losses
+
+    def _backward(self, grad: Tensor) -> None:
+        grad = self.output.backward(grad, needs_input_grad=True)
+        for index, layer in reversed(list(enumerate(self.hidden))):
+            if layer.dropout:
+                grad = layer.dropout.backward(grad)
+            if layer.batch_norm and self.shape.batch_norm == "post":
+                grad = layer.batch_norm.backward(grad)
+            grad = layer.activation.backward(grad)
+            if layer.batch_norm and self.shape.batch_norm == "pre":
+                grad = layer.batch_norm.backward(grad)
+            grad = layer.linear.backward(grad, needs_input_grad=index > 0)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Returns the outputs at inference, shape (runs, classes, samples), for x of shape (1 or runs, features, samples)."""
+        for layer in self.hidden:
+            z = self._evaluated(layer.linear, x)
+            if layer.batch_norm and self.shape.batch_norm == "pre":
+                _line(z, *layer.batch_norm.inference_line())
+            x = layer.activation.apply(z, torch.empty_like(z))
+            if layer.batch_norm and self.shape.batch_norm == "post":
+                _line(x, *layer.batch_norm.inference_line())
+        return self._evaluated(self.output, x)
+
+    def _evaluated(self, linear: StackedLinear, x: Tensor) -> Tensor:
+        out = x.new_empty((*linear.weight.shape[:2], x.shape[2]))
+        return affine(linear.weight, linear.bias, x.expand(len(self.members), -1, -1), out)
+
+    def member_state(self, run: int) -> dict[str, Tensor]:
+        """Returns copies of one run's parameters and running statistics, by name, without the runs axis."""
+        state = {}
+        for name, values in self.parameters.values.items():
+            if not name.startswith("prelu."):
+                state[name] = values[run].clone()
+            elif self.members[run].activation == "prelu":
+                state[name] = values[run - self._prelu_runs()[0]].clone()
+        for layer, hidden in enumerate(self.hidden):
+            if hidden.batch_norm:
+                state[f"batch_norm.{layer}.running_mean"] = hidden.batch_norm.running_mean[run].clone()
+                state[f"batch_norm.{layer}.running_var"] = hidden.batch_norm.running_var[run].clone()
+        return state
+
+    def parameter_count(self, run: int) -> int:
+        """Returns how many numbers one run trains."""
+        return sum(
+            values[0].numel()
+            for name, values in self.parameters.values.items()
+            if not name.startswith("prelu.") or run in self._prelu_runs()
+        )
+
+    def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        runs, shapes = len(self.members), {}
+        for layer, (inputs, outputs) in enumerate(zip(self.shape.widths, self.shape.widths[1:], strict=False)):
+            shapes[f"linear.{layer}.weight"] = (runs, outputs, inputs)
+            if self.shape.has_bias(layer):
+                shapes[f"linear.{layer}.bias"] = (runs, outputs)
+        for layer, width in enumerate(self.shape.hidden):
+            if self.shape.batch_norm != "off":
+                shapes[f"batch_norm.{layer}.weight"] = (runs, width)
+                shapes[f"batch_norm.{layer}.bias"] = (runs, width)
+            if self._prelu_runs():
+                shapes[f"prelu.{layer}.weight"] = (len(self._prelu_runs()),)
+        return shapes
+
+    def _prelu_runs(self) -> range:
+        for part in self.parts:
+            if part.activation == "prelu":
+                return range(part.start, part.stop)
+        return range(0)
+
+    def _set_initial_values(self) -> None:
+        dtype = self.parameters.flat.dtype
+        drawn: dict[tuple[int, bool], dict[str, Tensor]] = {}
+        for run, member in enumerate(self.members):
+            key = (member.seed, member.activation == "prelu")
+            if key not in drawn:
+                drawn[key] = initial_values(self.shape, member.activation, member.seed, dtype)
+            for name, value in drawn[key].items():
+                place = run - self._prelu_runs()[0] if name.startswith("prelu.") else run
+                self.parameters.values[name][place] = value
+
+    def _views(self, name: str) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        values, grads = self.parameters.values, self.parameters.grads
+        return (values[name], grads[name]) if name in values else (None, None)
+
+    def _linear(self, layer: int) -> StackedLinear:
+        values, grads = self.parameters.values, self.parameters.grads
+        bias, bias_grad = self._views(f"linear.{layer}.bias")
+        name = f"linear.{layer}.weight"
+        return StackedLinear(values[name], bias, grads[name], bias_grad)
+
+    def _hidden(self, layer: int) -> Hidden:
+        values, grads = self.parameters.values, self.parameters.grads
+        scale, offset = f"batch_norm.{layer}.weight", f"batch_norm.{layer}.bias"
+        has_batch_norm = self.shape.batch_norm != "off"
+        has_dropout = any(member.dropout[layer] > 0 for member in self.members)
+        return Hidden(
+            self._linear(layer),
+            StackedBatchNorm(values[scale], values[offset], grads[scale], grads[offset])
+            if has_batch_norm
+            else None,
+            StackedActivation(self.parts, *self._views(f"prelu.{layer}.weight")),
+            StackedDropout(self.members, layer, self.parameters.flat) if has_dropout else None,
+        )
+
+
+def _line(z: Tensor, slope: Tensor, offset: Tensor) -> None:
+    """Replaces z, shape (runs, features, samples), by slope * z + offset."""
+    torch.addcmul(offset.unsqueeze(2), z, slope.unsqueeze(2), out=z)

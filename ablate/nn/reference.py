@@ -1,0 +1,89 @@
+"""The oracle: the same network for one run, from plain `torch.nn` and autograd, sharing no code with the stack but its streams.
+
+Slow and obvious on purpose. Whatever a stacked network computes for a member, this module computes for a run.
+"""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from ablate.nn.dropout import uniforms
+from ablate.nn.initial import initial_values
+from ablate.nn.members import Member, Shape
+
+MODULES: dict[str, type[nn.Module]] = {
+    "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "prelu": nn.PReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "celu": nn.CELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "softsign": nn.Softsign,
+    "hardswish": nn.Hardswish,
+    "hardtanh": nn.Hardtanh,
+    "relu6": nn.ReLU6,
+    "logsigmoid": nn.LogSigmoid,
+    "tanhshrink": nn.Tanhshrink,
+    "softshrink": nn.Softshrink,
+}
+
+
+class PlainDropout(nn.Module):
+    """Inverted dropout whose uniforms are those of a seed, a layer and a step; only active in training."""
+
+    def __init__(self, rate: float, seed: int, layer: int) -> None:
+        super().__init__()
+        self.rate, self.seed, self.layer = rate, seed, layer
+        self.step = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drops units of x, shape (batch, features)."""
+        if not self.training:
+            return x
+        drawn = uniforms(self.seed, self.layer, range(self.step, self.step + 1), (x.shape[1], x.shape[0]))
+        self.step += 1
+        return x * (drawn[0].T.to(x.dtype) >= self.rate) / (1 - self.rate)
+
+
+def plain_network(shape: Shape, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+    """Returns one run's network on inputs of shape (batch, features), with the initial values of the stacked one.
+
+    Its parameters bear the names of `StackedMLP.member_state`.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for layer, (inputs, outputs) in enumerate(zip(shape.widths, shape.widths[1:], strict=False)):
+        layers[f"linear {layer}"] = nn.Linear(inputs, outputs, bias=shape.has_bias(layer))
+        if layer == len(shape.hidden):
+            break
+        if shape.batch_norm == "pre":
+            layers[f"batch_norm {layer}"] = nn.BatchNorm1d(outputs)
+        layers[f"{member.activation} {layer}"] = MODULES[member.activation]()
+        if shape.batch_norm == "post":
+            layers[f"batch_norm {layer}"] = nn.BatchNorm1d(outputs)
+        layers[f"dropout {layer}"] = PlainDropout(member.dropout[layer], member.seed, layer)
+    network = nn.Sequential(layers).to(dtype)
+    network.load_state_dict(
+        {
+            name.replace(".", " ", 1): value.reshape(network.state_dict()[name.replace(".", " ", 1)].shape)
+            for name, value in initial_values(shape, member.activation, member.seed, dtype).items()
+        },
+        strict=False,
+    )
+    return network
+
+
+def plain_state(network: nn.Sequential) -> dict[str, Tensor]:
+    """Returns copies of the parameters and running statistics under the names of `StackedMLP.member_state`."""
+    return {
+        name.replace(" ", ".", 1): value.detach().clone().squeeze() if name.startswith("prelu") else value.clone()
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }

@@ -1,0 +1,66 @@
+"""The plan of a grid as text: the product of its levels, what of it is stored, and about what the rest takes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ablate.experiment.grid import Run
+from ablate.experiment.levels import label
+from ablate.experiment.plan import Plan
+from ablate.experiment.spec import FACTORS, Experiment
+from ablate.store.schema import DIVERGED, FAILED, FINISHED
+
+# What a worker takes besides its stack: the interpreter and torch.
+PROCESS_BYTES = 450e6
+
+
+def plan_text(
+    experiment: Experiment, runs: tuple[Run, ...], statuses: Mapping[str, str], plan: Plan, jobs: int, folder: Path
+) -> str:
+    """Returns the plan in a few lines.
+
+    Args:
+        experiment: The grid.
+        runs: All its runs.
+        statuses: Status of each stored run, by id.
+        plan: Of the runs that are to be trained.
+        jobs: Number of workers.
+        folder: Where results go.
+    """
+    train, val, test = experiment.split_sizes
+    stored = [statuses.get(run.run_id) for run in runs]
+    missing, to_train = stored.count(None), sum(len(stack.runs) for stack in plan.stacks)
+    lines = [
+        f"{experiment.dataset}, {experiment.model}: {train} training, {val} validation, {test} test samples",
+        product_line(experiment, len(runs)),
+        f"{folder}: {stored.count(FINISHED)} done, {stored.count(DIVERGED)} diverged, {stored.count(FAILED)} failed, "
+        f"{missing} missing",
+    ]
+    if not plan.stacks:
+        return "\n".join([*lines, "nothing to train"])
+    sizes = sorted({len(stack.runs) for stack in plan.stacks})
+    span = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    memory = (plan.worker_bytes + PROCESS_BYTES) / 1e9
+    return "\n".join(
+        [
+            *lines,
+            f"to train: {to_train} runs in {len(plan.stacks)} stacks of {span} runs, {jobs} workers, "
+            f"{plan.run_steps:,} run-steps",
+            f"about {duration(plan.seconds)} and {memory:.1f} GB a worker (an estimate from sizes, nothing was timed)",
+        ]
+    )
+
+
+def product_line(experiment: Experiment, runs: int) -> str:
+    """Returns the product of the levels: `9 activation x 2 batch_norm x 3 dropout x 5 seeds = 270 runs`."""
+    counts = {name: len(getattr(experiment, name)) for name in FACTORS}
+    shown = [f"{count} {name}" for name, count in counts.items() if count > 1]
+    fixed = [f"{name}={label(getattr(experiment, name)[0])}" for name, count in counts.items() if count == 1]
+    product = " x ".join([*shown, f"{len(experiment.seeds)} seeds"])
+    return f"{product} = {runs} runs ({', '.join(fixed)})"
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration a person reads at a glance: `40 s`, `3 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

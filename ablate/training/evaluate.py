@@ -1,0 +1,41 @@
+"""Scores of a stack in eval mode: mean cross-entropy and accuracy of every run on a set of samples."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ablate.nn.activation import LANES
+from ablate.nn.network import StackedMLP
+
+# Samples in one pass. Fixed, since the bits of a product may depend on its width, and a multiple of LANES.
+CHUNK = 256
+
+
+class EvaluationSet:
+    """Samples cut into chunks of equal treatment; the last is filled up with zeros to whole registers.
+
+    Args:
+        x: Shape (samples, features).
+        y: Labels, shape (samples,), int64.
+    """
+
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        self.samples = len(y)
+        self.labels = y.split(CHUNK)
+        # (1, features, samples) as a view: products take a transposed operand without a copy.
+        self.chunks = [_filled(part).T.unsqueeze(0) for part in x.split(CHUNK)]
+
+    def scores(self, network: StackedMLP) -> tuple[Tensor, Tensor]:
+        """Returns loss and accuracy of each run, each float64 of shape (runs,)."""
+        loss = torch.zeros(len(network.members), dtype=torch.float64)
+        correct = torch.zeros(len(network.members), dtype=torch.int64)
+        for x, y in zip(self.chunks, self.labels, strict=True):
+            logits = network.logits(x)[:, :, : len(y)]
+            index = y.expand(len(logits), 1, -1)
+            loss -= torch.log_softmax(logits, 1).gather(1, index).sum((1, 2), dtype=torch.float64)
+            correct += (logits.argmax(1) == y).sum(1)
+        return loss / self.samples, correct.double() / self.samples
+
+
+def _filled(x: Tensor) -> Tensor:
+    return F.pad(x, (0, 0, 0, -len(x) % LANES))

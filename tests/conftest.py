@@ -1,0 +1,15 @@
+import os
+
+# Before anything imports torch: tests train with the threads and modes that ablate trains with.
+from ablate.training.backend import set_thread_environment
+
+set_thread_environment()
+
+import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    for name in os.environ:
+        if name.startswith("ABLATE_") or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GITHUB_ACTIONS"):
+            monkeypatch.delenv(name)

@@ -1,0 +1,93 @@
+import math
+
+import pytest
+import torch
+
+from ablate.errors import SpecError
+from ablate.experiment.levels import ACTIVATIONS as NAMES
+from ablate.nn.activation import StackedActivation
+from ablate.nn.activations import ACTIVATIONS, from_callable, resolve
+from ablate.nn.members import Segment
+from ablate.nn.reference import MODULES
+from tests.tolerances import DERIVATIVE
+
+Z = torch.linspace(-30, 30, 4001, dtype=torch.float64)[:, None] + torch.tensor([0.0, 1e-3], dtype=torch.float64)
+
+
+def test_every_name_has_a_function_and_a_plain_twin():
+    assert set(NAMES) == {*ACTIVATIONS, "prelu"} == set(MODULES)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_a_function_and_its_derivative_equal_torch_nn(name):
+    z = Z.clone().requires_grad_()
+    expected = MODULES[name]()(z)
+    grad = torch.linspace(-2, 3, Z.numel(), dtype=torch.float64).view_as(Z)
+    (expected_grad,) = torch.autograd.grad(expected, z, grad)
+    expected = expected.detach()
+    y, z_grad = torch.empty_like(Z), torch.empty_like(Z)
+    ACTIVATIONS[name].forward(Z, y)
+    ACTIVATIONS[name].backward(grad, Z, y, z_grad)
+    assert float((y - expected).abs().max()) <= DERIVATIVE * float(expected.abs().max())
+    assert float((z_grad - expected_grad).abs().max()) <= DERIVATIVE * float(expected_grad.abs().max())
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_nan_is_passed_on(name):
+    z, y = torch.full((4,), math.nan), torch.zeros(4)
+    ACTIVATIONS[name].forward(z, y)
+    assert bool(y.isnan().all())
+
+
+def test_a_function_of_the_user_is_applied_with_its_derivative():
+    cube = resolve("tests.nn.test_activations:cube")
+    y, z_grad = torch.empty_like(Z), torch.empty_like(Z)
+    cube.forward(Z, y)
+    cube.backward(torch.full_like(Z, 2.0), Z, y, z_grad)
+    torch.testing.assert_close(y, Z * Z * Z)
+    torch.testing.assert_close(z_grad, 6 * Z * Z)
+
+
+def cube(z):
+    return z**3
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("no_such_package:f", "cannot be imported"),
+        ("math:no_such_name", "cannot be imported"),
+        ("math:pi", "is a float"),
+        ("torch.nn:PReLU", "has parameters of its own"),
+        ("torch:sum", "shape ()"),
+    ],
+)
+def test_what_is_no_elementwise_function_is_refused(name, says):
+    with pytest.raises(SpecError, match="--activation") as error:
+        resolve(name)
+    assert says in str(error.value)
+
+
+def test_a_module_of_the_user_without_parameters_is_accepted():
+    y = torch.empty(3)
+    resolve("torch.nn:Softsign").forward(torch.tensor([-1.0, 0.0, 3.0]), y)
+    assert y.tolist() == [-0.5, 0.0, 0.75]
+
+
+@pytest.mark.parametrize("batch", [64, 37])
+def test_the_bits_of_a_run_do_not_depend_on_its_place_in_a_segment(batch):
+    generator = torch.Generator().manual_seed(0)
+    z = 3 * torch.randn(9, 10, batch, generator=generator)
+    grad = torch.randn(9, 10, batch, generator=generator)
+    for name in sorted(ACTIVATIONS):
+        whole = StackedActivation([Segment(name, 0, 9)], None, None)
+        y, z_grad = whole.forward(z), whole.backward(grad)
+        for start, stop in [(0, 1), (2, 5), (8, 9)]:
+            part = StackedActivation([Segment(name, 0, stop - start)], None, None)
+            assert torch.equal(part.forward(z[start:stop].clone()), y[start:stop]), name
+            assert torch.equal(part.backward(grad[start:stop].clone()), z_grad[start:stop]), name
+
+
+def test_from_callable_refuses_another_type():
+    with pytest.raises(SpecError, match=r"torch\.bool"):
+        from_callable(lambda z: z > 0, "mine:step")

@@ -1,0 +1,81 @@
+import itertools
+
+import pytest
+import torch
+from scipy import stats
+
+from ablate.nn.dropout import BLOCK, StackedDropout, uniforms
+from ablate.nn.members import Member
+
+SHAPE = (100, 64)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Uniforms of 40 steps of one layer, (steps, elements)."""
+    return uniforms(0, 0, range(40), SHAPE).flatten(1).double()
+
+
+def test_uniforms_are_uniform(drawn):
+    assert 0 <= float(drawn.min())
+    assert float(drawn.max()) < 1
+    assert stats.kstest(drawn.flatten().numpy(), "uniform").pvalue > 1e-3
+    counts, _ = torch.histogram(drawn.flatten().float(), bins=256, range=(0.0, 1.0))
+    assert stats.chisquare(counts.numpy()).pvalue > 1e-3
+
+
+def test_uniforms_of_neighbours_are_uncorrelated(drawn):
+    limit = 4.5 / (drawn.numel() - drawn.shape[1]) ** 0.5
+    for lag in (1, 2, 64, 100, 640):  # along the batch, across features
+        pair = torch.stack([drawn[:, :-lag].flatten(), drawn[:, lag:].flatten()])
+        assert abs(float(torch.corrcoef(pair)[0, 1])) < limit
+    for lag in (1, 16):  # across steps
+        pair = torch.stack([drawn[:-lag].flatten(), drawn[lag:].flatten()])
+        assert abs(float(torch.corrcoef(pair)[0, 1])) < limit
+
+
+def test_uniforms_differ_by_seed_layer_and_step_and_by_nothing_else():
+    keys = list(itertools.product((0, 1, 2**32 - 1), (0, 1), (0, 1, 17)))
+    draws = {key: uniforms(key[0], key[1], range(key[2], key[2] + 1), SHAPE) for key in keys}
+    for one, other in itertools.combinations(keys, 2):
+        assert float((draws[one] == draws[other]).float().mean()) < 0.001
+    assert torch.equal(uniforms(0, 1, range(10, 20), SHAPE)[7], draws[0, 1, 17][0])
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
+def test_dropped_are_a_share_p_and_kept_are_scaled_by_one_over_one_minus_p(rate):
+    layer = StackedDropout([Member("relu", (rate,), 0)], 0, torch.empty(0))
+    y = torch.full((1, *SHAPE), 3.0)
+    out = layer.forward(y, 0)
+    kept = out != 0
+    share = float(kept.float().mean())
+    assert abs(share - (1 - rate)) < 4.5 * (rate * (1 - rate) / kept.numel()) ** 0.5
+    torch.testing.assert_close(out[kept], torch.full_like(out[kept], 3.0 / (1 - rate)))
+    grad = torch.ones_like(y)
+    torch.testing.assert_close(layer.backward(grad)[kept], torch.full_like(out[kept], 1 / (1 - rate)))
+
+
+def test_runs_of_a_stack_have_rates_of_their_own():
+    rates = (0.0, 0.9, 0.5)
+    layer = StackedDropout([Member("relu", (rate,), 4) for rate in rates], 0, torch.empty(0))
+    zeros = (layer.forward(torch.ones(3, *SHAPE), 0) == 0).float().mean((1, 2))
+    assert zeros[0] == 0
+    assert zeros[1:].tolist() == pytest.approx(rates[1:], abs=0.03)
+
+
+def test_masks_of_one_seed_are_nested_and_change_from_step_to_step():
+    layer = StackedDropout([Member("relu", (rate,), 0) for rate in (0.2, 0.5)], 0, torch.empty(0))
+    masks = [layer.forward(torch.ones(2, *SHAPE), step).clone() != 0 for step in range(2 * BLOCK)]
+    for mask in masks:
+        assert bool((mask[0] | ~mask[1]).all())
+    for one, other in itertools.pairwise(masks):
+        assert float((one[1] == other[1]).float().mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_run_has_the_same_mask_whatever_seeds_stand_beside_it():
+    alone = StackedDropout([Member("relu", (0.5,), 8)], 0, torch.empty(0))
+    beside = StackedDropout([Member("relu", (0.5,), seed) for seed in (3, 8, 1)], 0, torch.empty(0))
+    for step in (0, 5, BLOCK):
+        assert torch.equal(
+            alone.forward(torch.ones(1, *SHAPE), step)[0], beside.forward(torch.ones(3, *SHAPE), step)[1]
+        )
