@@ -9,6 +9,8 @@ from ablate.experiment.datasets import DATASETS
 from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.spec import LEARNING_RATES, WEIGHT_DECAYS, Model
 
+MODELS = {"mlp": "hidden layers of linear, [batch norm], activation, [dropout]; linear output"}
+
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="activations, datasets, models or optimizers")]
 
 
@@ -17,7 +19,7 @@ def list_(kind: Kind) -> None:
     lines = {
         "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
         "datasets": _datasets,
-        "models": lambda: [f"{name}   hidden layers: linear, [batch norm], activation, [dropout]" for name in get_args(Model)],
+        "models": lambda: [f"{name:6} {MODELS[name]}" for name in get_args(Model)],
         "optimizers": _optimizers,
     }
     if kind not in lines:

@@ -1,4 +1,4 @@
-"""The options that describe an experiment, made from the fields of `Experiment`: one for each, the same in every command."""
+"""The options that describe an experiment, made from the fields of `Experiment`, the same in every command."""
 
 import inspect
 import os
@@ -28,7 +28,11 @@ def takes_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
     The command line beats `ABLATE_*`, which beats the file, which beats the defaults.
     """
     signature = inspect.signature(command)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "experiment"]
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.parameters.items()
+        if name != "experiment"
+    ]
 
     @wraps(command)
     def wrapped(experiment_file: Path | None = None, **given: Any) -> Any:
@@ -61,10 +65,11 @@ def _check_environment() -> None:
 
 def _file_argument() -> inspect.Parameter:
     annotation = Annotated[
-        Path | None, typer.Argument(metavar="[EXPERIMENT.toml]", help="settings; options beat them", show_default=False)
+        Path | None,
+        typer.Argument(metavar="[EXPERIMENT.toml]", help="settings; options beat them", show_default=False),
     ]
     return inspect.Parameter(
-        "experiment_file", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation
+        "experiment_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )
 
 

@@ -46,7 +46,10 @@ ExecutorName = Annotated[
     ),
 ]
 FailFast = Annotated[
-    bool, typer.Option("--fail-fast", "-x", help="stop at the first run that fails or diverges", rich_help_panel=RUNNING)
+    bool,
+    typer.Option(
+        "--fail-fast", "-x", help="stop at the first run that fails or diverges", rich_help_panel=RUNNING
+    ),
 ]
 
 
@@ -77,7 +80,9 @@ def run(
         raise typer.Exit(NOT_ALL_FINISHED)
 
 
-def _train(experiment: Experiment, plan: Plan, executor: Executor, folder: ResultsFolder, fail_fast: bool) -> None:
+def _train(
+    experiment: Experiment, plan: Plan, executor: Executor, folder: ResultsFolder, fail_fast: bool
+) -> None:
     identity = Identity(experiment.dataset, experiment.model, varied(experiment), experiment.split_sizes[0])
     with folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
         folder.discard(each.run_id for stack in plan.stacks for each in stack.runs)

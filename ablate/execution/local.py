@@ -7,7 +7,9 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
@@ -35,10 +37,10 @@ class LocalExecutor:
         self.workers: dict[Connection, BaseProcess] = {}
         self.directory = tempfile.TemporaryDirectory(prefix="ablate-")
         self.dataset_file = Path(self.directory.name) / "dataset.pt"
-        # A fork server imports torch once for all workers; it must not inherit what the parent has started.
-        methods = multiprocessing.get_all_start_methods()
-        self.context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:
+        # A fork server imports torch once for all workers, and inherits nothing of what this process has started.
+        self.context: SpawnContext | ForkServerContext = multiprocessing.get_context("spawn")
+        if "forkserver" in multiprocessing.get_all_start_methods():
+            self.context = multiprocessing.get_context("forkserver")
             self.context.set_forkserver_preload([__name__])
 
     def __enter__(self) -> Self:
@@ -116,10 +118,14 @@ def _work(connection: Connection, dataset_file: Path) -> None:
         except EOFError:
             return
         dataset = dataset or Dataset.open(dataset_file)
-        runs = len(stack.runs)
+        on_steps = partial(_report_steps, connection, len(stack.runs))
         try:
-            connection.send(train_stack(stack, dataset, lambda steps, runs=runs: connection.send(steps * runs)))
+            connection.send(train_stack(stack, dataset, on_steps))
         except BaseException as error:
             error.add_note("in a worker process:\n" + traceback.format_exc())
             connection.send(error)
             raise
+
+
+def _report_steps(connection: Connection, runs: int, steps: int) -> None:
+    connection.send(steps * runs)

@@ -63,7 +63,8 @@ def failed_tables(stack: Stack, message: str, identity: Identity) -> Tables:
 
 def _identifying(run: Run, identity: Identity) -> dict[str, Any]:
     settings = {
-        name: run.level(name) if str(SETTINGS.field(name).type) == "string" else getattr(run, name) for name in FACTORS
+        name: run.level(name) if str(SETTINGS.field(name).type) == "string" else getattr(run, name)
+        for name in FACTORS
     }
     return settings | {
         "run_id": run.run_id,
@@ -93,7 +94,7 @@ def _curve(run: Run, result: StackResult, place: int, evaluations: int) -> pd.Da
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
     """Returns the scores of the last evaluation, the best one, and the area under the learning curve."""
-    last, best = curve.iloc[-1], curve.loc[curve["val_accuracy"].idxmax()]
+    last, best = curve.iloc[-1], curve.iloc[int(curve["val_accuracy"].argmax())]
     names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
     return {name: float(last[name]) for name in names} | {
         "best_val_accuracy": float(best["val_accuracy"]),

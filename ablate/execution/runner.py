@@ -55,5 +55,3 @@ def train_all(plan: Plan, executor: Executor, job: Job, observer: Observer) -> C
         if job.stop_at_failure and set(statuses) != {FINISHED}:
             break
     return tally
-
-

@@ -5,12 +5,20 @@ between runs matter for the first two; results depend on none of it.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ablate.experiment.grid import Run
 
 FLOP_SECONDS = 1 / 90e9
 # Seconds an element of a hidden layer costs in one step, forward and backward; other activations cost as the default.
-ACTIVATION_SECONDS = {"mish": 11e-9, "softsign": 4e-9, "tanhshrink": 3.5e-9, "elu": 3e-9, "selu": 3e-9, "celu": 3e-9}
+ACTIVATION_SECONDS = {
+    "mish": 11e-9,
+    "softsign": 4e-9,
+    "tanhshrink": 3.5e-9,
+    "elu": 3e-9,
+    "selu": 3e-9,
+    "celu": 3e-9,
+}
 ACTIVATION_SECONDS |= {"gelu": 4e-9, "softplus": 3e-9, "logsigmoid": 3e-9, "silu": 1.5e-9, "sigmoid": 1.5e-9}
 DEFAULT_ACTIVATION_SECONDS = 1e-9
 BATCH_NORM_SECONDS = 4e-9
@@ -44,7 +52,7 @@ class Sizes:
 def parameter_count(run: Run, sizes: Sizes) -> int:
     """Returns about how many numbers a run trains."""
     widths = (sizes.features, *run.hidden, sizes.classes)
-    return sum((inputs + 1) * outputs for inputs, outputs in zip(widths, widths[1:], strict=False))
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
 
 
 def step_count(run: Run, sizes: Sizes) -> int:

@@ -84,9 +84,7 @@ def _npz_info(path: Path) -> DatasetInfo:
     try:
         with zipfile.ZipFile(path) as archive:
             held = [member.removesuffix(".npy") for member in archive.namelist()]
-            shapes = {
-                name: _npy_shape(archive.open(f"{name}.npy").read(4096)) for name in ARRAYS if name in held
-            }
+            shapes = {name: _npy_shape(archive, f"{name}.npy") for name in ARRAYS if name in held}
     except FileNotFoundError:
         raise DataError(
             f"--dataset: there is no file {str(path)!r}; npz:FILE needs an existing file"
@@ -119,8 +117,10 @@ def _check_npz_shapes(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
             )
 
 
-def _npy_shape(head: bytes) -> tuple[int, ...]:
+def _npy_shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
     """Returns the shape in the header of an npy file (numpy's format 1 to 3), so that no array is read."""
+    with archive.open(member) as file:
+        head = file.read(4096)
     if head[:6] != b"\x93NUMPY":
         raise ValueError("a member is no npy array")
     start = 10 if head[6] == 1 else 12

@@ -11,7 +11,15 @@ from typing import Any
 from ablate.errors import SpecError
 from ablate.experiment.datasets import fingerprint
 from ablate.experiment.levels import label
-from ablate.experiment.spec import FACTORS, LEARNING_RATES, WEIGHT_DECAYS, BatchNorm, Experiment, Optimizer, Schedule
+from ablate.experiment.spec import (
+    FACTORS,
+    LEARNING_RATES,
+    WEIGHT_DECAYS,
+    BatchNorm,
+    Experiment,
+    Optimizer,
+    Schedule,
+)
 
 # Raised whenever the same settings would train to other numbers, so that old results are never taken for new ones.
 NUMERICS_VERSION = 1

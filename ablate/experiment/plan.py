@@ -14,7 +14,7 @@ from ablate.experiment.spec import Experiment
 
 T = TypeVar("T")
 
-# Runs in a stack: more hide the calls of a step better, fewer stay in the cache. Both were measured flat from 50 to 100.
+# Runs in a stack: more hide the calls of a step better, fewer stay in the cache. The time of a run is flat around here.
 MAX_RUNS = 64
 
 
@@ -27,8 +27,9 @@ class Stack:
 
     @property
     def label(self) -> str:
-        """One line for people: `relu gelu bn=pre seeds 0-1`."""
-        activations = " ".join(dict.fromkeys(run.activation for run in self.runs))
+        """One line for people: `relu gelu bn=pre seeds 0-1`, `9 activations bn=off seed 3`."""
+        names = list(dict.fromkeys(run.activation for run in self.runs))
+        activations = " ".join(names) if len(names) <= 3 else f"{len(names)} activations"
         seeds = sorted({run.seed for run in self.runs})
         span = f"{seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
         return f"{activations} bn={self.runs[0].batch_norm} seed{'s' * (len(seeds) > 1)} {span}"
@@ -68,10 +69,8 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
     total = sum(len(group) for group in groups.values())
     while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < min(jobs, total):
         limit = max(1, limit // 2)
-    stacks = [
-        Stack(part, sizes.evals_per_epoch) for group in groups.values() for part in _cut(group, limit)
-    ]
-    stacks.sort(key=lambda stack: -_stack_seconds(stack, sizes))
+    stacks = [Stack(part, sizes.evals_per_epoch) for group in groups.values() for part in _cut(group, limit)]
+    stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
         tuple(stacks),
         _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
@@ -94,7 +93,7 @@ def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
     for run in group:
         seeds[run.seed].append(run)
     parts: list[list[Run]] = []
-    for runs in seeds.values():
+    for _, runs in sorted(seeds.items()):
         parts += _even(sorted(runs, key=_order), limit)
     together = max(1, limit // max(len(part) for part in parts))
     merged = _even(parts, together)

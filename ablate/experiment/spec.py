@@ -12,7 +12,6 @@ from ablate.errors import SpecError, did_you_mean
 from ablate.experiment import levels
 from ablate.experiment.datasets import dataset_info
 
-
 BatchNorm = Literal["off", "pre", "post"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
@@ -63,17 +62,19 @@ class Experiment(BaseModel):
     epochs: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
         (30,), description="passes over the training data"
     )
-    batch_size: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field((64,), description="samples a step")
+    batch_size: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
+        (64,), description="samples a step"
+    )
     optimizer: Annotated[tuple[Optimizer, ...], _factor(levels.choice(*LEARNING_RATES))] = Field(
         ("sgd",), description="sgd, adam or adamw"
     )
-    learning_rate: Annotated[
-        tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_POSITIVE))
-    ] = Field(("auto",), description="auto is sgd 0.1, adam and adamw 0.001")
+    learning_rate: Annotated[tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_POSITIVE))] = Field(
+        ("auto",), description="auto is sgd 0.1, adam and adamw 0.001"
+    )
     momentum: Annotated[tuple[float, ...], _factor(_RATE)] = Field((0.0,), description="of sgd")
-    weight_decay: Annotated[
-        tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_NOT_NEGATIVE))
-    ] = Field(("auto",), description="auto is sgd and adam 0, adamw 0.01")
+    weight_decay: Annotated[tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_NOT_NEGATIVE))] = (
+        Field(("auto",), description="auto is sgd and adam 0, adamw 0.01")
+    )
     schedule: Annotated[tuple[Schedule, ...], _factor(levels.choice("constant", "cosine"))] = Field(
         ("constant",), description="of the learning rate: constant or cosine"
     )
@@ -103,7 +104,9 @@ class Experiment(BaseModel):
                         f"layers of --hidden {levels.label(widths)}; legal are 1 or {len(widths)}"
                     )
         if min(self.batch_size) < 2 and set(self.batch_norm) != {"off"}:
-            raise ValueError("--batch-size: 1 is too small for batch norm, which needs at least 2 samples a step")
+            raise ValueError(
+                "--batch-size: 1 is too small for batch norm, which needs at least 2 samples a step"
+            )
         self._fits_the_data()
         return self
 

@@ -1,7 +1,7 @@
 """Activation functions as pairs of forward and derivative that write into buffers they are given.
 
-Written out instead of left to autograd: a stack applies each function to a slice of its runs, and slices of a graph cost
-a copy forward and a full-size zero-filled gradient backward. The oracle for every pair is `torch.nn`.
+Written out instead of left to autograd: a stack applies each function to a slice of its runs, and slices of a graph
+cost a copy forward and a full-size zero-filled gradient backward. The oracle for every pair is `torch.nn`.
 """
 
 import importlib
@@ -66,7 +66,11 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
 
 
 def _described(result: object) -> str:
-    return f"{result.dtype} of shape {tuple(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
+    return (
+        f"{result.dtype} of shape {tuple(result.shape)}"
+        if isinstance(result, Tensor)
+        else type(result).__name__
+    )
 
 
 def _imported(name: str) -> Callable[[Tensor], Tensor]:
@@ -74,14 +78,20 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
     try:
         found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
-        raise SpecError(f"--activation: {name!r} cannot be imported ({error}); legal is package.module:Name") from None
+        raise SpecError(
+            f"--activation: {name!r} cannot be imported ({error}); legal is package.module:Name"
+        ) from None
     if isinstance(found, type) and issubclass(found, torch.nn.Module):
         module = found()
         if next(module.parameters(), None) is not None:
-            raise SpecError(f"--activation: {name!r} has parameters of its own; legal are functions without any")
+            raise SpecError(
+                f"--activation: {name!r} has parameters of its own; legal are functions without any"
+            )
         return module
     if not callable(found):
-        raise SpecError(f"--activation: {name!r} is a {type(found).__name__}; legal is a function or a torch Module")
+        raise SpecError(
+            f"--activation: {name!r} is a {type(found).__name__}; legal is a function or a torch Module"
+        )
     return found  # type: ignore[no-any-return]  # what it returns is checked by from_callable
 
 
@@ -157,7 +167,9 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda z, out: aten.softplus.out(z, out=out),
         lambda grad, z, y, out: aten.softplus_backward.grad_input(grad, z, 1, 20, grad_input=out),
     ),
-    "softsign": Activation(lambda z, out: torch.div(z, torch.abs(z, out=out).add_(1), out=out), _softsign_backward),
+    "softsign": Activation(
+        lambda z, out: torch.div(z, torch.abs(z, out=out).add_(1), out=out), _softsign_backward
+    ),
     "hardswish": Activation(
         lambda z, out: aten.hardswish.out(z, out=out),
         lambda grad, z, y, out: out.copy_(aten.hardswish_backward(grad, z)),

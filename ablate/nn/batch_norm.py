@@ -71,7 +71,7 @@ class StackedBatchNorm:
         return self.z_grad
 
     def inference_line(self) -> tuple[Tensor, Tensor]:
-        """Returns slope and offset, each (runs, features), of the line y = slope * z + offset batch norm is at inference."""
+        """Returns slope and offset, each (runs, features): at inference y = slope * z + offset."""
         slope = self.weight / torch.sqrt(self.running_var + EPS)
         return slope, self.bias - self.running_mean * slope
 

@@ -1,6 +1,7 @@
 """Initial values of one run, the same for every variant of a seed whose shapes are equal."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,9 +18,11 @@ def initial_values(shape: Shape, activation: str, seed: int, dtype: torch.dtype)
     Every tensor has a stream of its own, so that one more tensor leaves the others alone.
     """
     values: dict[str, Tensor] = {}
-    for layer, (inputs, outputs) in enumerate(zip(shape.widths, shape.widths[1:], strict=False)):
+    for layer, (inputs, outputs) in enumerate(pairwise(shape.widths)):
         name = f"linear.{layer}"
-        values[f"{name}.weight"] = _uniform((outputs, inputs), inputs, derive(seed, "init", name, "weight"), dtype)
+        values[f"{name}.weight"] = _uniform(
+            (outputs, inputs), inputs, derive(seed, "init", name, "weight"), dtype
+        )
         if shape.has_bias(layer):
             values[f"{name}.bias"] = _uniform((outputs,), inputs, derive(seed, "init", name, "bias"), dtype)
     for layer, width in enumerate(shape.hidden):

@@ -17,7 +17,9 @@ class StackedLinear:
         bias_grad: The same for the bias.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, weight_grad: Tensor, bias_grad: Tensor | None) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, weight_grad: Tensor, bias_grad: Tensor | None
+    ) -> None:
         self.weight, self.bias = weight, bias
         self.weight_grad, self.bias_grad = weight_grad, bias_grad
         self.x = self.z = self.x_grad = torch.empty(0)

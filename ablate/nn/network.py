@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -88,7 +89,7 @@ class StackedMLP:
             grad = layer.linear.backward(grad, needs_input_grad=index > 0)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Returns the outputs at inference, shape (runs, classes, samples), for x of shape (1 or runs, features, samples)."""
+        """Returns the outputs at inference, shape (runs, classes, samples), for x of (1 or runs, features, samples)."""
         for layer in self.hidden:
             z = self._evaluated(layer.linear, x)
             if layer.batch_norm and self.shape.batch_norm == "pre":
@@ -125,8 +126,9 @@ class StackedMLP:
         )
 
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        runs, shapes = len(self.members), {}
-        for layer, (inputs, outputs) in enumerate(zip(self.shape.widths, self.shape.widths[1:], strict=False)):
+        runs = len(self.members)
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (inputs, outputs) in enumerate(pairwise(self.shape.widths)):
             shapes[f"linear.{layer}.weight"] = (runs, outputs, inputs)
             if self.shape.has_bias(layer):
                 shapes[f"linear.{layer}.bias"] = (runs, outputs)

@@ -19,7 +19,9 @@ class FlatParameters:
         grads: Name to the view of the gradient, same shapes.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype, device: torch.device
+    ) -> None:
         sizes = {name: torch.Size(shape).numel() for name, shape in shapes.items()}
         padded = {name: -(-size // ALIGNMENT) * ALIGNMENT for name, size in sizes.items()}
         self.flat = torch.nn.Parameter(torch.zeros(sum(padded.values()), dtype=dtype, device=device))

@@ -1,9 +1,10 @@
-"""The oracle: the same network for one run, from plain `torch.nn` and autograd, sharing no code with the stack but its streams.
+"""The oracle: the same network for one run, from plain `torch.nn` and autograd; only its streams are the stack's.
 
 Slow and obvious on purpose. Whatever a stacked network computes for a member, this module computes for a run.
 """
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ def plain_network(shape: Shape, member: Member, dtype: torch.dtype = torch.float
     Its parameters bear the names of `StackedMLP.member_state`.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for layer, (inputs, outputs) in enumerate(zip(shape.widths, shape.widths[1:], strict=False)):
+    for layer, (inputs, outputs) in enumerate(pairwise(shape.widths)):
         layers[f"linear {layer}"] = nn.Linear(inputs, outputs, bias=shape.has_bias(layer))
         if layer == len(shape.hidden):
             break
@@ -83,7 +84,9 @@ def plain_network(shape: Shape, member: Member, dtype: torch.dtype = torch.float
 def plain_state(network: nn.Sequential) -> dict[str, Tensor]:
     """Returns copies of the parameters and running statistics under the names of `StackedMLP.member_state`."""
     return {
-        name.replace(" ", ".", 1): value.detach().clone().squeeze() if name.startswith("prelu") else value.clone()
+        name.replace(" ", ".", 1): value.detach().clone().squeeze()
+        if name.startswith("prelu")
+        else value.clone()
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }

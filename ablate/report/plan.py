@@ -7,6 +7,7 @@ from ablate.experiment.grid import Run
 from ablate.experiment.levels import label
 from ablate.experiment.plan import Plan
 from ablate.experiment.spec import FACTORS, Experiment
+from ablate.report.numbers import duration
 from ablate.store.schema import DIVERGED, FAILED, FINISHED
 
 # What a worker takes besides its stack: the interpreter and torch.
@@ -14,7 +15,12 @@ PROCESS_BYTES = 450e6
 
 
 def plan_text(
-    experiment: Experiment, runs: tuple[Run, ...], statuses: Mapping[str, str], plan: Plan, jobs: int, folder: Path
+    experiment: Experiment,
+    runs: tuple[Run, ...],
+    statuses: Mapping[str, str],
+    plan: Plan,
+    jobs: int,
+    folder: Path,
 ) -> str:
     """Returns the plan in a few lines.
 
@@ -57,10 +63,3 @@ def product_line(experiment: Experiment, runs: int) -> str:
     fixed = [f"{name}={label(getattr(experiment, name)[0])}" for name, count in counts.items() if count == 1]
     product = " x ".join([*shown, f"{len(experiment.seeds)} seeds"])
     return f"{product} = {runs} runs ({', '.join(fixed)})"
-
-
-def duration(seconds: float) -> str:
-    """Returns a duration a person reads at a glance: `40 s`, `3 min`, `2.5 h`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,14 +1,14 @@
 """The columns of a results folder, stated once: one Arrow schema a table.
 
-`runs` has one row a run, failures included. `curves` has one row a run and evaluation; the first is the untrained
-network. `layers` has one row a run, evaluation, layer and quantity.
+`runs` has one row a run, failures included. `curves` has one row a run and evaluation; the first is the
+untrained network. `layers` has one row a run, evaluation, layer and quantity.
 """
 
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
-# A run's status. Only a `failed` run (its worker died) is worth training again: `diverged` repeats to the bit.
+# A run's status. Only a `failed` run (its worker died) is worth training again: `diverged` repeats exactly.
 FINISHED = "finished"
 DIVERGED = "diverged"
 FAILED = "failed"
@@ -31,8 +31,8 @@ SETTINGS = pa.schema(
     ]
 )
 
-# Scores of one evaluation: mean cross-entropy in nats, accuracy as a share from 0 to 1, both in eval mode; the training
-# scores are taken on a fixed subset of the training data as large as the validation set.
+# Scores of one evaluation: mean cross-entropy in nats, accuracy as a share from 0 to 1, both in eval mode;
+# the training scores are taken on a fixed subset of the training data as large as the validation set.
 SCORES = pa.schema(
     [
         ("train_loss", pa.float64()),
@@ -51,7 +51,7 @@ RUNS = pa.schema(
         ("dataset", pa.string()),
         ("model", pa.string()),
         ("steps", pa.int64()),  # planned; a diverged run stopped at failed_step
-        ("parameters", pa.int64()),
+        ("parameters", pa.int64()),  # null if failed
         ("status", pa.string()),
         ("failed_step", pa.int64()),  # null unless diverged
         ("message", pa.string()),  # null unless diverged or failed
@@ -61,8 +61,8 @@ RUNS = pa.schema(
         ("gap_accuracy", pa.float64()),  # train - val: positive = overfitting
         ("gap_loss", pa.float64()),  # val - train: positive = overfitting
         ("aulc", pa.float64()),  # mean validation accuracy over the steps
-        ("seconds", pa.float64()),  # the run's share of its stack
-        ("device", pa.string()),
+        ("seconds", pa.float64()),  # the run's share of its stack; null if failed
+        ("device", pa.string()),  # null if failed
     ]
 )
 
@@ -87,6 +87,32 @@ LAYERS = pa.schema(
 )
 
 TABLES = {"runs": RUNS, "curves": CURVES, "layers": LAYERS}
+
+# What tells the rows of a table apart, and the order they are kept in.
+KEYS = {
+    "runs": ("run_id",),
+    "curves": ("run_id", "step"),
+    "layers": ("run_id", "step", "layer", "quantity"),
+}
+
+# The columns that may be null; NaN is stored as null. All others are always filled.
+NULLABLE = frozenset(
+    (
+        "parameters",
+        "failed_step",
+        "message",
+        *SCORES.names,
+        "best_val_accuracy",
+        "best_epoch",
+        "gap_accuracy",
+        "gap_loss",
+        "aulc",
+        "seconds",
+        "device",
+        "running_loss",
+        "value",
+    )
+)
 
 # What two trainings of the same run may differ in.
 TIMING_COLUMNS = ("seconds",)

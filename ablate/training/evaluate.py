@@ -21,9 +21,9 @@ class EvaluationSet:
 
     def __init__(self, x: Tensor, y: Tensor) -> None:
         self.samples = len(y)
-        self.labels = y.split(CHUNK)
+        self.labels = torch.split(y, CHUNK)
         # (1, features, samples) as a view: products take a transposed operand without a copy.
-        self.chunks = [_filled(part).T.unsqueeze(0) for part in x.split(CHUNK)]
+        self.chunks = [_filled(part).T.unsqueeze(0) for part in torch.split(x, CHUNK)]
 
     def scores(self, network: StackedMLP) -> tuple[Tensor, Tensor]:
         """Returns loss and accuracy of each run, each float64 of shape (runs,)."""

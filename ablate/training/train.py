@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,7 +24,9 @@ from ablate.training.result import Divergence, StackResult
 EXPLODED = 1000.0
 
 
-def train_stack(stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None) -> StackResult:
+def train_stack(
+    stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None
+) -> StackResult:
     """Trains every run of a stack, each on its own seed's batches, and returns their curves.
 
     Every step sees a full batch: what is left of an epoch's shuffle after the last one waits for another epoch.
@@ -44,7 +47,7 @@ def train_stack(stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] 
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     record = Record(network, dataset, batches.per_epoch, guess=math.log(dataset.classes))
     record.evaluate(0, network.parameters.flat.new_empty((0, len(members))))
-    for begin, end in zip(due, due[1:], strict=False):
+    for begin, end in pairwise(due):
         losses = []
         for step in range(begin, end):
             for group in optimizer.param_groups:
@@ -77,7 +80,7 @@ class Batches:
         self.orders = torch.empty(0, dtype=torch.int64)
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
-        """Returns inputs (runs, features, batch) and labels (runs, batch) of a step, a leading 1 where all share them."""
+        """Returns a step's inputs (runs, features, batch) and labels (runs, batch); 1 for runs where all share them."""
         epoch, batch = divmod(step, self.per_epoch)
         if epoch != self.epoch:
             self.epoch = epoch
@@ -117,7 +120,9 @@ class Record:
 
     def evaluate(self, step: int, losses: Tensor) -> None:
         """Scores all runs after `step` steps; `losses` are those of the steps since the last time, (steps, runs)."""
-        running = losses.double().mean(0) if len(losses) else torch.full((losses.shape[1],), math.nan).double()
+        running = (
+            losses.double().mean(0) if len(losses) else torch.full((losses.shape[1],), math.nan).double()
+        )
         scores = torch.stack([running, *self.train.scores(self.network), *self.val.scores(self.network)])
         self._note_divergences(step, losses, scores[1:])
         self.steps.append(step)
@@ -145,7 +150,11 @@ class Record:
         return StackResult(
             steps,
             steps / self.steps_per_epoch,
-            *(rows[:, column] for column in range(5)),
+            running_loss=rows[:, 0],
+            train_loss=rows[:, 1],
+            train_accuracy=rows[:, 2],
+            val_loss=rows[:, 3],
+            val_accuracy=rows[:, 4],
             divergences=tuple(self.divergences.get(run) for run in members),
             parameters=tuple(self.network.parameter_count(run) for run in members),
             seconds=seconds,

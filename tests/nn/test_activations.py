@@ -11,7 +11,9 @@ from ablate.nn.members import Segment
 from ablate.nn.reference import MODULES
 from tests.tolerances import DERIVATIVE
 
-Z = torch.linspace(-30, 30, 4001, dtype=torch.float64)[:, None] + torch.tensor([0.0, 1e-3], dtype=torch.float64)
+Z = torch.linspace(-30, 30, 4001, dtype=torch.float64)[:, None] + torch.tensor(
+    [0.0, 1e-3], dtype=torch.float64
+)
 
 
 def test_every_name_has_a_function_and_a_plain_twin():

@@ -135,7 +135,9 @@ def test_the_gradient_of_a_run_does_not_depend_on_the_size_of_its_stack(batches)
     x, y = batches[0][0][0].T.unsqueeze(0), batches[0][1][0].unsqueeze(0)
     grads = []
     for copies in (1, 8):
-        network = StackedMLP(Shape(**SHAPE, batch_norm="off"), [Member("gelu", (0.0, 0.0), 0)] * copies, torch.float64)
+        network = StackedMLP(
+            Shape(**SHAPE, batch_norm="off"), [Member("gelu", (0.0, 0.0), 0)] * copies, torch.float64
+        )
         network.train_step(x, y, 0)
         grads.append(network.parameters.grads["linear.0.weight"][0].clone())
     assert torch.equal(*grads)

@@ -51,7 +51,9 @@ def _assert_same_bits(found, expected):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
 @pytest.mark.parametrize("batch_size", [64, 50])
-def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(dataset, batch_norm, optimizer, batch_size):
+def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(
+    dataset, batch_norm, optimizer, batch_size
+):
     experiment = build(
         SETTINGS | {"batch_norm": batch_norm, "optimizer": optimizer, "batch_size": batch_size}
     )
@@ -75,7 +77,9 @@ def test_cosine_momentum_and_weight_decay_keep_bits_too(dataset):
 
 
 def _run(**changes) -> Run:
-    (run,) = expand(build({"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "3-3", "epochs": 3}))
+    (run,) = expand(
+        build({"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "3-3", "epochs": 3})
+    )
     return replace(run, **changes)
 
 
@@ -153,7 +157,9 @@ def test_scores_are_those_of_the_plain_network_in_eval_mode(dataset):
         ("val", dataset.x_val, dataset.y_val),
     ]:
         logits = network(x.flatten(1))
-        assert getattr(result, f"{prefix}_loss")[-1, 0] == pytest.approx(float(criterion(logits, y)), rel=1e-4)
+        assert getattr(result, f"{prefix}_loss")[-1, 0] == pytest.approx(
+            float(criterion(logits, y)), rel=1e-4
+        )
         accuracy = float((logits.argmax(1) == y).double().mean())
         assert getattr(result, f"{prefix}_accuracy")[-1, 0] == pytest.approx(accuracy, abs=1.5 / len(y))
     assert result.running_loss[-1, 0] == pytest.approx(float(np.mean(losses)), rel=1e-4)

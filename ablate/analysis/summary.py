@@ -1,0 +1,198 @@
+"""The summary of some results: one row a variant, and one row a level of each factor, seeds collapsed.
+
+A summary table has the identifying columns, `n` (seeds that finished), `runs`, `failed` (diverged ones
+included), `reached` (runs that reached the target), and `METRIC_mean`, `METRIC_sd` (of the sample, over
+seeds) of each metric. Of `steps_to_target` the mean is the restricted one, over all runs: one that failed
+never reached its target.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ablate.analysis.convergence import Target
+from ablate.analysis.metrics import BY_VARIANT, METRICS, STEPS_TO_TARGET
+from ablate.analysis.scores import reference_best, scored
+from ablate.analysis.variants import levels_of, named, reference_variant, varied
+
+_OF_FINISHED = [name for name in METRICS if name != STEPS_TO_TARGET]
+
+
+@dataclass(frozen=True)
+class LevelSummary:
+    """One row a level of a factor, the other factors averaged out.
+
+    A background is a choice of the other factors' levels. All levels are averages over the same backgrounds
+    and seeds: those run at every level, and for scores those where every run finished too. A level of which
+    no run finished holds up no other. Steps to target are known of failed runs too: they reached none.
+
+    Attributes:
+        factor: Whose levels these are.
+        table: The summary, without rows if no background was run at every level.
+        backgrounds: How many there are.
+        compared: How many of them were run at every level, with the same seeds.
+        scored: How many of those the scores are averages of.
+    """
+
+    factor: str
+    table: pd.DataFrame
+    backgrounds: int
+    compared: int
+    scored: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that the tables of a report say.
+
+    Attributes:
+        runs: The runs, named and scored.
+        factors: What tells the variants apart.
+        target: As given.
+        target_accuracy: The same as a validation accuracy, NaN if it is relative to a reference that never
+        finished. reference: A variant. variants: One row a variant. levels: One summary for each factor with
+        more than one level. sort: What the rows of all tables are ranked by.
+    """
+
+    runs: pd.DataFrame
+    factors: tuple[str, ...]
+    target: Target
+    target_accuracy: float
+    reference: str
+    variants: pd.DataFrame
+    levels: tuple[LevelSummary, ...]
+    sort: str
+
+
+def summarize(
+    runs: pd.DataFrame, curves: pd.DataFrame, target: Target, reference: str | None, sort: str
+) -> Summary:
+    """Returns the summary of a results folder's `runs` and `curves`.
+
+    Args:
+        runs: Frame with the columns of `store.schema.RUNS`, at least one row.
+        curves: Frame with the columns of `store.schema.CURVES`.
+        target: What counts as converged.
+        reference: A variant, or None for the plainest of relu.
+        sort: A metric to rank by, or `variant`.
+
+    Raises:
+        SpecError: No variant is named like the reference.
+        StoreError: Two runs are of the same variant and seed.
+    """
+    factors = varied(runs)
+    runs = named(runs)
+    reference = reference_variant(runs, reference)
+    accuracy = target.accuracy(reference_best(runs, reference))
+    runs = scored(runs, curves, accuracy)
+    levels = (by_level(runs, factor, factors) for factor in factors if runs[factor].nunique() > 1)
+    return Summary(
+        runs,
+        factors,
+        target,
+        accuracy,
+        reference,
+        ranked(by_variant(runs, factors), sort),
+        tuple(replace(level, table=ranked(level.table, sort)) for level in levels),
+        sort,
+    )
+
+
+def by_variant(runs: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """Returns the summary table of named and scored runs, one row a variant, in the order of the runs."""
+    variants = runs[[BY_VARIANT, *factors]].drop_duplicates()
+    return variants.merge(_collapsed(runs, runs[runs["finished"]], BY_VARIANT), on=BY_VARIANT)
+
+
+def by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str]) -> LevelSummary:
+    """Returns the summary of named and scored runs by the levels of a factor, in the order of the levels.
+
+    Within a seed a level is averaged over the backgrounds, so that the standard deviation is one over seeds
+    and no mixture of seeds and backgrounds.
+    """
+    background = [other for other in factors if other != factor]
+    compared = _balanced(runs, factor, background)
+    scores = _balanced(compared[compared["finished"]], factor, background)
+    levels = pd.DataFrame({factor: levels_of(compared, factor)}, dtype=runs[factor].dtype)
+    return LevelSummary(
+        factor,
+        levels.merge(_collapsed(compared, scores, factor), on=factor),
+        _count(runs, background),
+        _count(compared, background),
+        _count(scores, background),
+    )
+
+
+def _balanced(runs: pd.DataFrame, factor: str, background: list[str]) -> pd.DataFrame:
+    """Returns the runs of which there is one for every level, background and seed that occurs in the result.
+
+    What has a hole is left out: either the backgrounds that lack a seed or the seeds that lack a background,
+    whichever leaves more.
+    """
+    levels = runs[factor].nunique()
+    whole = runs[runs.groupby([*background, "seed"])[factor].transform("size") == levels]
+    full_background = levels * whole["seed"].nunique()
+    full_seed = levels * _count(whole, background)
+    by_background = whole[whole.groupby(background)[factor].transform("size") == full_background]
+    by_seed = whole[whole.groupby("seed")[factor].transform("size") == full_seed]
+    return by_seed if len(by_seed) > len(by_background) else by_background
+
+
+def _count(runs: pd.DataFrame, columns: list[str]) -> int:
+    return len(runs[columns].drop_duplicates())
+
+
+def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Returns one row a value of `key`: counts and steps to target of the runs, scores of those compared."""
+    groups = runs.groupby(key, sort=False)
+    finished = groups["finished"].sum()
+    counts = pd.DataFrame(
+        {
+            "runs": groups.size(),
+            "failed": groups.size() - finished,
+            "reached": groups[STEPS_TO_TARGET].count(),
+        }
+    )
+    n = compared.groupby(key)["seed"].nunique().reindex(counts.index, fill_value=0)
+    counts.insert(0, "n", n)
+    times = runs.assign(steps_to_target=runs["restricted_steps"])
+    tables: list[pd.DataFrame | pd.Series[float]] = [
+        _over_seeds(compared, key, _OF_FINISHED),
+        _over_seeds(times, key, [STEPS_TO_TARGET]),
+    ]
+    return counts.join(tables).reset_index()
+
+
+def _over_seeds(runs: pd.DataFrame, key: str, metrics: list[str]) -> pd.DataFrame:
+    """Returns mean and standard deviation over seeds, of what is first averaged within a seed."""
+    seeds = runs.groupby([key, "seed"])[metrics].mean().groupby(level=key)
+    table = seeds.mean().add_suffix("_mean").join(seeds.std().add_suffix("_sd"))
+    return table[[f"{metric}_{statistic}" for metric in metrics for statistic in ("mean", "sd")]]
+
+
+def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
+    """Returns a summary table best first by a metric, ties as they stood, what never finished last.
+
+    Args:
+        table: A summary table.
+        sort: A metric, or `variant` to leave the order as it is.
+    """
+    if sort == BY_VARIANT:
+        return table
+    sign = -1 if METRICS[sort].higher_is_better else 1
+    keys = pd.DataFrame({"never": table["n"] == 0, "score": sign * table[f"{sort}_mean"]})
+    return table.loc[keys.sort_values(["never", "score"], kind="stable").index].reset_index(drop=True)
+
+
+def extremes(table: pd.DataFrame, metric: str) -> tuple[list[bool], list[bool]]:
+    """Returns which rows of a summary table are the best and which the worst by a metric, ties included.
+
+    What never finished is neither, and where all are equal none is.
+    """
+    mean = table[f"{metric}_mean"].where(table["n"] > 0)
+    low, high = (np.isclose(mean, end, rtol=1e-12, atol=1e-12) for end in (mean.min(), mean.max()))
+    differ = ~(low & high)
+    best, worst = (high, low) if METRICS[metric].higher_is_better else (low, high)
+    return (best & differ).tolist(), (worst & differ).tolist()

@@ -1,0 +1,29 @@
+"""The console all commands print to."""
+
+from typing import TextIO
+
+from rich.console import Console
+
+# In a pipe rich takes 80 columns and crops what is wider. A width it is given counts only with a height.
+_UNLIMITED, _HEIGHT = 100_000, 25
+
+
+def console(file: TextIO) -> Console:
+    """Returns a console on a stream: as wide as the terminal, or if it is none, unlimited, plain and still.
+
+    On a terminal `NO_COLOR`, `TERM` and `COLUMNS` are honoured. Elsewhere nothing forces colours or
+    animations, as `FORCE_COLOR` would in logs.
+    """
+    if file.isatty():
+        return Console(file=file, highlight=False, markup=False, emoji=False)
+    return Console(
+        file=file,
+        width=_UNLIMITED,
+        height=_HEIGHT,
+        force_terminal=False,
+        force_interactive=False,
+        color_system=None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )

@@ -1,0 +1,151 @@
+"""How far training is: a live bar on a terminal, elsewhere a line a finished stack and a sign of life between."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from ablate.report.console import console
+from ablate.report.numbers import counted, duration
+from ablate.store.schema import FINISHED
+
+HEARTBEAT_SECONDS = 30.0
+_REFRESH_SECONDS = 0.1
+_PACE_WIDTH = 48
+
+
+class Progress:
+    """Tells people how far training is.
+
+    Args:
+        console: Where to; it decides between the bar and lines.
+        clock: Returns a time in seconds that only rises.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self._console = console
+        self._clock = clock
+        self._total_runs = self._total_steps = self._steps = 0
+        self._statuses: Counter[str] = Counter()
+        self._began = self._last_shown = 0.0
+        # No thread refreshes the bar: workers may be forked while it runs, and it is moved often enough.
+        self._bar = Bar(
+            TextColumn("{task.fields[runs]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[pace]}"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            expand=True,
+        )
+
+    @classmethod
+    @contextmanager
+    def on_stderr(cls) -> Iterator[Self]:
+        """Gives a progress on stderr and finishes it, whatever happens."""
+        progress = cls(console(sys.stderr), time.monotonic)
+        try:
+            yield progress
+        finally:
+            progress.finish()
+
+    def start(self, total_runs: int, total_steps: int) -> None:
+        """Begins: so many runs to train, of so many steps in all."""
+        self._total_runs, self._total_steps = total_runs, total_steps
+        self._began = self._last_shown = self._clock()
+        if self._console.is_interactive:
+            self._bar.start()
+            self._bar.add_task("", total=total_steps, runs="", pace="")
+            self._move_bar(self._began)
+
+    def advance(self, run_steps: int) -> None:
+        """Takes note of steps done since the last call, summed over runs."""
+        self._steps += run_steps
+        now = self._clock()
+        if self._console.is_interactive:
+            if now - self._last_shown >= _REFRESH_SECONDS:
+                self._move_bar(now)
+        elif now - self._last_shown >= HEARTBEAT_SECONDS:
+            self._line(f"{self._count()} training  {self._pace()}")
+
+    def stack_finished(self, label: str, statuses: Mapping[str, int], seconds: float) -> None:
+        """Takes note of a finished stack.
+
+        Args:
+            label: What is in it.
+            statuses: Number of its runs by status.
+            seconds: How long it took.
+        """
+        self._statuses.update(statuses)
+        outcome = _failures(statuses) or "ok"
+        if self._console.is_interactive:
+            if outcome != "ok":
+                self._line(f"{label}: {outcome}")
+            self._move_bar(self._clock())
+        else:
+            self._line(f"{self._count()} {label}  {outcome}  {duration(seconds)}{self._eta()}")
+
+    def finish(self) -> None:
+        """Takes the bar away and says what was done, in how long; a second call does nothing."""
+        if not self._total_runs:
+            return
+        if self._console.is_interactive:
+            self._bar.stop()
+        done = self._statuses.total()
+        runs = counted(done, "run") if done == self._total_runs else f"{done:,} of {self._total_runs:,} runs"
+        failures = _failures(self._statuses)
+        self._line(
+            f"{runs} in {duration(self._elapsed())}, {self._rate():,.0f} run-steps/s"
+            + (f"; {failures}" if failures else "")
+        )
+        self._total_runs = 0
+
+    def _move_bar(self, now: float) -> None:
+        self._last_shown = now
+        task = self._bar.task_ids[0]
+        # Padded, so that the bar between them keeps its length.
+        total = f"{self._total_runs:,}"
+        runs = f"{self._statuses.total():>{len(total)},}/{total} runs"
+        pace = f"{self._pace():{_PACE_WIDTH}}"
+        self._bar.update(task, completed=self._steps, runs=runs, pace=pace, refresh=True)
+
+    def _line(self, text: str) -> None:
+        self._last_shown = self._clock()
+        self._console.print(Text(text), soft_wrap=True)
+
+    def _count(self) -> str:
+        total = str(self._total_runs)
+        return f"[{self._statuses.total():>{len(total)}}/{total}]"
+
+    def _pace(self) -> str:
+        share = self._steps / self._total_steps if self._total_steps else 1.0
+        return f"{share:.0%}  {duration(self._elapsed())}{self._eta()}  {self._rate():,.0f} run-steps/s"
+
+    def _eta(self) -> str:
+        left = self._total_steps - self._steps
+        if not self._rate() or self._statuses.total() == self._total_runs:
+            return ""
+        return f"  eta {duration(left / self._rate())}"
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._began
+
+    def _rate(self) -> float:
+        elapsed = self._elapsed()
+        return self._steps / elapsed if elapsed > 0 else 0.0
+
+
+def _failures(statuses: Mapping[str, int]) -> str:
+    """Returns the runs that did not finish, by status: `2 diverged, 1 failed`."""
+    return ", ".join(
+        f"{count} {status}" for status, count in sorted(statuses.items()) if status != FINISHED and count
+    )

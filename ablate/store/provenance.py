@@ -1,0 +1,82 @@
+"""Where results come from: code, versions and machine, as text that is the same at every call."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("ablate", "torch", "numpy", "pandas", "pyarrow")
+
+# What changes the speed or the last bits of CPU and CUDA arithmetic from outside the program.
+VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OMP_DYNAMIC",
+    "MKL_NUM_THREADS",
+    "MKL_DYNAMIC",
+    "MKL_CBWR",
+    "OPENBLAS_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "ONEDNN_MAX_CPU_ISA",
+    "ATEN_CPU_CAPABILITY",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "NVIDIA_TF32_OVERRIDE",
+)
+
+
+def provenance() -> dict[str, str]:
+    """Returns the origin of results computed now, without torch being imported.
+
+    The keys are `git_commit` and `git_dirty` (`true` or `false`: tracked files changed) of the repository
+    around the working directory, left out where there is none; `python` and each of `PACKAGES` with its
+    version; `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. No time, no name of a host or
+    a user and no path is among them.
+    """
+    return {
+        **_git(),
+        "python": platform.python_version(),
+        **_versions(),
+        "system": platform.platform(),
+        "cpu": _cpu(),
+        "cores": str(os.cpu_count()),
+        **{name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def _git() -> dict[str, str]:
+    commit = _output("git", "rev-parse", "--verify", "HEAD")
+    changes = _output("git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
+        return {}
+    return {"git_commit": commit, "git_dirty": "true" if changes else "false"}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _cpu() -> str:
+    """Returns the model of the CPU, or only its architecture where the system names no model."""
+    if platform.system() == "Darwin":
+        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, "") or platform.processor() or platform.machine()
+
+
+def _output(*command: str) -> str | None:
+    """Returns what a command prints, or None if it is not there, fails or takes more than ten seconds."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,208 @@
+"""The command line of `run`, `plan` and `list`, as a user meets it; training is made up except in one test."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ablate.cli import main as command_line
+from ablate.store.parquet import ResultsFolder
+from ablate.store.schema import TIMING_COLUMNS
+
+GRID = ["--activation", "relu,tanh", "--dropout", "0,0.5", "--seeds", "2", "--epochs", "2"]
+FAKE = [*GRID, "--executor", "fake"]
+
+
+@pytest.fixture
+def ablate(tmp_path, monkeypatch, capsys):
+    """Runs a command line in an empty folder and returns its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        out, err = capsys.readouterr()
+        return end.value.code or 0, out, err
+
+    return run
+
+
+def test_a_grid_is_trained_stored_and_shown(ablate, tmp_path):
+    code, out, err = ablate("run", *FAKE, "-o", "results/x")
+    assert code == 0
+    assert "16 runs" in out
+    assert "[16/16]" in err
+    runs = pd.read_parquet(tmp_path / "results/x/runs")
+    assert len(runs) == 16
+    assert set(runs["status"]) == {"finished"}
+    assert len(pd.read_parquet(tmp_path / "results/x/curves")) == 16 * 3
+    assert ablate("report", "results/x") == (0, out, "")
+
+
+def test_a_second_call_trains_nothing_and_says_so(ablate):
+    first = ablate("run", *FAKE)
+    code, out, err = ablate("run", *FAKE)
+    assert (code, out) == first[:2]
+    assert err == "Nothing to train: all 16 runs of this grid are in results/digits.\n"
+
+
+def test_one_more_activation_trains_only_that(ablate):
+    ablate("run", *FAKE)
+    _, _, err = ablate("run", *FAKE, "--activation", "relu,tanh,gelu")
+    assert "8 runs in" in err
+    assert len(ResultsFolder(Path("results/digits")).statuses()) == 24
+
+
+def test_force_trains_everything_again(ablate):
+    ablate("run", *FAKE)
+    _, _, err = ablate("run", *FAKE, "--force")
+    assert "16 runs in" in err
+
+
+def test_experiment_toml_repeats_the_experiment(ablate):
+    ablate("run", *FAKE)
+    code, _, err = ablate("run", "results/digits/experiment.toml", "--executor", "fake")
+    assert code == 0
+    assert "Nothing to train" in err
+
+
+def test_the_command_line_beats_the_environment_beats_the_file(ablate, tmp_path, monkeypatch):
+    (tmp_path / "grid.toml").write_text('activation = ["relu"]\nepochs = 3\nseeds = 2\ndropout = 0\n')
+    assert "3 activation" not in ablate("plan", "grid.toml")[1]
+    assert "epochs=3" in ablate("plan", "grid.toml")[1]
+    monkeypatch.setenv("ABLATE_EPOCHS", "4")
+    assert "epochs=4" in ablate("plan", "grid.toml")[1]
+    assert "epochs=5" in ablate("plan", "grid.toml", "--epochs", "5")[1]
+    monkeypatch.setenv("ABLATE_EPOCH", "4")
+    code, out, err = ablate("plan", "grid.toml")
+    assert (code, out) == (2, "")
+    assert "ABLATE_EPOCH; did you mean 'ABLATE_EPOCHS'" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--activation", "rleu"], "--activation: 'rleu' is not one of"),
+        (["--dataset", "mnits"], "did you mean 'mnist'"),
+        (["--dropout", "1"], "--dropout: '1' is not"),
+        (["--epochs", "0"], "--epochs: '0' is not|--epochs: 0 is not"),
+        (["--batch-size", "100000"], "more than the 1150 training samples"),
+        (["--activation", ""], "an empty level"),
+        (["--activation", "relu,relu"], "stands there twice"),
+        (["--jobs", "none"], "--jobs: 'none' is not"),
+        (["--executor", "slurm"], "--executor: 'slurm' is not one of"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "--data-dir"),
+        (["--dataset", "npz:nowhere.npz"], "--dataset: there is no file 'nowhere.npz'"),
+        (["nowhere.toml"], "EXPERIMENT: 'nowhere.toml' cannot be read"),
+        (["--activation", "no.such:thing"], "--activation: 'no.such:thing' cannot be imported"),
+    ],
+)
+def test_a_mistake_is_one_sentence_exits_2_and_writes_nothing(ablate, tmp_path, arguments, says):
+    code, out, err = ablate("run", *arguments)
+    assert (code, out) == (2, "")
+    assert re.search(says, err), err
+    assert err.startswith("ablate: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plan_shows_the_product_and_what_is_done_and_writes_nothing(ablate, tmp_path):
+    code, out, _ = ablate("plan", *GRID)
+    assert code == 0
+    assert "2 activation x 2 batch_norm x 2 dropout x 2 seeds = 16 runs" in out
+    assert "0 done, 0 diverged, 0 failed, 16 missing" in out
+    assert list(tmp_path.iterdir()) == []
+    ablate("run", *FAKE)
+    assert "16 done, 0 diverged, 0 failed, 0 missing\nnothing to train" in ablate("plan", *GRID)[1]
+
+
+def test_another_dataset_in_the_same_folder_is_refused(ablate):
+    ablate("run", *FAKE, "-o", "results/x")
+    code, _, err = ablate("plan", "--dataset", "mnist", "-o", "results/x")
+    assert code == 2
+    assert "-o/--output" in err
+
+
+def test_report_of_nothing_exits_5(ablate):
+    code, _, err = ablate("report", "results/none")
+    assert code == 5
+    assert "ablate run" in err
+
+
+@pytest.mark.parametrize("kind", ["activations", "datasets", "models", "optimizers"])
+def test_list_shows_the_legal_words(ablate, kind):
+    code, out, _ = ablate("list", kind)
+    assert code == 0
+    assert {"activations": "leaky_relu", "datasets": "cifar100", "models": "mlp", "optimizers": "adamw"}[
+        kind
+    ] in out
+
+
+def test_list_of_something_else_is_refused(ablate):
+    code, _, err = ablate("list", "activation")
+    assert code == 2
+    assert "did you mean 'activations'" in err
+
+
+def _start(folder, *arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "ablate", "run", *arguments, "-o", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_two_processes_write_identical_files_and_a_diverged_run_exits_3(tmp_path):
+    """Real training, in two processes with other numbers of workers; the learning rate makes some runs diverge."""
+    grid = [
+        "--activation",
+        "relu,softplus",
+        "--dropout",
+        "0,0.2",
+        "--seeds",
+        "2",
+        "--epochs",
+        "2",
+        "--lr",
+        "0.1,1e8",
+    ]
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder, jobs in zip(folders, ("1", "2"), strict=True):
+        process = _start(folder, *grid, "--jobs", jobs)
+        out, err = process.communicate()
+        assert process.returncode == 3, err
+        assert "diverged" in out
+    first, second = (ResultsFolder(folder) for folder in folders)
+    assert set(first.statuses().values()) == {"finished", "diverged"}
+    for table in ("runs", "curves"):
+        frames = [
+            folder.read(table).drop(columns=list(TIMING_COLUMNS), errors="ignore")
+            for folder in (first, second)
+        ]
+        pd.testing.assert_frame_equal(*frames)
+
+
+def test_an_interrupted_grid_keeps_its_finished_stacks_and_goes_on_later(tmp_path):
+    grid = ["--activation", "relu", "--dropout", "0", "--batch-norm", "off", "--seeds", "70", "--jobs", "1"]
+    process = _start(tmp_path / "x", *grid, "--epochs", "150", start_new_session=True)
+    runs = tmp_path / "x" / "runs"
+    deadline = time.monotonic() + 120
+    while not (runs.is_dir() and list(runs.glob("*.parquet"))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    stored = ResultsFolder(tmp_path / "x").statuses()
+    assert 0 < len(stored) < 70
+    del out

@@ -1,0 +1,116 @@
+"""Worker processes: the same bits with any number of them, and what happens when one dies."""
+
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ablate.data.dataset import load
+from ablate.errors import SpecError
+from ablate.execution.executor import Died
+from ablate.execution.local import LocalExecutor
+from ablate.experiment.grid import expand
+from ablate.experiment.plan import Stack, make_plan, sizes_of
+from ablate.experiment.spec import build
+from ablate.training.result import StackResult
+
+EXPERIMENT = build(
+    {"activation": "relu,mish,sigmoid,gelu", "dropout": "0,0.5", "seeds": 3, "epochs": 2, "optimizer": "adam"}
+)
+SCORES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+
+
+def _curves(outcomes):
+    found = {}
+    for stack, result in outcomes:
+        assert isinstance(result, StackResult)
+        for place, run in enumerate(stack.runs):
+            found[run.run_id] = np.stack([getattr(result, name)[:, place] for name in SCORES])
+    return found
+
+
+def _train(runs, jobs):
+    """Trains a list of runs as planned for a number of workers."""
+    plan = make_plan(runs, sizes_of(EXPERIMENT), jobs)
+    steps = []
+    with LocalExecutor(jobs) as executor:
+        executor.use(load(EXPERIMENT))
+        curves = _curves(executor.run(plan.stacks, steps.append))
+    assert sum(steps) == plan.run_steps
+    return curves
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The whole grid by one worker."""
+    return _train(expand(EXPERIMENT), 1)
+
+
+def test_a_grid_has_the_same_bits_with_two_workers_shuffled_and_split(trained):
+    runs = list(expand(EXPERIMENT))
+    assert len(trained) == len(runs) == 48
+    np.random.default_rng(0).shuffle(runs)
+    for some in (runs, runs[:7]):
+        found = _train(some, 2)
+        assert len(found) == len(some)
+        for run_id, curves in found.items():
+            np.testing.assert_array_equal(curves, trained[run_id])
+
+
+def _one_run_stacks(count):
+    (run, *_) = expand(EXPERIMENT)
+    return [Stack((replace(run, seed=seed),), 1) for seed in range(count)]
+
+
+def test_a_killed_worker_costs_its_stack_alone_and_is_replaced(trained):
+    killer, *others = _one_run_stacks(4)
+    killer = Stack((replace(killer.runs[0], activation="tests.execution.test_local:killer"),), 1)
+    with LocalExecutor(2) as executor:
+        executor.use(load(EXPERIMENT))
+        outcomes = dict(executor.run([killer, *others], lambda steps: None))
+    assert isinstance(outcomes[killer], Died)
+    assert "SIGKILL" in outcomes[killer].message
+    for stack in others:
+        assert isinstance(outcomes[stack], StackResult)
+    np.testing.assert_array_equal(
+        _curves([(others[0], outcomes[others[0]])])[others[0].runs[0].run_id],
+        trained[others[0].runs[0].run_id],
+    )
+
+
+def killer(z):
+    """An activation that ends the process that computes it."""
+    if len(z) != 2:  # the probe of resolve()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return z
+
+
+def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
+    (stack,) = _one_run_stacks(1)
+    stack = Stack((replace(stack.runs[0], activation="no.such:thing"),), 1)
+    with LocalExecutor(1) as executor:
+        executor.use(load(EXPERIMENT))
+        with pytest.raises(SpecError, match=r"no\.such") as error:
+            list(executor.run([stack], lambda steps: None))
+    assert "in a worker process" in "".join(error.value.__notes__)
+
+
+def test_leaving_the_context_ends_the_workers_whatever_they_do():
+    with LocalExecutor(1) as executor:
+        processes = list(executor.workers.values())
+        executor.use(load(EXPERIMENT))
+        long = [
+            Stack(tuple(replace(run, epochs=10_000) for run in stack.runs), 1) for stack in _one_run_stacks(1)
+        ]
+        outcomes = executor.run(long, _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(outcomes)
+        directory = executor.directory.name
+    assert not any(process.is_alive() for process in processes)
+    assert not os.path.exists(directory)
+
+
+def _interrupt(steps):
+    raise KeyboardInterrupt

@@ -1,0 +1,57 @@
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ablate.experiment.grid import expand
+from ablate.experiment.plan import MAX_RUNS, make_plan, sizes_of
+from ablate.experiment.spec import build
+
+GRID = build({"learning_rate": "0.1,0.01", "dropout": "0,0.2,0.5", "seeds": 7})
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(1, 9))
+def test_every_run_is_in_one_stack_with_runs_it_can_train_with(data, jobs):
+    runs = data.draw(st.lists(st.sampled_from(expand(GRID)), unique=True, min_size=1, max_size=300))
+    stacks = make_plan(runs, sizes_of(GRID), jobs).stacks
+    assert Counter(run.run_id for stack in stacks for run in stack.runs) == Counter(
+        run.run_id for run in runs
+    )
+    assert len(stacks) >= min(jobs, len(runs))
+    for stack in stacks:
+        assert len(stack.runs) <= MAX_RUNS
+        assert len({(run.batch_norm, run.learning_rate) for run in stack.runs}) == 1
+        activations = [run.activation for run in stack.runs]
+        changes = sum(a != b for a, b in pairwise(activations))
+        assert changes == len(set(activations)) - 1, "equal activations stand side by side"
+
+
+def test_a_plan_does_not_depend_on_the_order_of_the_runs():
+    runs = expand(GRID)
+    forwards, backwards = (make_plan(each, sizes_of(GRID), 2).stacks for each in (runs, runs[::-1]))
+    assert {frozenset(stack.runs) for stack in forwards} == {frozenset(stack.runs) for stack in backwards}
+
+
+def test_a_large_grid_shares_seeds_batches_within_a_stack():
+    plan = make_plan(expand(build({})), sizes_of(build({})), 2)
+    assert all(len({run.seed for run in stack.runs}) <= 2 for stack in plan.stacks)
+    assert {len(stack.runs) for stack in plan.stacks} == {27, 54}
+
+
+def test_the_dearest_stack_comes_first_and_time_falls_with_workers():
+    grid = build({"epochs": "2,20", "hidden": "10,100/50"})
+    plans = [make_plan(expand(grid), sizes_of(grid), jobs) for jobs in (1, 2, 4)]
+    first = plans[0].stacks[0].runs[0]
+    assert (first.epochs, first.hidden, first.batch_norm) == (20, (100, 50), "pre")
+    seconds = [plan.seconds for plan in plans]
+    assert seconds[0] == pytest.approx(2 * seconds[1], rel=0.2)
+    assert seconds[2] < seconds[1]
+
+
+def test_an_empty_plan_is_legal():
+    plan = make_plan([], sizes_of(build({})), 2)
+    assert plan.stacks == ()
+    assert plan.run_steps == 0

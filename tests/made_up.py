@@ -1,0 +1,77 @@
+"""Made-up runs whose scores are plain to see, as the store reads them."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from ablate.store.parts import to_pandas
+from ablate.store.schema import CURVES, DIVERGED, FAILED, FINISHED, RUNS
+
+Made = tuple[dict[str, Any], list[dict[str, Any]]]
+
+STEPS = 10  # between evaluations
+
+
+def made(
+    activation: str = "relu",
+    batch_norm: str = "off",
+    dropout: str = "0",
+    seed: int = 0,
+    *,
+    val: tuple[float, ...] = (0.1, 0.5, 0.9),
+    gap: float = 0.05,
+    status: str = FINISHED,
+    **settings: Any,
+) -> Made:
+    """Returns a run's row and its curve: training accuracy lies `gap` above validation, losses are 2 - accuracy."""
+    run_id = f"{activation} {batch_norm} {dropout} {seed} {settings}"
+    curve = [
+        {
+            "run_id": run_id,
+            "step": STEPS * k,
+            "epoch": float(k),
+            "running_loss": 1.0 if k else None,
+            "train_loss": 2 - accuracy - gap,
+            "train_accuracy": accuracy + gap,
+            "val_loss": 2 - accuracy,
+            "val_accuracy": accuracy,
+        }
+        for k, accuracy in enumerate(val)
+    ]
+    row = {
+        "run_id": run_id,
+        "variant": "as it was stored",
+        "activation": activation,
+        "batch_norm": batch_norm,
+        "dropout": dropout,
+        "hidden": "100/50",
+        "epochs": len(val) - 1,
+        "batch_size": 64,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "seed": seed,
+        "dataset": "digits",
+        "model": "mlp",
+        "steps": STEPS * (len(val) - 1),
+        "status": status,
+        "failed_step": 7 if status == DIVERGED else None,
+        "message": {DIVERGED: "the loss is nan", FAILED: "the worker was killed"}.get(status),
+    } | settings
+    if status == FINISHED:
+        best = val.index(max(val))
+        row |= {name: curve[-1][name] for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")}
+        row |= {"best_val_accuracy": val[best], "best_epoch": float(best), "gap_accuracy": gap, "gap_loss": gap}
+        row |= {"aulc": sum(a + b for a, b in zip(val, val[1:], strict=False)) / 2 / (len(val) - 1)}
+    return row, [] if status == FAILED else curve
+
+
+def frames(*runs: Made) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Returns the `runs` and `curves` that a folder with these runs is read as."""
+    return (
+        to_pandas(pa.Table.from_pylist([row for row, _ in runs], schema=RUNS)),
+        to_pandas(pa.Table.from_pylist([row for _, curve in runs for row in curve], schema=CURVES)),
+    )
