@@ -1,5 +1,6 @@
 """Made-up runs whose scores are plain to see, as the store reads them."""
 
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -46,7 +47,7 @@ def made(
         "batch_norm": batch_norm,
         "dropout": dropout,
         "hidden": "100/50",
-        "epochs": len(val) - 1,
+        "epochs": 3,
         "batch_size": 64,
         "optimizer": "sgd",
         "learning_rate": 0.1,
@@ -63,9 +64,16 @@ def made(
     } | settings
     if status == FINISHED:
         best = val.index(max(val))
-        row |= {name: curve[-1][name] for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")}
-        row |= {"best_val_accuracy": val[best], "best_epoch": float(best), "gap_accuracy": gap, "gap_loss": gap}
-        row |= {"aulc": sum(a + b for a, b in zip(val, val[1:], strict=False)) / 2 / (len(val) - 1)}
+        row |= {
+            name: curve[-1][name] for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        }
+        row |= {
+            "best_val_accuracy": val[best],
+            "best_epoch": float(best),
+            "gap_accuracy": gap,
+            "gap_loss": gap,
+        }
+        row |= {"aulc": sum(a + b for a, b in pairwise(val)) / 2 / (len(val) - 1)}
     return row, [] if status == FAILED else curve
 
 

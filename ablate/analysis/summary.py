@@ -113,8 +113,8 @@ def by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str]) -> LevelSu
     and no mixture of seeds and backgrounds.
     """
     background = [other for other in factors if other != factor]
-    compared = _balanced(runs, factor, background)
-    scores = _balanced(compared[compared["finished"]], factor, background)
+    compared = balanced(runs, factor, background)
+    scores = balanced(compared[compared["finished"]], factor, background)
     levels = pd.DataFrame({factor: levels_of(compared, factor)}, dtype=runs[factor].dtype)
     return LevelSummary(
         factor,
@@ -125,7 +125,7 @@ def by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str]) -> LevelSu
     )
 
 
-def _balanced(runs: pd.DataFrame, factor: str, background: list[str]) -> pd.DataFrame:
+def balanced(runs: pd.DataFrame, factor: str, background: list[str]) -> pd.DataFrame:
     """Returns the runs of which there is one for every level, background and seed that occurs in the result.
 
     What has a hole is left out: either the backgrounds that lack a seed or the seeds that lack a background,

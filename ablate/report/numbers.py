@@ -70,7 +70,7 @@ def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols
 def aligned(cells: Sequence[Cell]) -> list[str]:
     """Returns the cells of a column as texts of one width, each part below its like."""
     means, spreads, marks = (
-        max((len(part) for part in parts), default=0)
+        max(map(len, parts))
         for parts in zip(*((cell.mean, cell.spread, cell.mark) for cell in cells), strict=True)
     )
     gaps = " " * bool(spreads), " " * bool(marks)

@@ -14,7 +14,13 @@ accuracies = st.lists(st.floats(0, 1), min_size=2, max_size=20)
 
 @pytest.mark.parametrize(
     ("text", "share", "relative"),
-    [("0.95", 0.95, False), (" 1 ", 1.0, False), (".5", 0.5, False), ("90%", 0.9, True), ("97.5%", 0.975, True)],
+    [
+        ("0.95", 0.95, False),
+        (" 1 ", 1.0, False),
+        (".5", 0.5, False),
+        ("90%", 0.9, True),
+        ("97.5%", 0.975, True),
+    ],
 )
 def test_a_target_is_an_accuracy_or_a_share_of_the_references_best(text, share, relative):
     target = Target.parse(text)
@@ -22,7 +28,9 @@ def test_a_target_is_an_accuracy_or_a_share_of_the_references_best(text, share, 
     assert target.accuracy(0.5) == (share * 0.5 if relative else share)
 
 
-@pytest.mark.parametrize("text", ["", "95", "0", "0%", "101%", "-0.5", "nan", "inf", "half", "0.9 %%", "1e-1", "٣%"])
+@pytest.mark.parametrize(
+    "text", ["", "95", "0", "0%", "101%", "-0.5", "nan", "inf", "half", "0.9 %%", "1e-1", "٣%"]
+)
 def test_anything_else_is_refused_with_the_flag_and_what_is_legal(text):
     with pytest.raises(SpecError, match=r"--target: .* 0\.95.*90%") as caught:
         Target.parse(text)
@@ -93,7 +101,9 @@ def test_the_mean_of_restricted_times_is_the_area_under_the_kaplan_meier_curve(f
     horizon = 100.0
     censored = np.isnan(times)
     mean = restricted(times, np.full(len(times), horizon)).mean()
-    survival = stats.ecdf(stats.CensoredData(uncensored=times[~censored], right=np.full(censored.sum(), horizon))).sf
+    survival = stats.ecdf(
+        stats.CensoredData(uncensored=times[~censored], right=np.full(censored.sum(), horizon))
+    ).sf
     grid = np.arange(0.5, horizon)
     assert mean == pytest.approx(survival.evaluate(grid).sum())
 

@@ -33,7 +33,9 @@ def test_the_gap_is_negative_where_validation_is_the_better_one():
 
 
 def test_evaluations_without_an_accuracy_are_not_the_best():
-    holes = Curve(CURVE.train_loss, CURVE.train_accuracy, CURVE.val_loss, np.array([np.nan, np.nan, 0.5, 0.4]))
+    holes = Curve(
+        CURVE.train_loss, CURVE.train_accuracy, CURVE.val_loss, np.array([np.nan, np.nan, 0.5, 0.4])
+    )
     assert best_gap(holes).accuracy == pytest.approx(0.45)
 
 

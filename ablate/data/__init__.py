@@ -1,0 +1,1 @@
+"""Datasets as tensors in memory, their splits and batch order."""

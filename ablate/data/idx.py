@@ -1,0 +1,46 @@
+"""The IDX format of the MNIST family: images and labels as unsigned bytes behind a short header."""
+
+import math
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ablate.data.raw import Array, Labels
+from ablate.errors import DataError
+
+_UNSIGNED_BYTE = 8
+
+
+def read_pair(images: Path, labels: Path) -> tuple[Array, Labels]:
+    """Returns the images (samples, 1, height, width) in uint8 and the labels (samples,) of two IDX files.
+
+    Raises:
+        DataError: A file is no IDX file of bytes with the right number of axes, or is cut short.
+    """
+    return read_idx(images, axes=3)[:, np.newaxis], read_idx(labels, axes=1).astype(np.int64)
+
+
+def read_idx(path: Path, axes: int) -> Array:
+    """Returns the array of unsigned bytes in an IDX file.
+
+    The header is two zero bytes, the type (8: unsigned byte), the number of axes, and the length of each as a
+    big-endian 32-bit number; source: http://yann.lecun.com/exdb/mnist.
+
+    Raises:
+        DataError: It is no IDX file of bytes with this number of axes, or is cut short.
+    """
+    content = path.read_bytes()
+    start = 4 + 4 * axes
+    if len(content) < start or content[:4] != bytes((0, 0, _UNSIGNED_BYTE, axes)):
+        raise DataError(
+            f"--data-dir: {str(path)!r} is not an IDX file of unsigned bytes with {axes} axes; delete it and "
+            "it is downloaded again"
+        )
+    shape = struct.unpack(f">{axes}I", content[4:start])
+    if len(content) != start + math.prod(shape):
+        raise DataError(
+            f"--data-dir: {str(path)!r} has {len(content)} bytes where its header announces "
+            f"{start + math.prod(shape)}; delete it and it is downloaded again"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,88 @@
+"""A user's own arrays in an npz file: checked in full, since nobody else has."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ablate.data.raw import Array, Labels, RawData
+from ablate.errors import DataError
+from ablate.experiment.datasets import dataset_info
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def read_npz(path: Path) -> RawData:
+    """Returns the arrays x_train, y_train and, where the file has them, x_test and y_test.
+
+    Labels may be any whole numbers; they become 0 to classes - 1 in ascending order. Nothing is unpickled.
+
+    Raises:
+        DataError: An array is missing, unreadable or of the wrong shape; numbers are not finite in float32;
+            labels are no whole numbers; there are fewer than 2 of them, or one has too few samples to be in
+            every split; the test set has a label the training set lacks.
+    """
+    info = dataset_info(f"npz:{path}")
+    x, y = _numbers(path, "x_train"), _whole(path, "y_train")
+    if info.test_samples:
+        x_test, y_test = _numbers(path, "x_test"), _whole(path, "y_test")
+    else:
+        x_test, y_test = x[:0], y[:0]
+    values, counts = np.unique(y, return_counts=True)
+    if len(values) < 2:
+        raise _unfit(path, f"has one label, {values[0]}, in y_train; a classification needs at least 2")
+    splits = 2 if info.test_samples else 3
+    if counts.min() < splits:
+        rare = counts.argmin()
+        raise _unfit(
+            path,
+            f"has {counts[rare]} of label {values[rare]} in y_train; a label needs at least {splits} "
+            "samples, one for each split",
+        )
+    unknown = np.setdiff1d(y_test, values)
+    if len(unknown):
+        raise _unfit(
+            path, f"has label {unknown[0]} in y_test but not in y_train; each test label must be trained"
+        )
+    return RawData(x, _positions(values, y), x_test, _positions(values, y_test), len(values))
+
+
+def _positions(values: Array, labels: Array) -> Labels:
+    return np.searchsorted(values, labels).astype(np.int64)
+
+
+def _numbers(path: Path, name: str) -> Array:
+    array = _array(path, name)
+    if array.dtype.kind not in "buif":
+        raise _unfit(path, f"has {array.dtype} in {name}; legal are real numbers")
+    # One comparison finds NaN (false in any comparison), inf and what float32 cannot hold.
+    if not -_LARGEST <= array.min() <= array.max() <= _LARGEST:
+        raise _unfit(
+            path, f"has NaN, inf or numbers beyond {_LARGEST:.2g} in {name}; legal are finite float32 numbers"
+        )
+    return array
+
+
+def _whole(path: Path, name: str) -> Array:
+    array = _array(path, name)
+    if array.dtype.kind not in "buif":
+        raise _unfit(path, f"has {array.dtype} in {name}; legal labels are whole numbers")
+    if array.dtype.kind == "f":
+        wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]
+        if len(wrong):
+            raise _unfit(path, f"has {wrong[0]} in {name}; legal labels are whole numbers")
+    return array
+
+
+def _array(path: Path, name: str) -> Array:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            array: Array = archive[name]
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise _unfit(path, f"has no readable {name} ({error}); legal are arrays of numbers") from None
+    return array
+
+
+def _unfit(path: Path, finding: str) -> DataError:
+    return DataError(f"--dataset: {str(path)!r} {finding}")

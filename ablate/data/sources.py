@@ -1,0 +1,35 @@
+"""Every dataset by name, as it is stored."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ablate.data.folders import read_folder
+from ablate.data.npz import read_npz
+from ablate.data.raw import RawData
+
+
+def read_raw(name: str, data_dir: Path | None) -> RawData:
+    """Returns the arrays of a dataset that `dataset_info` knows.
+
+    Args:
+        name: `digits`, `npz:FILE` or a set of torchvision's.
+        data_dir: Where torchvision's sets are; None is `data` in the working directory. The others ignore it.
+
+    Raises:
+        DataError: The data are missing, unreadable or unfit.
+    """
+    if name == "digits":
+        return _digits()
+    if name.startswith("npz:"):
+        return read_npz(Path(name.removeprefix("npz:")))
+    return read_folder(name, data_dir)
+
+
+def _digits() -> RawData:
+    # Imported here because it takes a second that worker processes, which get tensors, need not spend.
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    x, y = bunch.images[:, np.newaxis], bunch.target.astype(np.int64)
+    return RawData(x, y, x[:0], y[:0], len(bunch.target_names))

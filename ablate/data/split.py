@@ -1,0 +1,85 @@
+"""Which samples are for training, validation and testing: stratified, and the same for all runs."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablate.data.raw import Labels
+from ablate.errors import DataError
+from ablate.experiment.seeding import derive
+
+Index = NDArray[np.int64]
+
+
+def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Index]:
+    """Returns the ascending indices of the training, validation and test samples; together they are all of y.
+
+    Each split has each label in the proportion of the whole, to within a sample.
+
+    Args:
+        y: (samples,), from 0 up.
+        val: Number of validation samples.
+        test: Number of test samples to split off; 0 if the dataset has a test set of its own.
+        seed: `Experiment.split_seed`.
+
+    Raises:
+        DataError: A split would be smaller than the number of labels, or a label has a single sample left.
+    """
+    everything = np.arange(len(y), dtype=np.int64)
+    rest, held_out = everything, everything[:0]
+    if test:
+        _check(y, test, "--test-fraction", "test")
+        rest, held_out = _cut(everything, y, test, derive(seed, "split", "test"))
+    _check(y[rest], val, "--val-fraction", "validation")
+    train, validation = _cut(rest, y[rest], val, derive(seed, "split", "val"))
+    return train, validation, held_out
+
+
+def probe(y: Labels, size: int, seed: int) -> Index:
+    """Returns the ascending indices of the training samples that training scores are taken on.
+
+    As many as there are validation samples, so that the two scores compare like with like, or all if there
+    are no more than these; stratified unless some label is too rare for that.
+
+    Args:
+        y: Labels of the training samples.
+        size: Number of validation samples.
+        seed: `Experiment.split_seed`.
+    """
+    everything = np.arange(len(y), dtype=np.int64)
+    if size >= len(y):
+        return everything
+    stream = derive(seed, "split", "probe")
+    if _is_stratifiable(y, size):
+        return _cut(everything, y, size, stream)[1]
+    chosen: Index = np.random.default_rng(stream).choice(everything, size, replace=False)
+    return np.sort(chosen)
+
+
+def _check(y: Labels, size: int, flag: str, part: str) -> None:
+    labels, counts = np.unique(y, return_counts=True)
+    if min(size, len(y) - size) < len(labels):
+        raise DataError(
+            f"{flag}: {size} {part} samples of {len(y)} do not leave each of {len(labels)} labels on both "
+            f"sides; legal are shares of {len(labels)} to {len(y) - len(labels)} samples"
+        )
+    if counts.min() < 2:
+        raise DataError(
+            f"{flag}: only 1 sample is left of label {labels[counts.argmin()]}, too few to be on both sides "
+            f"of the {part} split; each label needs 2"
+        )
+
+
+def _is_stratifiable(y: Labels, size: int) -> bool:
+    labels, counts = np.unique(y, return_counts=True)
+    return bool(counts.min() >= 2 and min(size, len(y) - size) >= len(labels))
+
+
+def _cut(index: Index, y: Labels, size: int, stream: int) -> tuple[Index, Index]:
+    """Returns index without a stratified part of this size, and the part."""
+    # Imported here because it takes a second that worker processes, which get tensors, need not spend.
+    from sklearn.model_selection import train_test_split
+
+    rest, part = train_test_split(
+        index, train_size=len(index) - size, test_size=size, random_state=stream % 2**32, stratify=y
+    )
+    return np.sort(rest), np.sort(part)
