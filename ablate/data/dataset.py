@@ -96,22 +96,6 @@ def load(experiment: Experiment, data_dir: Path | None = None) -> Dataset:
     )
 
 
-def share(dataset: Dataset) -> None:
-    """Moves the tensors to shared memory, in place, so that worker processes get them without a copy.
-
-    Raises:
-        DataError: The shared memory of the machine is too small.
-    """
-    try:
-        for tensor in dataset.tensors:
-            tensor.share_memory_()  # type: ignore[no-untyped-call]  # torch gives it no types
-    except RuntimeError as error:
-        raise DataError(
-            f"--jobs: the {dataset.nbytes / 2**20:.0f} MiB of the dataset do not fit into shared memory "
-            f"({error}); enlarge /dev/shm (docker: --shm-size)"
-        ) from None
-
-
 def _tensor(values: Labels) -> Tensor:
     return torch.from_numpy(values)
 

@@ -14,7 +14,8 @@ class FlatParameters:
     """Named tensors that are views of one flat value buffer, and their gradients of one flat gradient buffer.
 
     Attributes:
-        flat: All values, shape (elements,); its `.grad` is the flat gradient, which layers write in place.
+        flat: All values, shape (elements,).
+        flat_grad: All gradients, same shape, which layers write in place.
         values: Name to view, each of shape (runs, ...).
         grads: Name to the view of the gradient, same shapes.
     """
@@ -24,13 +25,13 @@ class FlatParameters:
     ) -> None:
         sizes = {name: torch.Size(shape).numel() for name, shape in shapes.items()}
         padded = {name: -(-size // ALIGNMENT) * ALIGNMENT for name, size in sizes.items()}
-        self.flat = torch.nn.Parameter(torch.zeros(sum(padded.values()), dtype=dtype, device=device))
-        self.flat.grad = torch.zeros_like(self.flat)
+        self.flat = torch.zeros(sum(padded.values()), dtype=dtype, device=device)
+        self.flat_grad = torch.zeros_like(self.flat)
         self.values: dict[str, Tensor] = {}
         self.grads: dict[str, Tensor] = {}
         start = 0
         for name, shape in shapes.items():
             part = slice(start, start + sizes[name])
-            self.values[name] = self.flat.detach()[part].view(shape)
-            self.grads[name] = self.flat.grad[part].view(shape)
+            self.values[name] = self.flat[part].view(shape)
+            self.grads[name] = self.flat_grad[part].view(shape)
             start += padded[name]

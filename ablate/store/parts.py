@@ -114,7 +114,7 @@ def load(path: Path, table: str, columns: list[str] | None = None) -> pa.Table:
             pq.ParquetFile(file, page_checksum_verification=True) as parquet,
         ):
             _check_origin(path, parquet.schema_arrow, TABLES[table])
-            return parquet.read(columns)
+            return parquet.read(columns, use_threads=False)
     except FileNotFoundError:
         raise
     except OSError as error:

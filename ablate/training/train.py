@@ -43,17 +43,15 @@ def train_stack(
     network = StackedMLP(
         Shape(batches.x.shape[1], run.hidden, dataset.classes, run.batch_norm), members, batches.x.dtype
     )
-    optimizer = optimizer_for(run, network.parameters.flat)
+    optimizer = optimizer_for(run, network.parameters.flat, network.parameters.flat_grad)
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     record = Record(network, dataset, batches.per_epoch, guess=math.log(dataset.classes))
     record.evaluate(0, network.parameters.flat.new_empty((0, len(members))))
     for begin, end in pairwise(due):
         losses = []
         for step in range(begin, end):
-            for group in optimizer.param_groups:
-                group["lr"] = run.learning_rate * rate_factor(run.schedule, step, due[-1])
             losses.append(network.train_step(*batches.at(step), step))
-            optimizer.step()
+            optimizer.step(run.learning_rate * rate_factor(run.schedule, step, due[-1]))
         record.evaluate(end, torch.stack(losses))
         on_steps(end - begin)
         if record.all_diverged:

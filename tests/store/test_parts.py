@@ -1,4 +1,3 @@
-import json
 import math
 import struct
 import subprocess
@@ -103,9 +102,16 @@ def test_the_same_content_gives_the_same_bytes_whatever_its_order_and_pandas_typ
         elif kind == pa.int64():
             other[name] = other[name].astype(draw.choice(["Int64", "int64[pyarrow]", "object"]))
         else:
-            other[name] = other[name].astype(draw.choice(["string", "category", "object", "string[pyarrow]"]))
+            other[name] = other[name].astype(draw.choice(["string", "object", "string[pyarrow]"]))
     with tempfile.TemporaryDirectory() as folder:
         assert stored(Path(folder, "a"), table, frame) == stored(Path(folder, "b"), table, other)
+
+
+def test_categories_are_stored_as_text_but_only_where_text_is_needed() -> None:
+    frame = tables(["a", "b"])["curves"]
+    assert parts.to_arrow("curves", frame.astype({"run_id": "category"})) == parts.to_arrow("curves", frame)
+    with pytest.raises(ValueError, match=r"curves\.step"):
+        parts.to_arrow("curves", frame.astype({"step": "str"}).astype({"step": "category"}))
 
 
 def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
@@ -303,14 +309,16 @@ def test_a_damaged_file_is_refused_or_still_read_as_it_was_written(tmp_path: Pat
     content = stored(path, "curves", tables(["a", "b", "c"])["curves"])
     written = parts.load(path, "curves")
     draw = Random(0)
-    outcomes = []
+    read, messages = [], []
     for _ in range(400):
         damaged = bytearray(content)
         damaged[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
         path.write_bytes(damaged)
         try:
-            outcomes.append(parts.load(path, "curves").equals(written))
-        except StoreError:
-            continue
-    assert all(outcomes)
-    assert len(outcomes) < 300, json.dumps(len(outcomes))
+            read.append(parts.load(path, "curves"))
+        except StoreError as error:
+            messages.append(str(error))
+    assert all(table.equals(written) for table in read)
+    assert len(messages) > 200
+    legal = ("torn or damaged", "was not written by ablate", "schema version")
+    assert all(any(words in message for words in legal) for message in messages)
