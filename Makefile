@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test check bench clean
+.PHONY: install demo test check bench gate baseline clean
 
 install: $(INSTALLED)
 
@@ -17,7 +17,7 @@ demo: install  ## the default grid on digits, with its tables
 	$(BIN)/ablate run --output results/demo
 
 test: install
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
 
 check: install
 	$(BIN)/ruff check .
@@ -26,6 +26,18 @@ check: install
 
 bench: install  ## the engine against the tightest plain loop, side by side
 	$(BIN)/python tests/benchmarks/engine_vs_loop.py $(ARGS)
+
+# Quality only, with margins: bits differ between machines, accuracies by less than a point.
+GATE_GRID := --activation relu,tanh --dropout 0,0.2,0.5 --seeds 8 --epochs 12
+
+gate: install  ## the engine of today against the committed baseline: has any accuracy, gap or convergence got worse?
+	$(BIN)/ablate gate --self-test results/baseline.parquet
+	$(BIN)/ablate run $(GATE_GRID) --force --output results/gate > results/gate.txt
+	$(BIN)/ablate gate results/baseline.parquet results/gate --junit results/gate.xml
+
+baseline: install  ## the committed baseline anew, after a change that is meant to move it
+	$(BIN)/ablate run $(GATE_GRID) --force --output results/gate > results/gate.txt
+	$(BIN)/ablate baseline results/gate --output results/baseline.parquet
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -51,6 +51,11 @@ def values_column(metric: str) -> str:
     return "restricted_steps" if metric == STEPS_TO_TARGET else metric
 
 
+def metrics_by_margin() -> dict[Margin, str]:
+    """Returns each default margin with what it is for, in words."""
+    return {_HALF_A_POINT: "accuracies", _NATS: "losses", _TENTH: "steps"}
+
+
 def sort_column(received: str) -> str:
     """Returns the column to sort by, checked.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.convergence import Floats, restricted, steps_to_target
-from ablate.analysis.gap import Curve, best_gap
+from ablate.analysis.gap import Curve, best_gap, overfit_step
 from ablate.store.schema import FINISHED, SCORES
 
 
@@ -18,8 +18,8 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
     """Returns the runs with what their curves tell, one row a run, in the order given.
 
     The columns added are `finished`, `steps_to_target` (NaN where censored), `restricted_steps` (that or the
-    steps planned), `best_gap_accuracy` and `best_gap_loss`. A run that diverged or failed has reached no
-    target, whatever its curve did before.
+    steps planned), `best_gap_accuracy`, `best_gap_loss` and `overfit_step` (NaN where it never overfits). A run
+    that diverged or failed has reached no target, whatever its curve did before.
 
     Args:
         runs: Frame with the columns of `store.schema.RUNS`.
@@ -28,12 +28,12 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
     """
     finished = runs["status"] == FINISHED
     found = {run_id: _from_curve(curve, target) for run_id, curve in _by_run(curves)}
-    unknown = (np.nan, np.nan, np.nan)
+    unknown = (np.nan,) * 4
     rows = [
         found.get(run_id, unknown) if done else unknown
         for run_id, done in zip(runs["run_id"], finished, strict=True)
     ]
-    times, gap_accuracy, gap_loss = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    times, gap_accuracy, gap_loss, onset = np.array(rows, dtype=np.float64).reshape(-1, 4).T
     horizons = runs["steps"].to_numpy(np.float64)
     return runs.assign(
         finished=finished,
@@ -41,6 +41,7 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
         restricted_steps=np.nan if np.isnan(target) else restricted(times, horizons),
         best_gap_accuracy=gap_accuracy,
         best_gap_loss=gap_loss,
+        overfit_step=onset,
     )
 
 
@@ -60,6 +61,7 @@ def _by_run(curves: pd.DataFrame) -> list[tuple[str, dict[str, Floats]]]:
     ]
 
 
-def _from_curve(curve: dict[str, Floats], target: float) -> tuple[float, float, float]:
+def _from_curve(curve: dict[str, Floats], target: float) -> tuple[float, float, float, float]:
     gap = best_gap(Curve(**{name: curve[name] for name in SCORES.names}))
-    return steps_to_target(curve["step"], curve["val_accuracy"], target), gap.accuracy, gap.loss
+    time = steps_to_target(curve["step"], curve["val_accuracy"], target)
+    return time, gap.accuracy, gap.loss, overfit_step(curve["step"], curve["val_loss"])

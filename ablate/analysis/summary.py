@@ -1,9 +1,10 @@
 """The summary of some results: one row a variant, and one row a level of each factor, seeds collapsed.
 
 A summary table has the identifying columns, `n` (seeds that finished), `runs`, `failed` (diverged ones
-included), `reached` (runs that reached the target), and `METRIC_mean`, `METRIC_sd` (of the sample, over
-seeds) of each metric. Of `steps_to_target` the mean is the restricted one, over all runs: one that failed
-never reached its target.
+included), `reached` (runs that reached the target), `overfitting` (runs whose validation loss turned up), and
+`METRIC_mean`, `METRIC_sd` (of the sample, over seeds), `METRIC_low` and `METRIC_high` (95 % interval of the mean)
+of each metric. Of `steps_to_target` the mean is the restricted one, over all runs: one that failed never reached
+its target. Of `overfit_step`, which is no metric, it is the restricted one over the runs that finished.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ import pandas as pd
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.metrics import BY_VARIANT, METRICS, STEPS_TO_TARGET
+from ablate.analysis.paired import student_half_width
 from ablate.analysis.scores import reference_best, scored
+from ablate.analysis.seconds import with_seconds
 from ablate.analysis.variants import levels_of, named, reference_variant, varied
 
 _OF_FINISHED = [name for name in METRICS if name != STEPS_TO_TARGET]
@@ -67,7 +70,12 @@ class Summary:
 
 
 def summarize(
-    runs: pd.DataFrame, curves: pd.DataFrame, target: Target, reference: str | None, sort: str
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    target: Target,
+    reference: str | None,
+    sort: str,
+    step_costs: pd.DataFrame | None = None,
 ) -> Summary:
     """Returns the summary of a results folder's `runs` and `curves`.
 
@@ -77,6 +85,7 @@ def summarize(
         target: What counts as converged.
         reference: A variant, or None for the plainest of relu.
         sort: A metric to rank by, or `variant`.
+        step_costs: Columns `variant` and `step_seconds` where they have been measured; adds seconds to target.
 
     Raises:
         SpecError: No variant is named like the reference.
@@ -88,13 +97,16 @@ def summarize(
     accuracy = target.accuracy(reference_best(runs, reference))
     runs = scored(runs, curves, accuracy)
     levels = (by_level(runs, factor, factors) for factor in factors if runs[factor].nunique() > 1)
+    variants = by_variant(runs, factors)
+    if step_costs is not None:
+        variants = with_seconds(variants, step_costs)
     return Summary(
         runs,
         factors,
         target,
         accuracy,
         reference,
-        ranked(by_variant(runs, factors), sort),
+        ranked(variants, sort),
         tuple(replace(level, table=ranked(level.table, sort)) for level in levels),
         sort,
     )
@@ -153,23 +165,29 @@ def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataF
             "runs": groups.size(),
             "failed": groups.size() - finished,
             "reached": groups[STEPS_TO_TARGET].count(),
+            "overfitting": groups["overfit_step"].count(),
         }
     )
     n = compared.groupby(key)["seed"].nunique().reindex(counts.index, fill_value=0)
     counts.insert(0, "n", n)
     times = runs.assign(steps_to_target=runs["restricted_steps"])
+    onsets = compared.assign(overfit_step=compared["overfit_step"].fillna(compared["steps"]))
     tables: list[pd.DataFrame | pd.Series[float]] = [
         _over_seeds(compared, key, _OF_FINISHED),
         _over_seeds(times, key, [STEPS_TO_TARGET]),
+        _over_seeds(onsets, key, ["overfit_step"]),
     ]
     return counts.join(tables).reset_index()
 
 
 def _over_seeds(runs: pd.DataFrame, key: str, metrics: list[str]) -> pd.DataFrame:
-    """Returns mean and standard deviation over seeds, of what is first averaged within a seed."""
+    """Returns mean, standard deviation and interval over seeds, of what is first averaged within a seed."""
     seeds = runs.groupby([key, "seed"])[metrics].mean().groupby(level=key)
-    table = seeds.mean().add_suffix("_mean").join(seeds.std().add_suffix("_sd"))
-    return table[[f"{metric}_{statistic}" for metric in metrics for statistic in ("mean", "sd")]]
+    mean, sd, n = seeds.mean(), seeds.std(), seeds.count()
+    half = student_half_width(n.to_numpy()) * sd / np.sqrt(n)
+    figures = {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
+    table = pd.concat([frame.add_suffix(f"_{name}") for name, frame in figures.items()], axis=1)
+    return table[[f"{metric}_{name}" for metric in metrics for name in figures]]
 
 
 def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
@@ -183,7 +201,7 @@ def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
         return table
     sign = -1 if METRICS[sort].higher_is_better else 1
     keys = pd.DataFrame({"never": table["n"] == 0, "score": sign * table[f"{sort}_mean"]})
-    return table.loc[keys.sort_values(["never", "score"], kind="stable").index].reset_index(drop=True)
+    return table.loc[keys.sort_values(["never", "score"]).index].reset_index(drop=True)
 
 
 def extremes(table: pd.DataFrame, metric: str) -> tuple[list[bool], list[bool]]:

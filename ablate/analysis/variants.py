@@ -39,16 +39,17 @@ def _is_varied(runs: pd.DataFrame, factor: str) -> bool:
     return runs[factor].nunique() > 1
 
 
-def named(runs: pd.DataFrame) -> pd.DataFrame:
+def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.DataFrame:
     """Returns the runs in the order of their levels, settings as texts of levels, and `variant` made anew.
 
     Args:
         runs: Frame with the columns of `store.schema.RUNS`.
+        factors: Those a name is made of, by default those `varied` in these runs.
 
     Raises:
         StoreError: Two runs are of the same variant and seed.
     """
-    factors = varied(runs)
+    factors = factors or varied(runs)
     result = runs.assign(**{factor: [label(value) for value in runs[factor].tolist()] for factor in FACTORS})
     rows = list(zip(*(result[factor] for factor in FACTORS), strict=True))
     result["variant"] = [name_of(dict(zip(FACTORS, row, strict=True)), factors) for row in rows]

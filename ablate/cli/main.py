@@ -7,6 +7,11 @@ from typing import Annotated
 import typer
 
 from ablate import __version__
+from ablate.cli.baseline import baseline
+from ablate.cli.compare import compare
+from ablate.cli.comparing import takes_groups
+from ablate.cli.gate import EPILOG as GATE_EPILOG
+from ablate.cli.gate import gate
 from ablate.cli.list import list_
 from ablate.cli.options import takes_experiment
 from ablate.cli.plan import plan
@@ -18,7 +23,7 @@ INTERRUPTED = 130
 
 EPILOG = (
     "Exit codes: 0 ok; 1 a bug in ablate; 2 wrong usage or input; 3 runs failed or diverged, results written; "
-    "5 nothing to show; 130 interrupted."
+    "4 a regression; 5 nothing to show, no baseline or nothing comparable; 130 interrupted."
 )
 
 app = typer.Typer(
@@ -49,6 +54,9 @@ def _top(
 app.command()(takes_experiment(run))
 app.command()(takes_experiment(plan))
 app.command()(report)
+app.command()(baseline)
+app.command()(takes_groups(compare))
+app.command(epilog=GATE_EPILOG)(takes_groups(gate))
 app.command("list")(list_)
 
 

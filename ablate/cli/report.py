@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
-from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, sort_column
+from ablate.analysis.findings import find, find_all
+from ablate.analysis.margin import Margin
+from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, metrics_by_margin, sort_column
 from ablate.analysis.summary import Summary, summarize
 from ablate.errors import SpecError
 from ablate.report.console import console
 from ablate.report.export import to_csv, to_json
-from ablate.report.tables import print_tables
+from ablate.report.markdown import to_markdown
+from ablate.report.terminal import print_report
 from ablate.store.parquet import ResultsFolder
 
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder, as `ablate run` writes it")]
@@ -28,13 +31,28 @@ Reference = Annotated[
     typer.Option(
         "--reference",
         metavar="VARIANT",
-        help="what others are compared with, as 'relu bn=off dropout=0' [default: the plainest relu]",
+        help="what others are compared with, as 'relu bn=off dropout=0' "
+        "[default: the first level of every factor, of activations relu]",
         show_default=False,
     ),
 ]
 Sort = Annotated[
     str, typer.Option("--sort", metavar="COLUMN", help=f"best first by {', '.join(METRICS)}, or {BY_VARIANT}")
 ]
+MarginText = Annotated[
+    str | None,
+    typer.Option(
+        "--margin",
+        metavar="SIZE",
+        help="differences of the metric sorted by that do not matter: 0.01 in its unit, or 5% of the reference's "
+        "[default: "
+        + ", ".join(f"{margin} for {names}" for margin, names in metrics_by_margin().items())
+        + "]",
+        show_default=False,
+    ),
+]
+Details = Annotated[bool, typer.Option("--details", help="all variants and all metrics in the tables")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="GitHub's Markdown, as for a pull request")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document, runs included, instead of tables")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="one CSV line a variant instead of tables")]
 
@@ -44,29 +62,36 @@ def report(
     target: TargetText = DEFAULT_TARGET,
     reference: Reference = None,
     sort: Sort = DEFAULT_SORT,
+    margin: MarginText = None,
+    details: Details = False,
+    as_markdown: AsMarkdown = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Show the tables of a results folder."""
-    if as_json and as_csv:
-        raise SpecError("--json and --csv exclude each other; give one of them")
+    """Show what a results folder says: what did best, what matters, what to be careful about, and the tables."""
+    if as_json + as_csv + as_markdown > 1:
+        raise SpecError("--json, --csv and --markdown exclude each other; give one of them")
+    matters = None if margin is None else Margin.parse(margin)
     summary = _summary(ResultsFolder(results), target, reference, sort)
     if as_json:
-        print(to_json(summary))
+        print(to_json(summary, find_all(summary, matters)))
     elif as_csv:
-        print(to_csv(summary), end="")
+        print(to_csv(summary, find_all(summary, matters)), end="")
+    elif as_markdown:
+        print(to_markdown(summary, find(summary, margin=matters)), end="")
     else:
-        print_tables(summary, console(sys.stdout))
+        print_report(summary, find(summary, margin=matters), console(sys.stdout), details)
 
 
 def show(folder: ResultsFolder) -> None:
-    """Prints the tables of a results folder, as `ablate report` does without options.
+    """Prints what `ablate report` prints without options.
 
     Raises:
         NothingToShow: The folder holds no runs.
         StoreError: It cannot be read.
     """
-    print_tables(_summary(folder, DEFAULT_TARGET, None, DEFAULT_SORT), console(sys.stdout))
+    summary = _summary(folder, DEFAULT_TARGET, None, DEFAULT_SORT)
+    print_report(summary, find(summary), console(sys.stdout))
 
 
 def _summary(folder: ResultsFolder, target: str, reference: str | None, sort: str) -> Summary:

@@ -1,50 +1,20 @@
 """`ablate run`: trains what is missing of a grid and shows the tables."""
 
-import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ablate.cli.report import show
 from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
-from ablate.errors import SpecError
-from ablate.execution.executor import Executor, FakeExecutor
-from ablate.execution.rows import Identity
-from ablate.execution.runner import Job, train_all
-from ablate.experiment.grid import Run, expand, varied
-from ablate.experiment.plan import Plan, make_plan, sizes_of
-from ablate.experiment.spec import Experiment, to_toml
-from ablate.report.progress import Progress
+from ablate.cli.training import DataDir, ExecutorName, executor_for, train
+from ablate.experiment.grid import expand
+from ablate.experiment.plan import make_plan, sizes_of
+from ablate.experiment.spec import Experiment
 from ablate.store.parquet import ResultsFolder
-from ablate.store.provenance import provenance
 from ablate.store.schema import FINISHED
-from ablate.training.backend import set_thread_environment
 
 NOT_ALL_FINISHED = 3
-EXECUTORS = ("local", "fake")
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        envvar="ABLATE_DATA_DIR",
-        show_envvar=False,
-        help="folder of torchvision's datasets [default: data, made and filled where needed]",
-        rich_help_panel=RUNNING,
-    ),
-]
-ExecutorName = Annotated[
-    str,
-    typer.Option(
-        "--executor",
-        help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
-        rich_help_panel=RUNNING,
-    ),
-]
 FailFast = Annotated[
     bool,
     typer.Option(
@@ -70,51 +40,11 @@ def run(
     missing = to_train(runs, folder.statuses(), force)
     plan = make_plan(missing, sizes_of(experiment), workers)
     if plan.stacks:
-        with _executor(executor, experiment, data_dir, plan, workers) as ready:
-            _train(experiment, plan, ready, folder, fail_fast)
+        with executor_for(executor, experiment, data_dir, plan, workers) as ready:
+            train(experiment, plan, ready, folder, fail_fast)
     else:
         print(f"Nothing to train: all {len(runs)} runs of this grid are in {folder.path}.", file=sys.stderr)
     show(folder)
     statuses = folder.statuses()
     if any(statuses.get(each.run_id) != FINISHED for each in runs):
         raise typer.Exit(NOT_ALL_FINISHED)
-
-
-def _train(
-    experiment: Experiment, plan: Plan, executor: Executor, folder: ResultsFolder, fail_fast: bool
-) -> None:
-    identity = Identity(experiment.dataset, experiment.model, varied(experiment), experiment.split_sizes[0])
-    with folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
-        folder.discard(each.run_id for stack in plan.stacks for each in stack.runs)
-        progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
-        train_all(plan, executor, Job(folder, identity, provenance(), fail_fast), progress)
-
-
-@contextmanager
-def _executor(
-    name: str, experiment: Experiment, data_dir: Path | None, plan: Plan, workers: int
-) -> Iterator[Executor]:
-    """Gives the executor of this name, ready to train; whatever is wrong with the data is found out here."""
-    if name not in EXECUTORS:
-        raise SpecError(f"--executor: {name!r} is not one of {', '.join(EXECUTORS)}")
-    if name == "fake":
-        yield FakeExecutor(sizes_of(experiment))
-        return
-    set_thread_environment()
-    sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
-    # Imported here because it brings torch with it, which no other command needs.
-    from ablate.execution.local import LocalExecutor
-
-    with LocalExecutor(min(workers, len(plan.stacks))) as local:
-        from ablate.data.dataset import load
-
-        _check_activations(each for stack in plan.stacks for each in stack.runs)
-        local.use(load(experiment, data_dir))
-        yield local
-
-
-def _check_activations(runs: Iterable[Run]) -> None:
-    from ablate.nn.activations import resolve
-
-    for name in dict.fromkeys(run.activation for run in runs if run.activation != "prelu"):
-        resolve(name)

@@ -17,6 +17,7 @@ from ablate.experiment.spec import (
     WEIGHT_DECAYS,
     BatchNorm,
     Experiment,
+    Init,
     Optimizer,
     Schedule,
 )
@@ -34,6 +35,7 @@ class Run:
         hidden: Widths of the hidden layers.
         data: Everything about data, model and evaluation the runs of an experiment share, as canonical JSON.
         levels: The level of each factor as text, in the order of `FACTORS`.
+        diagnostics: Whether its layers are looked into at every evaluation, which changes no result.
     """
 
     activation: str
@@ -47,14 +49,16 @@ class Run:
     momentum: float
     weight_decay: float
     schedule: Schedule
+    init: Init
     seed: int
     data: str
     levels: tuple[str, ...]
+    diagnostics: bool = False
 
     @cached_property
     def run_id(self) -> str:
-        """Sixteen hex digits, a hash of what determines the result: never of device, jobs or stack."""
-        content = {key: value for key, value in asdict(self).items() if key != "levels"}
+        """Sixteen hex digits, a hash of what determines the result: never of device, jobs, stack or diagnostics."""
+        content = {key: value for key, value in asdict(self).items() if key not in ("levels", "diagnostics")}
         text = json.dumps([NUMERICS_VERSION, content], sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -69,7 +73,7 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
     Raises:
         SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
     """
-    shared = _shared(experiment)
+    shared = {"data": _data(experiment), "init": experiment.init, "diagnostics": experiment.diagnostics}
     runs = tuple(
         _run(dict(zip(FACTORS, chosen, strict=True)), seed, shared)
         for chosen in product(*(getattr(experiment, factor) for factor in FACTORS))
@@ -112,13 +116,13 @@ def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tupl
     return tuple(count * per_epoch // evals_per_epoch for count in range(total + 1))
 
 
-def _shared(experiment: Experiment) -> str:
+def _data(experiment: Experiment) -> str:
     names = ("model", "standardize", "evals_per_epoch", "val_fraction", "test_fraction", "split_seed")
     shared = {name: getattr(experiment, name) for name in names}
     return json.dumps(shared | {"dataset": fingerprint(experiment.dataset)}, sort_keys=True)
 
 
-def _run(chosen: dict[str, Any], seed: int, shared: str) -> Run:
+def _run(chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
     optimizer = chosen["optimizer"]
     resolved = dict(chosen)
     if chosen["learning_rate"] == "auto":
@@ -130,4 +134,4 @@ def _run(chosen: dict[str, Any], seed: int, shared: str) -> Run:
         resolved["dropout"] = chosen["dropout"] * len(chosen["hidden"])
     if optimizer != "sgd":
         resolved["momentum"] = 0.0
-    return Run(**resolved, seed=seed, data=shared, levels=texts)
+    return Run(**resolved, **shared, seed=seed, levels=texts)

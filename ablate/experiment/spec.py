@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -17,6 +17,7 @@ Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 Standardize = Literal["channel", "feature", "none"]
 Model = Literal["mlp"]
+Init = Literal["torch", "kaiming", "auto-gain"]
 
 # What `auto` means: torch's own defaults, and for sgd, which has none for the rate, the textbook's 0.1.
 LEARNING_RATES: dict[str, float] = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
@@ -26,6 +27,25 @@ _RATE = levels.real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
 _POSITIVE = levels.real("auto or a number above 0", lambda x: x > 0)
 _NOT_NEGATIVE = levels.real("auto or a number of at least 0", lambda x: x >= 0)
 _FRACTION = levels.real("a number above 0 and below 1", lambda x: 0 < x < 1)
+
+
+def _tuned(received: Any) -> tuple[float, ...]:
+    """Parses `learning_rate=0.01,0.1` to the rates to choose from; nothing stays nothing."""
+    if received in ("", (), []):
+        return ()
+    name, _, rates = str(received).partition("=")
+    if name.strip() != "learning_rate" or not rates.strip():
+        raise ValueError(f"{received!r} is not learning_rate= with at least two rates, as learning_rate=0.01,0.1")
+    found: tuple[float, ...] = levels.list_of(levels.real("a number above 0", lambda x: x > 0))(rates)
+    if len(found) < 2:
+        raise ValueError(f"{received!r} leaves nothing to choose; give at least two rates, as learning_rate=0.01,0.1")
+    return found
+
+
+def _switch(received: Any) -> bool:
+    if not isinstance(received, bool):
+        raise ValueError(f"{received!r} is neither true nor false")
+    return received
 
 
 def _factor(parser: levels.Parser) -> BeforeValidator:
@@ -78,6 +98,12 @@ class Experiment(BaseModel):
     schedule: Annotated[tuple[Schedule, ...], _factor(levels.choice("constant", "cosine"))] = Field(
         ("constant",), description="of the learning rate: constant or cosine"
     )
+    init: Annotated[Init, BeforeValidator(levels.choice(*get_args(Init)))] = Field(
+        "torch", description="initial weights: torch, kaiming (gain of relu) or auto-gain (of each activation)"
+    )
+    tune: Annotated[tuple[float, ...], BeforeValidator(_tuned)] = Field(
+        (), description="learning_rate=0.01,0.03,0.1: each variant at its own best, found on other seeds"
+    )
     standardize: Annotated[Standardize, BeforeValidator(levels.choice("channel", "feature", "none"))] = Field(
         "channel", description="by the training split's mean and std of each channel or feature, or none"
     )
@@ -89,6 +115,9 @@ class Experiment(BaseModel):
     )
     test_fraction: Annotated[float, BeforeValidator(_FRACTION)] = Field(
         0.2, description="share held out for testing where the dataset has no test set of its own"
+    )
+    diagnostics: Annotated[bool, BeforeValidator(_switch)] = Field(
+        False, description="look into the layers at every evaluation; changes no result"
     )
     split_seed: Annotated[int, BeforeValidator(levels.whole(0, 2**32 - 1))] = Field(
         0, description="seed of the split, the same for all runs"
@@ -106,6 +135,11 @@ class Experiment(BaseModel):
         if min(self.batch_size) < 2 and set(self.batch_norm) != {"off"}:
             raise ValueError(
                 "--batch-size: 1 is too small for batch norm, which needs at least 2 samples a step"
+            )
+        if self.tune and self.learning_rate != ("auto",):
+            raise ValueError(
+                f"--tune: it chooses the learning rates, so --lr {','.join(map(levels.label, self.learning_rate))} "
+                "cannot be given too; leave one of them out"
             )
         self._fits_the_data()
         return self
@@ -203,6 +237,8 @@ def to_toml(experiment: Experiment) -> str:
 
 def _plain(name: str, value: Any) -> Any:
     """Returns a value TOML can hold: per-layer levels become their text, a single level stands without brackets."""
+    if name == "tune":
+        return f"learning_rate={','.join(map(levels.label, value))}" if value else ""
     if not isinstance(value, tuple):
         return value
     plain = [levels.label(part) if isinstance(part, tuple) else part for part in value]

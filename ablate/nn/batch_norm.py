@@ -31,25 +31,20 @@ class StackedBatchNorm:
         self.y = self.z = self.z_grad = self.batch_mean = self.batch_rstd = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y of this batch, moves the running averages, and keeps z for `backward`."""
-        self.z = z
+        """Returns y of this batch, moves the running averages, and keeps z for `backward`.
+
+        Five passes of vectorized kernels: torch's own forward gathers its statistics in scalar code, in twice the time.
+        """
+        self.z, batch = z, z.shape[2]
         if self.y.shape != z.shape:
             self.y, self.z_grad = torch.empty_like(z), torch.empty_like(z)
-            self.batch_mean, self.batch_rstd = (torch.empty_like(self.weight).view(-1) for _ in range(2))
-        aten.native_batch_norm.out(
-            _channels(z),
-            self.weight.view(-1),
-            self.bias.view(-1),
-            self.running_mean.view(-1),
-            self.running_var.view(-1),
-            True,
-            MOMENTUM,
-            EPS,
-            out=_channels(self.y),
-            save_mean=self.batch_mean,
-            save_invstd=self.batch_rstd,
-        )
-        return self.y
+        self.batch_mean = z.mean(2)
+        centred = torch.sub(z, self.batch_mean.unsqueeze(2), out=self.y)
+        var = torch.linalg.vector_norm(centred, dim=2).square_().div_(batch)
+        self.batch_rstd = torch.rsqrt(var + EPS)
+        self.running_mean.lerp_(self.batch_mean, MOMENTUM)
+        self.running_var.lerp_(var.mul_(batch / (batch - 1)), MOMENTUM)
+        return centred.mul_((self.weight * self.batch_rstd).unsqueeze(2)).add_(self.bias.unsqueeze(2))
 
     def backward(self, grad: Tensor) -> Tensor:
         """Writes the gradients of gamma and beta and returns that of z."""
@@ -59,8 +54,8 @@ class StackedBatchNorm:
             self.weight.view(-1),
             None,
             None,
-            self.batch_mean,
-            self.batch_rstd,
+            self.batch_mean.view(-1),
+            self.batch_rstd.view(-1),
             True,
             EPS,
             [True, True, True],

@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ablate.experiment.spec import Init
 from ablate.nn.activation import StackedActivation
 from ablate.nn.batch_norm import StackedBatchNorm
 from ablate.nn.dropout import StackedDropout
@@ -38,6 +39,7 @@ class StackedMLP:
         members: One a run; members of equal activation must stand side by side.
         dtype: float32, or float64 to be compared with the reference.
         device: Where everything lives.
+        init: How initial weights are scaled, see `initial_values`.
     """
 
     def __init__(
@@ -46,12 +48,13 @@ class StackedMLP:
         members: Sequence[Member],
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        init: Init = "torch",
     ) -> None:
         self.shape = shape
         self.members = tuple(members)
         self.parts = segments(members)
         self.parameters = FlatParameters(self._parameter_shapes(), dtype, torch.device(device))
-        self._set_initial_values()
+        self._set_initial_values(init)
         self.hidden = [self._hidden(layer) for layer in range(len(shape.hidden))]
         self.output = self._linear(len(shape.hidden))
 
@@ -146,13 +149,13 @@ class StackedMLP:
                 return range(part.start, part.stop)
         return range(0)
 
-    def _set_initial_values(self) -> None:
+    def _set_initial_values(self, init: Init) -> None:
         dtype = self.parameters.flat.dtype
-        drawn: dict[tuple[int, bool], dict[str, Tensor]] = {}
+        drawn: dict[tuple[int, str], dict[str, Tensor]] = {}
         for run, member in enumerate(self.members):
-            key = (member.seed, member.activation == "prelu")
+            key = (member.seed, member.activation)
             if key not in drawn:
-                drawn[key] = initial_values(self.shape, member.activation, member.seed, dtype)
+                drawn[key] = initial_values(self.shape, member.activation, member.seed, dtype, init)
             for name, value in drawn[key].items():
                 place = run - self._prelu_runs()[0] if name.startswith("prelu.") else run
                 self.parameters.values[name][place] = value
@@ -184,4 +187,4 @@ class StackedMLP:
 
 def _line(z: Tensor, slope: Tensor, offset: Tensor) -> None:
     """Replaces z, shape (runs, features, samples), by slope * z + offset."""
-    torch.addcmul(offset.unsqueeze(2), z, slope.unsqueeze(2), out=z)
+    z.mul_(slope.unsqueeze(2)).add_(offset.unsqueeze(2))

@@ -1,7 +1,7 @@
 """Tables that fit: columns in as many blocks as a console's width asks for, nothing cropped or wrapped."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.box import SIMPLE_HEAD, Box
 from rich.cells import cell_len
@@ -29,6 +29,11 @@ class Column:
     def width(self) -> int:
         """Width of the widest line."""
         return max(cell_len(line) for line in (*self.heading.split("\n"), *self.cells))
+
+    def rows(self, places: Sequence[int]) -> "Column":
+        """Returns the column with these rows only."""
+        styles = [self.styles[place] for place in places] if self.styles else ()
+        return replace(self, cells=[self.cells[place] for place in places], styles=styles)
 
 
 def blocks(

@@ -4,8 +4,8 @@ from typing import TextIO
 
 from rich.console import Console
 
-# In a pipe rich takes 80 columns and crops what is wider. A width it is given counts only with a height.
-_UNLIMITED, _HEIGHT = 100_000, 25
+# In a pipe rich takes 80 columns and crops what is wider.
+_UNLIMITED = 100_000
 
 
 def console(file: TextIO) -> Console:
@@ -19,10 +19,8 @@ def console(file: TextIO) -> Console:
     return Console(
         file=file,
         width=_UNLIMITED,
-        height=_HEIGHT,
         force_terminal=False,
         force_interactive=False,
-        color_system=None,
         highlight=False,
         markup=False,
         emoji=False,

@@ -43,6 +43,7 @@ class Unit:
 PERCENT = Unit(100, 1)
 NATS = Unit(1, 3)
 STEPS = Unit(1, 0)
+SECONDS = Unit(1, 2)
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def mean_and_spread(mean: float, sd: float, unit: Unit, symbols: Symbols) -> Cel
     return Cell(unit.text(mean), "" if math.isnan(sd) else symbols.plus_minus + unit.text(sd))
 
 
-def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols) -> Cell:
+def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols, unit: Unit = STEPS) -> Cell:
     """Returns restricted mean steps: `123 ±8`, as a lower bound `≥430 ±20`, or if none reached it `>540`."""
-    cell = mean_and_spread(mean, sd, STEPS, symbols)
+    cell = mean_and_spread(mean, sd, unit, symbols)
     if reached == runs or math.isnan(mean):
         return cell
     return Cell(symbols.at_least + cell.mean, cell.spread) if reached else Cell(">" + cell.mean, "")

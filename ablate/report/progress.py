@@ -63,9 +63,9 @@ class Progress:
         self._total_runs, self._total_steps = total_runs, total_steps
         self._began = self._last_shown = self._clock()
         if self._console.is_interactive:
+            runs, pace = self._texts()
+            self._bar.add_task("", total=total_steps, runs=runs, pace=pace)
             self._bar.start()
-            self._bar.add_task("", total=total_steps, runs="", pace="")
-            self._move_bar(self._began)
 
     def advance(self, run_steps: int) -> None:
         """Takes note of steps done since the last call, summed over runs."""
@@ -111,12 +111,15 @@ class Progress:
 
     def _move_bar(self, now: float) -> None:
         self._last_shown = now
+        runs, pace = self._texts()
         task = self._bar.task_ids[0]
-        # Padded, so that the bar between them keeps its length.
+        self._bar.update(task, completed=self._steps, refresh=True, runs=runs, pace=pace)
+
+    def _texts(self) -> tuple[str, str]:
+        """Returns what stands on both sides of the bar, padded so that it keeps its length."""
         total = f"{self._total_runs:,}"
         runs = f"{self._statuses.total():>{len(total)},}/{total} runs"
-        pace = f"{self._pace():{_PACE_WIDTH}}"
-        self._bar.update(task, completed=self._steps, runs=runs, pace=pace, refresh=True)
+        return runs, f"{self._pace():{_PACE_WIDTH}}"
 
     def _line(self, text: str) -> None:
         self._last_shown = self._clock()

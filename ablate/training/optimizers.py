@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules over the flat parameters of a stack.
 
-torch's fused kernels are called as `torch.optim` calls them, without its wrapper: that costs more than the kernel itself
-in a step of small networks, and a second of imports at its first use.
+torch's fused kernels are called as `torch.optim` calls them, without its wrapper: that costs more than the kernel
+itself in a step of small networks, and a second of imports at its first use.
 """
 
 import math

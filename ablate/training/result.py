@@ -17,6 +17,19 @@ class Divergence:
 
 
 @dataclass(frozen=True)
+class LayerValues:
+    """What diagnostics have found in the layers of a stack; its quantities are those of `diagnostics.Diagnostics`.
+
+    Attributes:
+        names: Layer and quantity, `("hidden.0", "dead_share")`.
+        values: Shape (evaluations, names, runs); NaN where there is none.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    values: Floats
+
+
+@dataclass(frozen=True)
 class StackResult:
     """Curves of the runs of a stack, in the stack's order.
 
@@ -32,6 +45,7 @@ class StackResult:
         parameters: Trained numbers of each run.
         seconds: Of the whole stack, evaluation included.
         device: Kind of device it ran on.
+        layers: What diagnostics have found, None if they were not asked for.
     """
 
     steps: NDArray[np.int64]
@@ -45,3 +59,4 @@ class StackResult:
     parameters: tuple[int, ...]
     seconds: float
     device: str
+    layers: LayerValues | None = None

@@ -16,6 +16,7 @@ from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
 from ablate.nn.members import Member, Shape, distinct_seeds
 from ablate.nn.network import StackedMLP
+from ablate.training.diagnostics import Diagnostics
 from ablate.training.evaluate import EvaluationSet
 from ablate.training.optimizers import optimizer_for, rate_factor
 from ablate.training.result import Divergence, StackResult
@@ -32,7 +33,7 @@ def train_stack(
     Every step sees a full batch: what is left of an epoch's shuffle after the last one waits for another epoch.
 
     Args:
-        stack: Runs that differ in activation, dropout and seed only.
+        stack: Runs that differ in activation, dropout and seed only; diagnostics are for all of them or none.
         dataset: Standardized tensors in memory.
         on_steps: Called at every evaluation with the number of steps since the one before.
     """
@@ -41,16 +42,23 @@ def train_stack(
     members = [Member(run.activation, run.dropout, run.seed) for run in stack.runs]
     batches = Batches(dataset, members, run.batch_size)
     network = StackedMLP(
-        Shape(batches.x.shape[1], run.hidden, dataset.classes, run.batch_norm), members, batches.x.dtype
+        Shape(batches.x.shape[1], run.hidden, dataset.classes, run.batch_norm),
+        members,
+        batches.x.dtype,
+        init=run.init,
     )
     optimizer = optimizer_for(run, network.parameters.flat, network.parameters.flat_grad)
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     record = Record(network, dataset, batches.per_epoch, guess=math.log(dataset.classes))
+    if run.diagnostics:
+        record.diagnostics = Diagnostics(network, dataset)
     record.evaluate(0, network.parameters.flat.new_empty((0, len(members))))
     for begin, end in pairwise(due):
         losses = []
         for step in range(begin, end):
             losses.append(network.train_step(*batches.at(step), step))
+            if record.diagnostics and step == end - 1:
+                record.diagnostics.before_last_step()
             optimizer.step(run.learning_rate * rate_factor(run.schedule, step, due[-1]))
         record.evaluate(end, torch.stack(losses))
         on_steps(end - begin)
@@ -104,6 +112,7 @@ class Record:
     steps: list[int] = field(default_factory=list)
     rows: list[Tensor] = field(default_factory=list)
     divergences: dict[int, Divergence] = field(default_factory=dict)
+    diagnostics: Diagnostics | None = None
 
     def __post_init__(self) -> None:
         data = self.dataset
@@ -123,6 +132,8 @@ class Record:
         )
         scores = torch.stack([running, *self.train.scores(self.network), *self.val.scores(self.network)])
         self._note_divergences(step, losses, scores[1:])
+        if self.diagnostics:
+            self.diagnostics.evaluate()
         self.steps.append(step)
         self.rows.append(scores)
 
@@ -157,4 +168,5 @@ class Record:
             parameters=tuple(self.network.parameter_count(run) for run in members),
             seconds=seconds,
             device=self.network.parameters.flat.device.type,
+            layers=self.diagnostics.result() if self.diagnostics else None,
         )

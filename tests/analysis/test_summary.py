@@ -6,6 +6,7 @@ from itertools import product
 import pandas as pd
 import pytest
 from made_up import frames, made
+from scipy import stats
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.metrics import METRICS
@@ -51,6 +52,27 @@ def test_a_variant_has_the_mean_and_the_sample_standard_deviation_of_its_seeds()
         assert row[f"{metric}_mean"] == pytest.approx(statistics.mean(values))
         assert row[f"{metric}_sd"] == pytest.approx(statistics.stdev(values), abs=1e-12)
     assert (row["n"], row["runs"], row["failed"], row["reached"]) == (4, 4, 0, 4)
+
+
+def test_each_mean_over_seeds_has_its_interval_the_restricted_one_of_steps_too():
+    finals = (0.8, 0.7, 0.9, 0.4)
+    runs = [made(seed=seed, val=(0.1, 0.3, final)) for seed, final in enumerate(finals)]
+    row = only_row(summary_of(*runs).variants)
+    crossings = [10 + 10 * (0.5 - 0.3) / (final - 0.3) for final in finals[:3]]
+    for metric, values in {"val_accuracy": finals, "steps_to_target": [*crossings, 20]}.items():
+        expected = stats.t.interval(0.95, 3, statistics.mean(values), stats.sem(values))
+        assert (row[f"{metric}_low"], row[f"{metric}_high"]) == pytest.approx(expected)
+
+
+def test_runs_that_overfit_are_counted_and_those_that_do_not_count_with_all_their_steps():
+    rising = (2.0, 1.0, *(1.1 + 0.1 * step for step in range(7)))
+    runs = [
+        made(seed=0, val=tuple(2 - loss for loss in rising)),
+        made(seed=1, val=tuple(0.1 * step for step in range(9))),
+        made(seed=2, status=DIVERGED),
+    ]
+    row = only_row(summary_of(*runs).variants)
+    assert (row["overfitting"], row["overfit_step_mean"]) == (1, (10 + 80) / 2)
 
 
 def test_a_single_seed_has_no_standard_deviation():
@@ -171,17 +193,15 @@ def test_a_failed_run_takes_its_background_out_of_the_scores_of_every_level_but_
 
 
 def test_a_seed_is_left_out_where_that_costs_less_than_the_backgrounds_it_failed_in():
+    def status(activation, dropout, seed):
+        return DIVERGED if activation == "tanh" and dropout != "0" and seed == 2 else "finished"
+
     runs = [
-        made(
-            activation,
-            batch_norm,
-            seed=seed,
-            status=DIVERGED if activation == "tanh" and seed == 2 else "finished",
-        )
-        for activation, batch_norm, seed in product(("relu", "tanh"), ("off", "pre"), (0, 1, 2))
+        made(activation, dropout=dropout, seed=seed, status=status(activation, dropout, seed))
+        for activation, dropout, seed in product(("relu", "tanh"), ("0", "0.2", "0.5"), (0, 1, 2))
     ]
     level = level_summary(summary_of(*runs), "activation")
-    assert (level.compared, level.scored) == (2, 2)
+    assert (level.compared, level.scored) == (3, 3)
     assert level.table["n"].tolist() == [2, 2]
 
 
@@ -213,7 +233,7 @@ def test_variants_are_ranked_best_first_and_those_that_never_finished_last(sort,
         made("gelu", val=(0.1, 0.9, 0.9), gap=0.3),
         made("sigmoid", status=DIVERGED),
         made("relu", val=(0.1, 0.8, 0.8), gap=0.2),
-        made("tanh", val=(0.1, 0.2, 0.7), gap=0.1),
+        made("tanh", val=(0.1, 0.2, 0.4), gap=0.1),  # counts with all its steps, as sigmoid does
         sort=sort,
     )
     assert summary.variants["activation"].tolist() == order

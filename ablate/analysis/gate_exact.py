@@ -1,0 +1,47 @@
+"""The bitwise gate: every column of every run as it was, times apart."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from ablate.analysis.gate_match import Match
+from ablate.analysis.gate_verdict import BITS, Cause, Finding, Verdict
+from ablate.store.schema import SCORES
+
+COLUMNS = (
+    "run_id",
+    "status",
+    "failed_step",
+    "parameters",
+    *SCORES.names,
+    "best_val_accuracy",
+    "best_epoch",
+    "gap_accuracy",
+    "gap_loss",
+    "aulc",
+    "restricted_steps",
+)
+
+
+def exact_findings(matched: Match) -> Iterator[Finding]:
+    """Yields one finding for each variant of both sides: any difference is a regression, also for the better."""
+    for variant in matched.common:
+        old, new = (
+            runs[runs["variant"] == variant].set_index("seed")[list(COLUMNS)]
+            for runs in (matched.baseline, matched.candidate)
+        )
+        missing = old.index.difference(new.index)
+        if len(missing):
+            note = f"the candidate has no run of seed {', '.join(map(str, missing))}"
+            yield Finding(variant, BITS, Verdict.INCOMPARABLE, Cause.VANISHED, note=note)
+            continue
+        told = _differences(old, new.loc[old.index])
+        yield Finding(variant, BITS, Verdict.REGRESSED if told else Verdict.UNCHANGED, Cause.BITS, note=told)
+
+
+def _differences(old: pd.DataFrame, new: pd.DataFrame) -> str:
+    differ = ~((old == new).fillna(False).astype(bool) | (old.isna() & new.isna()))
+    columns, seeds = differ.columns[differ.any()], differ.index[differ.any(axis=1)]
+    if columns.empty:
+        return ""
+    return f"{', '.join(columns)} differ in {len(seeds)} of {len(old)} runs, first in seed {seeds[0]}"

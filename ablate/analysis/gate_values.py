@@ -1,0 +1,130 @@
+"""What a gate measures: the values of both sides by seed, variant and metric, and the question asked of each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ablate.analysis.convergence import Floats
+from ablate.analysis.gate_match import Match
+from ablate.analysis.gate_metrics import GateMetric
+from ablate.analysis.gate_statistics import Questions, flips_suffice, mean_over_seeds
+from ablate.analysis.gate_verdict import EVERY
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seeds of a comparison.
+
+    Attributes:
+        baseline: Ascending.
+        candidate: Ascending; the same if paired.
+        paired: Whether differences are taken by seed.
+    """
+
+    baseline: tuple[int, ...]
+    candidate: tuple[int, ...]
+    paired: bool
+
+    @classmethod
+    def of(cls, matched: Match, alpha: float) -> "Seeds":
+        """Returns the seeds of both sides where they are enough to pair, or most of those there are, else all."""
+        ours, theirs = (
+            set(runs.loc[runs["variant"].isin(matched.common), "seed"].tolist())
+            for runs in (matched.baseline, matched.candidate)
+        )
+        both = tuple(sorted(ours & theirs))
+        if both and (flips_suffice(len(both), alpha) or 2 * len(both) > min(len(ours), len(theirs))):
+            return cls(both, both, True)
+        return cls(tuple(sorted(ours)), tuple(sorted(theirs)), False)
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values a comparison rests on, in the metrics' units.
+
+    Attributes:
+        variants: Those compared and, if there are two or more, `all variants`, the mean over them.
+        metrics: Those judged.
+        baseline: Shape (baseline seeds, variants, metrics), NaN where there is none.
+        candidate: Shape (candidate seeds, variants, metrics).
+        paired: Whether row i of both is the same seed.
+    """
+
+    variants: tuple[str, ...]
+    metrics: tuple[GateMetric, ...]
+    baseline: Floats
+    candidate: Floats
+    paired: bool
+
+    @classmethod
+    def of(cls, matched: Match, metrics: Sequence[GateMetric], seeds: Seeds) -> "Values":
+        """Returns the values of finished runs; what is not finite counts as no value."""
+        old, new = (
+            np.stack([_by_seed(runs, metric.column, matched.common, used) for metric in metrics], axis=-1)
+            for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
+        )
+        # A variant without values on one side is no part of the mean; a seed that lacks one of the others has no mean.
+        known = np.asarray(~np.isnan(old).all(0) & ~np.isnan(new).all(0))
+        variants = matched.common
+        if len(variants) > 1:
+            variants = (*variants, EVERY)
+            old, new = (np.concatenate([side, _over_variants(side, known)], axis=1) for side in (old, new))
+        return cls(variants, tuple(metrics), old, new, seeds.paired)
+
+    @property
+    def margins(self) -> Floats:
+        """Margins in the metrics' units, shape (variants, metrics)."""
+        old, new = mean_over_seeds(self.baseline), mean_over_seeds(self.candidate)
+        columns = [metric.absolute_margin(old[:, m], new[:, m]) for m, metric in enumerate(self.metrics)]
+        return np.stack(columns, axis=-1)
+
+    @property
+    def signs(self) -> Floats:
+        """What makes more of each metric worse, shape (metrics,)."""
+        return np.array([-1.0 if metric.higher_is_better else 1.0 for metric in self.metrics])
+
+    @property
+    def questions(self) -> Questions:
+        """The question asked of each variant and metric."""
+        return Questions(self.baseline * self.signs, self.candidate * self.signs, self.margins, self.paired)
+
+
+def _by_seed(runs: pd.DataFrame, column: str, variants: tuple[str, ...], seeds: tuple[int, ...]) -> Floats:
+    table = runs[runs["finished"]].pivot(index="seed", columns="variant", values=column)
+    values = table.reindex(index=list(seeds), columns=list(variants)).to_numpy(np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _over_variants(side: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Returns the mean over known variants, shape (seeds, 1, metrics), NaN for a metric known of less than two."""
+    count = known.sum(0)
+    mean = np.where(known, side, 0.0).sum(1, keepdims=True) / np.maximum(count, 1)
+    return np.where(count > 1, mean, np.nan)
+
+
+@dataclass(frozen=True)
+class Soundness:
+    """How many values of finished runs a side has, and how many of them are NaN or infinite.
+
+    Attributes:
+        finished: Runs that finished, by variant.
+        unsound: Values that are not finite, by variant and metric's column.
+    """
+
+    finished: dict[str, int]
+    unsound: dict[tuple[str, str], int]
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame, metrics: Sequence[GateMetric]) -> "Soundness":
+        """Returns the soundness of one side's runs."""
+        finished = runs[runs["finished"]]
+        variants = finished["variant"].to_numpy()
+        found: dict[tuple[str, str], int] = {}
+        for column in (metric.column for metric in metrics):
+            odd = variants[~np.isfinite(finished[column].to_numpy(np.float64))].tolist()
+            found |= {(variant, column): odd.count(variant) for variant in set(odd)}
+        return cls(dict(Counter(variants.tolist())), found)

@@ -1,0 +1,27 @@
+"""Seconds to target: steps times what one step of a variant costs when it is trained alone."""
+
+import pandas as pd
+
+from ablate.analysis.metrics import BY_VARIANT, STEPS_TO_TARGET
+
+SECONDS_TO_TARGET = "seconds_to_target"
+
+
+def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame:
+    """Returns a summary table by variant with `step_seconds` and the mean, sd and interval of seconds to target.
+
+    They are those of the steps, scaled, so a mean of censored runs is a lower bound here too. The seconds of a
+    run in a stack are shared with its companions and say nothing of it, which is why the cost has to be measured.
+
+    Args:
+        variants: The summary by variant.
+        step_costs: Columns `variant` and `step_seconds`, one row a variant measured; NaN for the others.
+    """
+    table = variants.merge(
+        step_costs[[BY_VARIANT, "step_seconds"]], on=BY_VARIANT, how="left", validate="1:1"
+    )
+    scaled = {
+        f"{SECONDS_TO_TARGET}_{figure}": table[f"{STEPS_TO_TARGET}_{figure}"] * table["step_seconds"]
+        for figure in ("mean", "sd", "low", "high")
+    }
+    return table.assign(**scaled)

@@ -1,0 +1,31 @@
+"""`ablate baseline`: one file of a results folder, to commit and compare with."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ablate.analysis.convergence import DEFAULT_TARGET, Target
+from ablate.analysis.gate_match import absolute_target, score
+from ablate.cli.report import TargetText
+from ablate.errors import SpecError
+from ablate.report.numbers import PERCENT, counted
+from ablate.store.baseline import read_results, write_baseline
+
+Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder, as `ablate run` writes it")]
+File = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="file to write, as results/baseline.parquet")
+]
+
+
+def baseline(results: Results, output: File, target: TargetText = DEFAULT_TARGET) -> None:
+    """Write a results folder into one file, to commit and to gate against."""
+    stored = read_results(results)
+    if stored.curves is None:
+        raise SpecError(f"RESULTS: {str(results)!r} is a file; give the results folder a baseline is made of")
+    accuracy = absolute_target(stored.runs, Target.parse(target))
+    write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
+    size = f"{output.stat().st_size / 1024:.0f} KiB"
+    told = f"{counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, {size}"
+    print(f"Wrote {output}: {told}.", file=sys.stderr)

@@ -1,0 +1,29 @@
+"""`ablate compare`: the table of verdicts of two results; it reports and does not judge by exit code."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ablate.analysis.gate_verdict import reasons
+from ablate.cli.comparing import AsJson, Judging, read_sides
+from ablate.report.console import console
+from ablate.report.verdicts import print_comparison, to_json
+
+Baseline = Annotated[
+    Path, typer.Argument(metavar="BASELINE", help="results folder or baseline file, the old one")
+]
+Candidate = Annotated[
+    Path, typer.Argument(metavar="CANDIDATE", help="results folder or baseline file, the new one")
+]
+
+
+def compare(baseline: Baseline, candidate: Candidate, judging: Judging, as_json: AsJson = False) -> None:
+    """Show what has improved, regressed or stayed since a baseline; the exit code is 0 whatever is found."""
+    comparison = judging.compare(*read_sides(baseline, candidate))
+    why = reasons(comparison, allow_missing=False)
+    if as_json:
+        print(to_json(comparison, why, 0))
+    else:
+        print_comparison(comparison, why, console(sys.stdout))

@@ -1,0 +1,186 @@
+"""`ablate gate`: a candidate judged against a baseline, for continuous integration."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ablate.analysis.gate_match import score
+from ablate.analysis.gate_verdict import Comparison, Reason, reasons
+from ablate.cli.comparing import AsJson, Judging, default_target, read_sides, side_of
+from ablate.cli.confirm import Confirming, confirmed
+from ablate.errors import NothingToShow, SpecError, StoreError
+from ablate.report.ci import to_annotations, to_junit, to_summary
+from ablate.report.console import console
+from ablate.report.dashboards import KINDS, export
+from ablate.report.verdicts import print_comparison, to_json
+from ablate.store.baseline import read_results, write_baseline
+
+EXIT_CODES = {Reason.REGRESSION: 4, Reason.FAILED_RUNS: 3, Reason.NOT_COMPARABLE: 5}
+SELF_TEST_FAILED = 1
+
+EPILOG = (
+    "Exit codes: 0 passed; 2 wrong usage, or a file that is torn or foreign; 3 runs failed or diverged, or values are "
+    "NaN or infinite; 4 a regression, whatever else holds; 5 no baseline, nothing comparable, too few seeds to show "
+    "any regression, or a variant or metric of the baseline that is missing in the candidate. Improvements pass."
+)
+
+Baseline = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="BASELINE", help="baseline file or results folder, the old one", show_default=False
+    ),
+]
+Candidate = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CANDIDATE", help="results folder or baseline file, the new one", show_default=False
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Passing:
+    """What the gate lets pass."""
+
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="pass over variants and metrics the candidate does not have"),
+    ] = False
+    warn_only: Annotated[bool, typer.Option("--warn-only", help="report all, exit 0 whatever is found")] = (
+        False
+    )
+    missing_baseline: Annotated[
+        Literal["error", "warn", "create"],
+        typer.Option("--missing-baseline", help="what to do where there is no baseline yet; create makes it"),
+    ] = "error"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the verdicts go."""
+
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="write JUnit XML")] = None
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            "--summary",
+            metavar="FILE",
+            envvar="GITHUB_STEP_SUMMARY",
+            show_envvar=False,
+            help="append Markdown [default: $GITHUB_STEP_SUMMARY, if set]",
+        ),
+    ] = None
+    export: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--export",
+            metavar="KIND=FILE",
+            help=f"write a dashboard's JSON (repeatable): {', '.join(KINDS)}; bigger and smaller is better, or "
+            "Bencher's format",
+            show_default=False,
+        ),
+    ] = None
+    as_json: AsJson = False
+
+    def exports(self) -> list[tuple[str, Path]]:
+        """Returns the kinds of dashboards and their files.
+
+        Raises:
+            SpecError: An option is not KIND=FILE.
+        """
+        pairs = [text.partition("=") for text in self.export or ()]
+        for kind, _, file in pairs:
+            if kind not in KINDS or not file:
+                raise SpecError(f"--export: {kind!r} is not KIND=FILE with a KIND of {', '.join(KINDS)}")
+        return [(kind, Path(file)) for kind, _, file in pairs]
+
+
+def gate(
+    baseline: Baseline = None,
+    candidate: Candidate = None,
+    *,
+    judging: Judging,
+    passing: Passing,
+    outputs: Outputs,
+    confirming: Confirming,
+    self_test: Annotated[
+        bool,
+        typer.Option("--self-test", help="plant faults into a copy of BASELINE or made-up results, and look"),
+    ] = False,
+) -> None:
+    """Judge a candidate against a baseline: the same table as `compare`, and an exit code."""
+    exports, _ = outputs.exports(), judging.metrics
+    if self_test:
+        _self_test(baseline, judging)
+        return
+    if baseline is None or candidate is None:
+        raise SpecError(
+            "BASELINE and CANDIDATE: give both, as `ablate gate results/baseline.parquet results/digits`"
+        )
+    if not baseline.exists():
+        _without_baseline(baseline, candidate, passing)
+        return
+    sides = read_sides(baseline, candidate)
+    comparison = judging.compare(*sides)
+    if confirming.confirm:
+        comparison = confirmed(comparison, sides, judging, confirming)
+    why = reasons(comparison, passing.allow_missing)
+    code = 0 if passing.warn_only or not why else EXIT_CODES[why[0]]
+    _write(comparison, why, outputs, exports)
+    if outputs.as_json:
+        print(to_json(comparison, why, code))
+    else:
+        print_comparison(comparison, why, console(sys.stdout))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        print("\n".join(to_annotations(comparison, why)), file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _write(
+    comparison: Comparison, why: Sequence[Reason], outputs: Outputs, exports: list[tuple[str, Path]]
+) -> None:
+    contents = {file: export(comparison, kind).encode() for kind, file in exports}
+    if outputs.junit:
+        contents[outputs.junit] = to_junit(comparison)
+    try:
+        for file, content in contents.items():
+            file.write_bytes(content)
+        if outputs.summary:
+            with outputs.summary.open("a", encoding="utf-8", errors="replace") as summary:
+                summary.write(to_summary(comparison, why))
+    except OSError as error:
+        raise StoreError(
+            f"--junit, --summary, --export: {error.filename!r} cannot be written ({error.strerror})"
+        ) from error
+
+
+def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None:
+    told = f"there is no baseline at {str(baseline)!r}"
+    how = f"make it with `ablate baseline {candidate} -o {baseline}` and commit it, or give --missing-baseline create"
+    if passing.missing_baseline == "error":
+        raise NothingToShow(f"{told}; {how}")
+    if passing.missing_baseline == "warn":
+        print(f"ablate: {told}, so nothing was compared; {how}", file=sys.stderr)
+        return
+    stored = read_results(candidate)
+    if stored.curves is None:
+        raise SpecError(f"CANDIDATE: {str(candidate)!r} is a file; a baseline is made of a results folder")
+    target = default_target(stored)
+    write_baseline(baseline, score(stored.runs, stored.curves, target), target, stored)
+    print(f"ablate: {told}; it was made of {candidate}", file=sys.stderr)
+
+
+def _self_test(baseline: Path | None, judging: Judging) -> None:
+    from ablate.cli.self_test import tested
+
+    side = None
+    if baseline:
+        stored = read_results(baseline)
+        side = side_of(stored, stored.target if stored.target is not None else default_target(stored))
+    if not tested(side, judging):
+        raise typer.Exit(SELF_TEST_FAILED)

@@ -1,0 +1,98 @@
+"""How often the gate is red without a reason, and how often it finds a loss that was planted, on real results.
+
+    ablate run --activation relu,tanh,gelu --dropout 0,0.5 --seeds 60 --epochs 15 -o results/many
+    python tests/benchmarks/gate_calibration.py results/many
+
+Two disjoint sets of seeds are drawn from the stored runs, again and again, as baseline and candidate: whatever a gate
+says of them is a false alarm. Then a loss of validation accuracy is planted into the candidate, in one variant
+(each in turn) or in all. A planted loss of one variant counts as found only if that variant is named.
+In the rows of pairs the candidate's seeds bear the baseline's numbers, so that signs are flipped; these pairs share
+nothing, which makes this the hardest case for pairing: real pairs differ by less than seeds do.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ablate.analysis.convergence import Target
+from ablate.analysis.gate import ALPHA, compare
+from ablate.analysis.gate_match import Side, absolute_target, match, score
+from ablate.analysis.gate_metrics import chosen_metrics
+from ablate.analysis.gate_statistics import answer, flips_suffice
+from ablate.analysis.gate_values import Seeds, Values
+from ablate.analysis.gate_verdict import Verdict
+from ablate.analysis.variants import named
+from ablate.store.baseline import read_results
+
+ACCURACIES = ("val_accuracy", "best_val_accuracy")
+METRICS = tuple(metric for metric in chosen_metrics([], []) if metric.decides)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--pairs", type=int, default=500)
+    parser.add_argument("--seeds", default="3,5,6,10")
+    parser.add_argument("--losses", default="0.01,0.015,0.02,0.03,0.05")
+    arguments = parser.parse_args()
+    stored = read_results(arguments.results)
+    assert stored.curves is not None
+    target = absolute_target(stored.runs, Target.parse("90%"))
+    runs = named(score(stored.runs, stored.curves, target))
+    losses = [float(loss) for loss in arguments.losses.split(",")]
+    print(
+        f"{runs['variant'].nunique()} variants, {runs['seed'].nunique()} seeds; red in % of {arguments.pairs} gates"
+    )
+    heads = [f"{scope} -{loss * 100:g}" for scope in ("one", "all") for loss in losses]
+    print(f"{'seeds':8} {'none':>6} " + " ".join(f"{head:>9}" for head in heads), flush=True)
+    for seeds in map(int, arguments.seeds.split(",")):
+        for paired in (False, True) if flips_suffice(seeds, ALPHA) else (False,):
+            shares = _red_shares(runs, seeds, paired, losses, arguments.pairs)
+            label = f"{seeds} {'pairs' if paired else ''}"
+            print(
+                f"{label:8} {shares[0]:6.1%} " + " ".join(f"{share:9.1%}" for share in shares[1:]), flush=True
+            )
+
+
+def _red_shares(runs: pd.DataFrame, seeds: int, paired: bool, losses: list[float], pairs: int) -> list[float]:
+    generator = np.random.default_rng(0)
+    known = runs["seed"].unique()
+    red = []
+    for pair in range(pairs):
+        drawn = generator.permutation(known)[: 2 * seeds]
+        baseline, candidate = (runs[runs["seed"].isin(part)] for part in (drawn[:seeds], drawn[seeds:]))
+        if paired:
+            candidate = candidate.assign(
+                seed=candidate["seed"].map(dict(zip(drawn[seeds:], drawn[:seeds], strict=True)))
+            )
+        sides = Side(baseline, 0.5), Side(candidate, 0.5)
+        findings = compare(*sides, METRICS, ALPHA).findings
+        matched = match(*sides)
+        values = Values.of(matched, METRICS, Seeds.of(matched, ALPHA))
+        one = pair % len(matched.common)
+        red.append(
+            [any(finding.verdict is Verdict.REGRESSED for finding in findings)]
+            + [bool(_regressed(values, loss, [one])[one].any()) for loss in losses]
+            + [bool(_regressed(values, loss, list(range(len(matched.common)))).any()) for loss in losses]
+        )
+    return [float(share) for share in np.mean(red, axis=0)]
+
+
+def _regressed(values: Values, loss: float, variants: list[int]) -> NDArray[np.bool_]:
+    """Returns what is called a regression, shape (variants, metrics), once the loss is planted in these variants."""
+    hit = np.zeros(len(values.variants))
+    hit[variants] = loss
+    hit[-1] = loss * len(variants) / (len(values.variants) - 1)  # the mean over variants
+    in_accuracy = np.array([metric.name in ACCURACIES for metric in values.metrics])
+    planted = replace(values, candidate=values.candidate - hit[:, None] * in_accuracy)
+    return np.asarray(answer(planted.questions, ALPHA).p_worse <= ALPHA)
+
+
+if __name__ == "__main__":
+    main()

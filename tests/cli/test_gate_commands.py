@@ -1,0 +1,226 @@
+"""`ablate baseline`, `compare` and `gate` as a user meets them, on made-up training."""
+
+import json
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from ablate.cli import main as command_line
+
+GRID = [
+    "--activation",
+    "relu,tanh",
+    "--batch-norm",
+    "off",
+    "--dropout",
+    "0",
+    "--epochs",
+    "3",
+    "--executor",
+    "fake",
+]
+
+
+@pytest.fixture
+def ablate(tmp_path, monkeypatch, capsys):
+    """Runs a command line in an empty folder and returns its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        out, err = capsys.readouterr()
+        return end.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def stored(ablate):
+    """A baseline file and the results folder it was made of."""
+    ablate("run", *GRID, "--seeds", "6", "-o", "old")
+    assert ablate("baseline", "old", "-o", "base.parquet", "--target", "0.8")[0] == 0
+    return "base.parquet", "old"
+
+
+def changed_baseline(source, target, change):
+    """Writes a baseline file again with its frame changed."""
+    table = pq.read_table(source)
+    frame = change(table.to_pandas())
+    pq.write_table(table.from_pandas(frame, schema=table.schema, preserve_index=False), target)
+    return target
+
+
+def worse(frame, loss=0.1):
+    return frame.assign(val_accuracy=frame["val_accuracy"] - loss)
+
+
+def test_results_pass_against_their_own_baseline(ablate, stored):
+    code, out, err = ablate("gate", *stored)
+    assert (code, err) == (0, "")
+    assert "paired by seed (6 seeds: 0-5)" in out
+    assert out.splitlines()[-1] == "passed (20 unchanged)"
+    assert ablate("gate", *stored, "--exact")[0] == 0
+
+
+def test_a_regression_is_4_and_compare_reports_it_with_0(ablate, stored):
+    bad = changed_baseline(stored[0], "bad.parquet", worse)
+    code, out, _ = ablate("gate", stored[0], bad)
+    assert code == 4
+    assert "- regressed: relu bn=off dropout=0, val_accuracy" in out
+    assert ablate("gate", stored[0], bad, "--warn-only")[:2] == (0, out)
+    assert ablate("compare", stored[0], bad)[:2] == (0, out)
+    assert ablate("gate", bad, stored[0])[0] == 0
+    assert ablate("gate", stored[0], bad, "--metric", "aulc")[0] == 0
+    assert ablate("gate", stored[0], bad, "--margin", "val_accuracy=0.2")[0] == 0
+
+
+def test_three_hundred_regressions_are_still_4(ablate, stored):
+    frame = pq.read_table(stored[0]).to_pandas()
+    one = frame[frame["activation"] == "relu"]
+    widths = [
+        one.assign(hidden=f"{width}/50", run_id=one["run_id"] + f"-{width}") for width in range(100, 400)
+    ]
+    many = changed_baseline(stored[0], "many.parquet", lambda _: pd.concat(widths))
+    code, out, _ = ablate(
+        "gate", many, changed_baseline(many, "bad.parquet", worse), "--metric", "val_accuracy", "--json"
+    )
+    document = json.loads(out)
+    assert (code, document["exit_code"], document["counts"]["regressed"]) == (4, 4, 301)
+
+
+def test_both_reasons_are_told_and_the_graver_is_the_code(ablate, stored):
+    def broken(frame):
+        frame = worse(frame)
+        return frame.assign(
+            status=frame["status"].mask(frame["seed"].eq(0) & frame["activation"].eq("tanh"), "diverged")
+        )
+
+    code, out, _ = ablate("gate", stored[0], changed_baseline(stored[0], "bad.parquet", broken), "--json")
+    assert (code, json.loads(out)["reasons"]) == (4, ["regression", "failed runs"])
+    only = changed_baseline(
+        stored[0], "diverged.parquet", lambda frame: broken(frame).assign(val_accuracy=frame["val_accuracy"])
+    )
+    code, out, _ = ablate("gate", stored[0], only)
+    assert code == 3
+    assert "! failed: tanh bn=off dropout=0, status - 1 of 6 runs did not finish; seed 0 diverged" in out
+
+
+def test_a_vanished_variant_is_5_unless_allowed(ablate, stored):
+    one = changed_baseline(stored[0], "one.parquet", lambda frame: frame[frame["activation"] == "relu"])
+    code, out, _ = ablate("gate", stored[0], one)
+    assert code == 5
+    assert "x incomparable: tanh bn=off dropout=0, status - missing in the candidate" in out
+    assert ablate("gate", stored[0], one, "--allow-missing")[0] == 0
+
+
+def test_other_epochs_are_5(ablate, stored):
+    ablate("run", *GRID, "--epochs", "4", "--seeds", "6", "-o", "other")
+    code, out, _ = ablate("gate", stored[0], "other")
+    assert code == 5
+    assert "epochs is 3 in the baseline and 4 in the candidate" in out
+
+
+def test_an_empty_candidate_is_5_and_a_torn_or_foreign_baseline_2(ablate, stored, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, err = ablate("gate", stored[0], "empty")
+    assert code == 5
+    assert "holds no runs" in err
+    whole = Path(stored[0]).read_bytes()
+    Path("torn.parquet").write_bytes(whole[: len(whole) // 2])
+    Path("foreign.parquet").write_text("no parquet at all")
+    for name in ("torn", "foreign"):
+        code, out, err = ablate("gate", f"{name}.parquet", "old")
+        assert (code, out) == (2, "")
+        assert "torn or no Parquet file" in err
+
+
+def test_a_first_run_without_a_baseline_is_told_what_to_do(ablate, stored):
+    code, out, err = ablate("gate", "none.parquet", "old")
+    assert (code, out) == (5, "")
+    assert "make it with `ablate baseline old -o none.parquet`" in err
+    code, _, err = ablate("gate", "none.parquet", "old", "--missing-baseline", "warn")
+    assert code == 0
+    assert "nothing was compared" in err
+    assert not Path("none.parquet").exists()
+    assert ablate("gate", "none.parquet", "old", "--missing-baseline", "create")[0] == 0
+    assert ablate("gate", "none.parquet", "old")[0] == 0
+
+
+def test_files_for_ci_are_written_and_the_summary_is_appended(ablate, stored, monkeypatch):
+    bad = changed_baseline(stored[0], "bad.parquet", worse)
+    Path("summary.md").write_text("# before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    exports = ("--export", "bmf=bmf.json", "--export", "smaller=smaller.json")
+    code, out, err = ablate("gate", stored[0], bad, "--junit", "junit.xml", *exports, "--json")
+    assert code == 4
+    json.loads(out)
+    assert err.startswith("::error title=regressed%3A")
+    assert Path("summary.md").read_text().startswith("# before\n## ")
+    assert ET.parse("junit.xml").getroot()[0].get("failures") == "3"
+    assert json.loads(Path("bmf.json").read_text())["relu bn=off dropout=0"]["val_accuracy"]["value"] > 0
+    assert len(json.loads(Path("smaller.json").read_text())) > 0
+    code, _, err = ablate("gate", *stored, "--junit", "no/such/folder.xml")
+    assert (code, "cannot be written" in err) == (2, True)
+
+
+def test_no_annotations_outside_of_github(ablate, stored):
+    assert ablate("gate", stored[0], changed_baseline(stored[0], "bad.parquet", worse))[2] == ""
+
+
+def test_confirming_trains_only_what_is_suspicious_with_fresh_seeds(ablate, stored):
+    def relu_worse(frame):
+        return frame.assign(val_accuracy=frame["val_accuracy"] - 0.3 * frame["activation"].eq("relu"))
+
+    lucky = changed_baseline(stored[0], "lucky.parquet", relu_worse)
+    margins = ("--margin", "val_accuracy=0.2", "--metric", "val_accuracy")
+    code, out, err = ablate("gate", stored[0], lucky, *margins, "--confirm", "--executor", "fake")
+    assert code == 0
+    assert "Confirming 1 regression with 6 fresh seeds." in err
+    assert "6 runs in" in err
+    assert "not confirmed: " in out
+    # A baseline that is better than what this code trains: fresh seeds fall behind as well.
+    high = changed_baseline(stored[0], "high.parquet", lambda frame: worse(frame, -0.6))
+    code, out, err = ablate("gate", high, "old", *margins, "--confirm", "--executor", "fake")
+    assert code == 4
+    assert "confirmed with fresh seeds" in out
+    assert "12 runs in" in err
+
+
+def test_the_self_test_goes_red_where_it_must(ablate, stored):
+    code, out, _ = ablate("gate", "--self-test")
+    assert (code, out.splitlines()[-1]) == (0, "self-test passed: 10 of 10 trials as expected")
+    assert ablate("gate", "--self-test", stored[0])[0] == 0
+    code, out, _ = ablate("gate", "--self-test", "--alpha", "1e-9")
+    assert code == 1
+    assert "WRONG" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--alpha", "0.7"], "--alpha: 0.7 is not above 0"),
+        (["--metric", "accuracy"], "--metric: 'accuracy' is not one of"),
+        (["--margin", "val_accuracy=much"], "--margin: 'much' is neither"),
+        (["--export", "csv=x"], "--export: 'csv' is not KIND=FILE"),
+    ],
+)
+def test_illegal_options_are_2(ablate, stored, arguments, told):
+    code, _, err = ablate("gate", *stored, *arguments)
+    assert code == 2
+    assert told in err
+
+
+def test_a_gate_without_its_two_sides_is_2_and_the_codes_are_in_the_help(ablate, stored):
+    code, _, err = ablate("gate", stored[0])
+    assert (code, "BASELINE and CANDIDATE: give both" in err) == (2, True)
+    assert ablate("baseline", stored[0], "-o", "x.parquet")[0] == 2
+    _, out, _ = ablate("gate", "--help")
+    assert "4 a regression" in " ".join(out.split())

@@ -1,0 +1,182 @@
+import io
+import json
+import re
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console
+
+from ablate.analysis.gate_verdict import EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict, reasons
+from ablate.errors import SpecError
+from ablate.report.ci import SUMMARY_BYTES, to_annotations, to_junit, to_summary
+from ablate.report.dashboards import export
+from ablate.report.verdicts import outcome, print_comparison, to_json
+
+NASTY = "pkg:f,100%\n|<b>`x`\x00"
+
+
+def found(verdict: Verdict, variant: str = "relu", metric: str = "val_accuracy", **rest: object) -> Finding:
+    numbers = {"baseline": 0.95, "candidate": 0.93, "low": -0.03, "high": -0.01, "margin": 0.01, "p": 0.016}
+    return Finding(variant, metric, verdict, **(numbers | rest))  # type: ignore[arg-type]  # a test's shorthand
+
+
+def comparison(*findings: Finding) -> Comparison:
+    seeds = tuple(range(6))
+    return Comparison(
+        findings, 0.05, 0.9, seeds, seeds, True, "sign flips", 1 / 64, environment={"torch": ("1", "2")}
+    )
+
+
+RED = (Reason.REGRESSION,)
+MISSING = {"baseline": None, "candidate": None, "low": None, "high": None, "margin": None, "p": None}
+ALL = comparison(
+    found(Verdict.REGRESSED),
+    found(Verdict.IMPROVED, "tanh", candidate=0.97, low=0.01, high=0.03),
+    found(Verdict.UNCHANGED, "elu", candidate=0.95),
+    found(Verdict.INCONCLUSIVE, "gelu", p=0.2, more_seeds=3),
+    found(Verdict.FAILED, "silu", STATUS, cause=Cause.STATUS, note="1 of 6 runs did not finish"),
+    found(
+        Verdict.INCOMPARABLE, "mish", STATUS, cause=Cause.VANISHED, note="missing in the candidate", **MISSING
+    ),
+    found(Verdict.INCOMPARABLE, "celu", STATUS, cause=Cause.NEW, note="missing in the baseline", **MISSING),
+    found(Verdict.REGRESSED, "relu", "step_seconds", decides=False),
+)
+
+
+def test_junit_tells_failures_errors_and_what_was_skipped() -> None:
+    (suite,) = ET.fromstring(to_junit(ALL))
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
+        "8",
+        "1",
+        "2",
+        "3",
+    )
+    cases = {
+        (case.get("classname"), case.get("name")): [child.tag for child in case]
+        for case in suite.iter("testcase")
+    }
+    assert cases["ablate.relu", "val_accuracy"] == ["failure"]
+    assert cases["ablate.tanh", "val_accuracy"] == cases["ablate.elu", "val_accuracy"] == []
+    assert cases["ablate.gelu", "val_accuracy"] == ["skipped"]
+    assert cases["ablate.silu", STATUS] == cases["ablate.mish", STATUS] == ["error"]
+    assert cases["ablate.celu", STATUS] == cases["ablate.relu", "step_seconds"] == ["skipped"]
+    (failure,) = suite.iter("failure")
+    assert failure.get("type") == "regressed"
+    assert "95.0 -> 93.0 (-2.0, 95 % interval -3.0 to -1.0, margin 1.0, p 0.016)" in str(
+        failure.get("message")
+    )
+    assert [(each.get("name"), each.get("value")) for each in suite.iter("property")] == [("torch", "1 -> 2")]
+
+
+def test_junit_and_the_summary_hold_any_name() -> None:
+    nasty = comparison(found(Verdict.REGRESSED, NASTY))
+    (suite,) = ET.fromstring(to_junit(nasty))
+    (case,) = suite.iter("testcase")
+    assert case.get("classname") == "ablate." + NASTY.replace("\x00", "\ufffd")
+    rows = [line for line in to_summary(nasty, RED).splitlines() if "pkg" in line]
+    assert len(rows) == 2
+    for row in rows:
+        assert "<b>" not in row
+        assert len(re.findall(r"(?<!\\)\|", row)) == 5
+
+
+def test_the_summary_says_what_matters_before_it_folds_the_rest_away() -> None:
+    text = to_summary(ALL, RED)
+    head, folded = text.split("<details>")
+    assert "not passed: regression" in head
+    assert "regressed: relu" in head
+    assert "elu |" in folded
+    assert "| = | elu |" not in head
+    assert "torch 1 -&gt; 2" in head
+    assert text.endswith("</details>\n")
+    assert "✅" in to_summary(comparison(found(Verdict.UNCHANGED)), ())
+
+
+def test_the_summary_is_cut_before_github_refuses_it() -> None:
+    many = comparison(*(found(Verdict.REGRESSED, f"variant {n} " + "é" * 200) for n in range(3000)))
+    text = to_summary(many, RED)
+    assert SUMMARY_BYTES - 2000 < len(text.encode()) <= SUMMARY_BYTES < 2**20
+    assert "Cut here" in text
+    assert text.count("\n| - |") == text.count("é |")
+
+
+def test_there_are_at_most_ten_annotations_and_nothing_breaks_out_of_one() -> None:
+    many = comparison(*(found(Verdict.REGRESSED, f"variant {n}") for n in range(300)))
+    lines = to_annotations(many, RED)
+    assert len(lines) == 10
+    assert lines[-1] == "::notice title=ablate gate::and 291 more; see the summary"
+    assert len(to_annotations(comparison(*many.findings[:10]), RED)) == 10
+    (line,) = to_annotations(comparison(found(Verdict.REGRESSED, NASTY)), RED)
+    assert line.startswith("::error title=regressed%3A pkg%3Af%2C100%25%0A|")
+    assert "\n" not in line
+
+
+def test_annotations_have_the_level_of_what_they_say() -> None:
+    levels = {line.split("::")[2].split(",")[0]: line.split()[0] for line in to_annotations(ALL, RED)}
+    assert levels["regressed: relu"] == "::error"
+    assert levels["improved: tanh"] == levels["incomparable: celu"] == "::notice"
+    assert levels["inconclusive: gelu"] == "::warning"
+    assert levels["regressed (a hint"] == "::warning"
+    assert not any("::error" in line for line in to_annotations(ALL, ()))
+
+
+def test_dashboards_get_the_values_that_are_better_in_one_direction() -> None:
+    measured = comparison(
+        found(Verdict.REGRESSED), found(Verdict.UNCHANGED, "relu", "steps_to_target"), ALL.findings[5]
+    )
+    (bigger,) = json.loads(export(measured, "bigger"))
+    assert bigger == {
+        "name": "relu val_accuracy",
+        "unit": "share",
+        "value": 0.93,
+        "range": "± 0.01",
+        "extra": "baseline 0.95, regressed",
+    }
+    (smaller,) = json.loads(export(measured, "smaller"))
+    assert (smaller["name"], smaller["unit"]) == ("relu steps_to_target", "steps")
+    measures = json.loads(export(measured, "bmf"))["relu"]
+    assert set(measures) == {"val_accuracy", "steps_to_target"}
+    assert measures["val_accuracy"] == pytest.approx(
+        {"value": 0.93, "lower_value": 0.92, "upper_value": 0.94}
+    )
+    with pytest.raises(SpecError, match="'csv' is not one of bigger, smaller, bmf"):
+        export(measured, "csv")
+
+
+def test_json_has_all_findings_and_no_nan() -> None:
+    document = json.loads(to_json(replace(ALL, target=float("nan")), RED, 4))
+    assert (document["exit_code"], document["reasons"], document["target"]) == (4, ["regression"], None)
+    assert document["counts"]["regressed"] == 2
+    assert [each["mark"] for each in document["findings"]] == ["-", "+", "=", "~", "!", "x", "x", "-"]
+    assert document["findings"][0]["difference"] == pytest.approx(-0.02)
+
+
+def test_the_table_has_a_mark_for_each_verdict_and_a_line_for_each_that_matters() -> None:
+    out = io.StringIO()
+    mean = found(Verdict.UNCHANGED, EVERY, candidate=0.95)
+    shown = replace(ALL, findings=(mean, *ALL.findings))
+    print_comparison(shown, RED, Console(file=out, width=200, height=50, color_system=None))
+    text = out.getvalue()
+    lines = text.splitlines()
+    assert lines[0].startswith("paired by seed (6 seeds: 0-5); sign flips, alpha 0.05")
+    table = {line.split()[0]: line.split()[1:] for line in lines if re.match(r"\w+ .*[-+=~x!] *$", line)}
+    assert table["relu"] == ["-2.0", "-", "-20.000", "-"]
+    assert table["silu"] == ["!"]
+    assert table["mish"] == ["x"]
+    assert "~ inconclusive: gelu, val_accuracy 95.0 -> 93.0 (-2.0" in text
+    assert "about 3 more seeds to tell" in text
+    assert ": elu, val_accuracy" not in text
+    assert (
+        lines[-1]
+        == "not passed: regression (1 improved, 2 unchanged, 2 regressed, 1 inconclusive, 2 incomparable, 1 failed)"
+    )
+
+
+def test_too_few_seeds_are_told() -> None:
+    few = replace(ALL, baseline_seeds=(0, 1), candidate_seeds=(0, 1), least_p=1 / 6)
+    out = io.StringIO()
+    print_comparison(few, (), Console(file=out, width=200, height=50, color_system=None))
+    assert "so few seeds give no p below 0.17, so no regression can show at alpha 0.05" in out.getvalue()
+    assert Reason.NOT_COMPARABLE in reasons(few, allow_missing=False)
+    assert outcome(comparison(), ()) == "passed (nothing compared)"

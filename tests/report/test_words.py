@@ -1,0 +1,184 @@
+from itertools import product
+
+import pandas as pd
+import pytest
+from made_up import frames, made
+
+from ablate.analysis.convergence import Target
+from ablate.analysis.findings import find
+from ablate.analysis.interactions import Moderation
+from ablate.analysis.margin import Margin
+from ablate.analysis.metrics import METRICS
+from ablate.analysis.summary import summarize
+from ablate.analysis.verdict import Verdict
+from ablate.experiment.spec import FACTORS
+from ablate.report.headings import HEADINGS, levels_words
+from ablate.report.numbers import PERCENT
+from ablate.report.words import (
+    difference,
+    interaction_words,
+    margin_words,
+    p_words,
+    share,
+    short_verdict,
+    signed,
+    verdict,
+    warnings,
+    what_matters,
+    winner,
+)
+from ablate.store.schema import DIVERGED, FAILED
+
+EFFECT = {"sigmoid": -0.4, "relu": 0.0, "elu": 0.1}
+# What a seed adds to each cell, so that not all differences are alike.
+JITTER = (0.002, -0.001, 0.003, -0.002, 0.001, 0.0, 0.004)
+
+
+def lecture(seeds=3):
+    """Batch norm leaves a fifth of what the activations differ by; dropout does nothing."""
+    runs = []
+    for place, (activation, batch_norm, dropout, seed) in enumerate(
+        product(EFFECT, ("off", "pre"), ("0", "0.5"), range(seeds))
+    ):
+        final = 0.6 + EFFECT[activation] * (0.2 if batch_norm == "pre" else 1.0) + JITTER[place % 7]
+        runs.append(made(activation, batch_norm, dropout, seed, val=(0.05, 0.06, final)))
+    return runs
+
+
+def about(runs, sort="val_accuracy", target="0.5", **options):
+    summary = summarize(*frames(*runs), Target.parse(target), None, sort)
+    return summary, find(summary, **options)
+
+
+def test_each_metric_and_factor_has_its_words():
+    assert set(HEADINGS) == set(METRICS)
+    assert len({heading.words for heading in HEADINGS.values()}) == len(METRICS)
+    assert len({levels_words(factor) for factor in FACTORS}) == len(FACTORS)
+
+
+def test_each_term_of_the_analysis_of_variance_has_one_sentence():
+    rows = {term: (part, sentence) for term, part, sentence in what_matters(*about(lecture()))}
+    assert list(rows)[-2:] == ["seed", "unexplained"]
+    part, sentence = rows["activation x batch norm"]
+    assert sentence.startswith("batch norm pre removes 80% [")
+    assert sentence.endswith("of the difference between activations (p<0.001)")
+    assert int(part.rstrip("%")) > 20
+    # Level means over both settings of batch norm: 0.6 - 0.24 and 0.6 + 0.06.
+    assert rows["activation"][1] == "from 36.1% (sigmoid) to 66.1% (elu) (p<0.001)"
+    assert rows["batch norm"][1].startswith("batch norm pre: +8.1 [+7.")
+    assert "points from off" in rows["batch norm"][1]
+    assert rows["dropout"][1].startswith("no sign of an effect (p=")
+    assert rows["batch norm x dropout"][1].startswith("no sign that they act on each other (p=")
+
+
+def moderation(ratio, low, high, level="pre"):
+    return Moderation("activation", "batch_norm", "off", level, 0.1, 0.1 * ratio, ratio, low, high)
+
+
+def test_an_interaction_is_told_by_the_level_that_changes_most():
+    pair = ("activation", "batch_norm")
+    weaker, stronger = moderation(0.9, 0.85, 0.95, "post"), moderation(0.2, 0.15, 0.25)
+    assert interaction_words([weaker, stronger], pair) == (
+        "batch norm pre removes 80% [75%, 85%] of the difference between activations"
+    )
+    assert interaction_words([moderation(2.0, 1.5, 2.5)], pair) == (
+        "batch norm pre makes the difference between activations 2.0 times as large [1.5, 2.5]"
+    )
+    assert interaction_words([moderation(0.9, 0.7, 1.1)], pair) == (
+        "which of the activations is better depends on batch norm"
+    )
+
+
+def row(**changes):
+    return {"difference": 0.018, "low": 0.014, "high": 0.0224, "pairs": 5, "more_seeds": pd.NA} | changes
+
+
+def test_a_difference_has_its_sign_and_interval():
+    assert difference(row(), PERCENT) == "+1.8 [+1.4, +2.2]"
+    assert difference(row(low=float("nan")), PERCENT) == "+1.8"
+    assert difference(row(difference=float("nan"), low=float("nan")), PERCENT) == "-"
+    assert [signed(value, PERCENT) for value in (-0.0001, 0.0, -0.01)] == ["0.0", "0.0", "-1.0"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "long", "short"),
+    [
+        ({"verdict": Verdict.BETTER}, "better", "better"),
+        ({"verdict": Verdict.TIED}, "tied within the margin", "tied"),
+        (
+            {"verdict": Verdict.TOO_FEW, "more_seeds": 7},
+            "too few seeds to tell (about 7 more needed)",
+            "too few, +7",
+        ),
+        ({"verdict": Verdict.TOO_FEW}, "too few seeds to tell (more than 1000 in all needed)", "too few"),
+        ({"verdict": Verdict.TOO_FEW, "pairs": 1}, "too few seeds to tell", "too few"),
+        ({"verdict": Verdict.NO_PAIRS}, "no pairs", "no pairs"),
+    ],
+)
+def test_verdicts_in_words(changes, long, short):
+    assert verdict(row(**changes)) == long
+    assert short_verdict(row(**changes)) == short
+
+
+def test_shares_and_p_values():
+    assert [share(value) for value in (0.553, 0.0994, 0.003, float("nan"))] == ["55%", "9.9%", "0.3%", "-"]
+    assert [p_words(value) for value in (0.0312, 0.0004, float("nan"))] == [" (p=0.031)", " (p<0.001)", ""]
+
+
+def test_the_winner_is_named_with_what_it_is_tied_with_best_first():
+    finals = {"relu": 0.8, "elu": 0.801, "gelu": 0.9, "silu": 0.9005, "mish": 0.899, "tanh": 0.2}
+    runs = [
+        made(
+            name, seed=seed, val=(0.1, 0.15, final + 0.01 * seed + (0.001 if name == "tanh" and seed else 0))
+        )
+        for name, final in finals.items()
+        for seed in range(4)
+    ]
+    lines = winner(*about(runs))
+    assert lines[0] == (
+        "silu bn=off dropout=0: +10.1 [+10.0, +10.1] points from the reference, too few seeds to tell "
+        "(about 4 more needed)"
+    ) or lines[0].startswith("silu bn=off dropout=0: +10.")
+    assert lines[1] == "tied with it: gelu bn=off dropout=0, mish bn=off dropout=0"
+    assert lines[2].startswith("too few seeds to tell from it: elu bn=off dropout=0, relu bn=off dropout=0")
+
+
+def test_the_reference_can_win_and_nobody_can():
+    assert winner(*about([made("relu"), made("tanh", val=(0.1, 0.2, 0.3))]))[0] == (
+        "relu bn=off dropout=0, the reference"
+    )
+    assert winner(*about([made("relu", status=FAILED)])) == ["no run has a final validation accuracy"]
+
+
+def test_margins_in_words():
+    assert margin_words(about(lecture())[1]) == "0.5 points"
+    assert (
+        margin_words(about(lecture(), sort="steps_to_target")[1]) == "10% of the reference's steps to target"
+    )
+    assert margin_words(about(lecture(), sort="gap_loss", margin=Margin(0.3))[1]) == "0.3 nats"
+
+
+def test_five_seeds_are_warned_of_and_enough_are_not():
+    pair = ("relu", "tanh")
+    (line,) = warnings(*about([made(name, seed=seed) for name in pair for seed in range(5)]))
+    assert line.startswith(
+        "5 seeds: the smallest p of a sign-flip test is 0.0625, and to get to 0.05 with Holm over 1 "
+    )
+    assert "it takes 6 seeds" in line
+    assert warnings(*about([made(name, seed=seed) for name in pair for seed in range(6)])) == []
+    (line,) = warnings(*about([made(name) for name in pair]))
+    assert line.startswith("1 seed: nothing tells a difference from chance")
+    assert warnings(*about([made()])) == []
+
+
+def test_failed_runs_come_first_and_an_unknown_target_next():
+    runs = [
+        made("relu", seed=0, status=DIVERGED),
+        made("relu", seed=1, status=FAILED),
+        made("tanh"),
+        made("elu"),
+    ]
+    summary = summarize(*frames(*runs), Target.parse("90%"), "relu bn=off dropout=0", "val_accuracy")
+    failed, target, *_ = warnings(summary, find(summary))
+    assert failed.startswith("2 of 4 runs did not finish (1 diverged, 1 failed), in 1 variant;")
+    assert "--target 0.9" in target
