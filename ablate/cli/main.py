@@ -15,6 +15,7 @@ from ablate.cli.gate import gate
 from ablate.cli.list import list_
 from ablate.cli.options import takes_experiment
 from ablate.cli.plan import plan
+from ablate.cli.plot import plot
 from ablate.cli.report import report
 from ablate.cli.run import run
 from ablate.errors import AblateError
@@ -45,7 +46,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _top(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit"),
     ] = False,
 ) -> None:
     del version
@@ -54,6 +56,7 @@ def _top(
 app.command()(takes_experiment(run))
 app.command()(takes_experiment(plan))
 app.command()(report)
+app.command()(plot)
 app.command()(baseline)
 app.command()(takes_groups(compare))
 app.command(epilog=GATE_EPILOG)(takes_groups(gate))

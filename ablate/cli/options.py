@@ -76,6 +76,18 @@ def _file_argument() -> inspect.Parameter:
 def _option(name: str) -> inspect.Parameter:
     field = Experiment.model_fields[name]
     default = field.default
+    if field.annotation is bool:
+        option = typer.Option(
+            f"{flag(name)}/--no-{flag(name).removeprefix('--')}",
+            envvar=variable(name),
+            show_envvar=False,
+            help=f"{field.description} [default: {'on' if default else 'off'}]",
+            show_default=False,
+            rich_help_panel="What all runs share",
+        )
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[bool | None, option]
+        )
     shown = ",".join(label(level) for level in default) if isinstance(default, tuple) else label(default)
     option = typer.Option(
         flag(name),

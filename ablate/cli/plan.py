@@ -13,7 +13,7 @@ def plan(experiment: Experiment, output: Output = None, jobs: Jobs = "auto", for
     runs = expand(experiment)
     workers = jobs_for(jobs)
     folder = ResultsFolder(folder_for(experiment, output))
-    folder.ensure_same_data(experiment.dataset, experiment.model)
+    folder.ensure_same_data(runs[0].data)
     statuses = folder.statuses()
     ready = make_plan(to_train(runs, statuses, force), sizes_of(experiment), workers)
     print(plan_text(experiment, runs, statuses, ready, workers, folder.path))

@@ -36,7 +36,7 @@ def run(
     runs = expand(experiment)
     workers = jobs_for(jobs)
     folder = ResultsFolder(folder_for(experiment, output))
-    folder.ensure_same_data(experiment.dataset, experiment.model)
+    folder.ensure_same_data(runs[0].data)
     missing = to_train(runs, folder.statuses(), force)
     plan = make_plan(missing, sizes_of(experiment), workers)
     if plan.stacks:

@@ -20,7 +20,8 @@ from ablate.experiment.spec import Experiment, to_toml
 from ablate.report.progress import Progress
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance
-from ablate.training.backend import set_thread_environment
+from ablate.store.schema import DATA, EXPERIMENT
+from ablate.training.backend import PROCESS, set_thread_environment
 
 EXECUTORS = ("local", "fake")
 
@@ -56,7 +57,13 @@ def train(
     with folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
         folder.discard(each.run_id for stack in plan.stacks for each in stack.runs)
         progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
-        train_all(plan, executor, Job(folder, identity, provenance(), fail_fast), progress)
+        train_all(plan, executor, Job(folder, identity, _metadata(experiment, plan), fail_fast), progress)
+
+
+def _metadata(experiment: Experiment, plan: Plan) -> dict[str, str]:
+    """Returns what stands in the Parquet metadata of every part: the experiment, and what it was trained with."""
+    shared = {EXPERIMENT: to_toml(experiment), DATA: plan.stacks[0].runs[0].data}
+    return provenance() | PROCESS | shared
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ablate.experiment.cost import Sizes, parameter_count
 from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
 from ablate.experiment.seeding import derive
-from ablate.training.result import StackResult
+from ablate.training.result import LayerValues, StackResult
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,17 @@ class FakeExecutor:
             parameters=(parameter_count(run, self.sizes),) * len(stack.runs),
             seconds=0.0,
             device="none",
+            layers=_made_up_layers(stack, len(steps)) if run.diagnostics else None,
         )
 
     @staticmethod
     def _rate(run_id: str, seed: int) -> float:
         return 3 + 9 * (derive(seed, "init", run_id) % 1000) / 1000
+
+
+def _made_up_layers(stack: Stack, evaluations: int) -> LayerValues:
+    """Returns gradients that shrink by a half from each layer to the one below, the same at every evaluation."""
+    layers = [f"hidden.{index}" for index in range(len(stack.runs[0].hidden))] + ["output"]
+    norms = np.array([0.5 ** (len(layers) - 1 - index) for index in range(len(layers))])
+    values = np.broadcast_to(norms[:, np.newaxis], (evaluations, len(layers), len(stack.runs)))
+    return LayerValues(tuple((layer, "gradient_norm") for layer in layers), values)

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ablate.analysis.convergence import aulc
 from ablate.experiment.grid import Run, variant_name
 from ablate.experiment.plan import Stack
 from ablate.experiment.spec import FACTORS
 from ablate.store.schema import CURVES, DIVERGED, FAILED, FINISHED, RUNS, SETTINGS
-from ablate.training.result import StackResult
+from ablate.training.result import LayerValues, StackResult
 
 Tables = dict[str, pd.DataFrame]
 
@@ -35,8 +36,11 @@ class Identity:
 
 
 def trained_tables(stack: Stack, result: StackResult, identity: Identity) -> Tables:
-    """Returns the rows of `runs` and `curves` of a trained stack; a diverged run has no scores and a shorter curve."""
-    runs, curves = [], []
+    """Returns the rows of a trained stack, those of `layers` where diagnostics were asked for.
+
+    A diverged run has no scores, and its curve and its layers end before.
+    """
+    runs, curves, layers = [], [], []
     for place, run in enumerate(stack.runs):
         row = _identifying(run, identity) | {
             "parameters": result.parameters[place],
@@ -52,7 +56,10 @@ def trained_tables(stack: Stack, result: StackResult, identity: Identity) -> Tab
             row |= {"status": DIVERGED, "failed_step": divergence.step, "message": divergence.message}
         runs.append(row)
         curves.append(curve)
-    return {"runs": _runs_frame(runs), "curves": pd.concat(curves, ignore_index=True)}
+        if result.layers:
+            layers.append(_layers(run, result.steps, result.layers, place, len(curve)))
+    tables = {"runs": _runs_frame(runs), "curves": pd.concat(curves, ignore_index=True)}
+    return tables | ({"layers": pd.concat(layers, ignore_index=True)} if layers else {})
 
 
 def failed_tables(stack: Stack, message: str, identity: Identity) -> Tables:
@@ -90,6 +97,24 @@ def _curve(run: Run, result: StackResult, place: int, evaluations: int) -> pd.Da
             "val_accuracy": result.val_accuracy[:evaluations, place],
         }
     )
+
+
+def _layers(
+    run: Run, steps: NDArray[np.int64], layers: LayerValues, place: int, evaluations: int
+) -> pd.DataFrame:
+    """Returns what was found in the layers of one run at its first evaluations."""
+    values = layers.values[:evaluations, :, place]
+    names = np.array(layers.names, dtype=object)
+    frame = pd.DataFrame(
+        {
+            "run_id": run.run_id,
+            "step": np.repeat(steps[:evaluations], len(names)),
+            "layer": np.tile(names[:, 0], evaluations),
+            "quantity": np.tile(names[:, 1], evaluations),
+            "value": values.reshape(-1),
+        }
+    )
+    return frame.dropna(ignore_index=True)
 
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:

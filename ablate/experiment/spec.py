@@ -35,10 +35,14 @@ def _tuned(received: Any) -> tuple[float, ...]:
         return ()
     name, _, rates = str(received).partition("=")
     if name.strip() != "learning_rate" or not rates.strip():
-        raise ValueError(f"{received!r} is not learning_rate= with at least two rates, as learning_rate=0.01,0.1")
+        raise ValueError(
+            f"{received!r} is not learning_rate= with at least two rates, as learning_rate=0.01,0.1"
+        )
     found: tuple[float, ...] = levels.list_of(levels.real("a number above 0", lambda x: x > 0))(rates)
     if len(found) < 2:
-        raise ValueError(f"{received!r} leaves nothing to choose; give at least two rates, as learning_rate=0.01,0.1")
+        raise ValueError(
+            f"{received!r} leaves nothing to choose; give at least two rates, as learning_rate=0.01,0.1"
+        )
     return found
 
 
@@ -99,7 +103,8 @@ class Experiment(BaseModel):
         ("constant",), description="of the learning rate: constant or cosine"
     )
     init: Annotated[Init, BeforeValidator(levels.choice(*get_args(Init)))] = Field(
-        "torch", description="initial weights: torch, kaiming (gain of relu) or auto-gain (of each activation)"
+        "torch",
+        description="initial weights: torch, kaiming (gain of relu) or auto-gain (of each activation)",
     )
     tune: Annotated[tuple[float, ...], BeforeValidator(_tuned)] = Field(
         (), description="learning_rate=0.01,0.03,0.1: each variant at its own best, found on other seeds"

@@ -19,14 +19,15 @@ from ablate.errors import NothingToShow, StoreError
 from ablate.store import parts
 from ablate.store.atomic import make_folder, replace_files
 from ablate.store.parquet import ResultsFolder
-from ablate.store.schema import FAILED, FINISHED, RUNS, SCHEMA_VERSION
+from ablate.store.schema import DATA, EXPERIMENT, FAILED, FINISHED, RUNS, SCHEMA_VERSION
 
 _FROM_CURVES = ("steps_to_target", "restricted_steps", "best_gap_accuracy", "best_gap_loss")
 BASELINE = pa.schema([*RUNS, *((name, pa.float64()) for name in _FROM_CURVES)])
 
 # Without these nothing can be matched; a metric that another version did not store is merely not compared.
 _NEEDED = frozenset(RUNS.names[: RUNS.names.index("message") + 1])
-_KIND, _TARGET, _EXPERIMENT, _VERSION = "kind", "target", "experiment", "schema_version"
+_KIND, _TARGET, _VERSION = "kind", "target", "schema_version"
+_NOT_ENVIRONMENT = (_KIND, _TARGET, _VERSION, EXPERIMENT, DATA)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
     frame = scored.sort_values("run_id")[BASELINE.names]
     table = pa.Table.from_pandas(frame, schema=BASELINE, preserve_index=False)
     about = {name: text for name, text in source.environment.items() if name != _VERSION}
-    metadata = about | {_KIND: "baseline", _TARGET: repr(target), _EXPERIMENT: source.experiment}
+    metadata = about | {_KIND: "baseline", _TARGET: repr(target), EXPERIMENT: source.experiment}
     content = parts.encode(parts.with_metadata(table, metadata))
     try:
         with ExitStack() as undo:
@@ -105,7 +106,8 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
 def _read_folder(path: Path) -> Stored:
     folder = ResultsFolder(path)
     experiment = path / "experiment.toml"
-    environment = {name: text for name, text in folder.metadata().items() if name != _VERSION}
+    about = folder.metadata()
+    environment = {name: text for name, text in about.items() if name not in _NOT_ENVIRONMENT}
     text = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
     return Stored(folder.read("runs"), folder.read("curves"), None, text, environment)
 
@@ -126,8 +128,8 @@ def _read_file(path: Path) -> Stored:
         ) from error
     if not table.num_rows:
         raise NothingToShow(f"{str(path)!r} holds no runs")
-    target, experiment = float(about.pop(_TARGET)), about.pop(_EXPERIMENT)
-    environment = {name: text for name, text in about.items() if name not in (_KIND, _VERSION)}
+    target, experiment = float(about.pop(_TARGET)), about.pop(EXPERIMENT)
+    environment = {name: text for name, text in about.items() if name not in _NOT_ENVIRONMENT}
     runs = parts.to_pandas(table)
     return Stored(runs.assign(finished=runs["status"] == FINISHED), None, target, experiment, environment)
 

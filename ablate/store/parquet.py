@@ -6,6 +6,7 @@ the runs part of the same name holds its run. So parts are written `runs` last a
 keeps its name when it shrinks (one rename does it), and the next writer clears away what does not count.
 """
 
+import json
 import os
 import re
 from collections import defaultdict
@@ -19,7 +20,7 @@ import pyarrow as pa
 from ablate.errors import NothingToShow, StoreError
 from ablate.store import parts
 from ablate.store.atomic import exclusive, make_folder, quietly, remove_file, remove_leftovers, replace_files
-from ablate.store.schema import TABLES
+from ablate.store.schema import DATA, TABLES
 
 _WRITE_ORDER = ("layers", "curves", "runs")
 _LOCK, _EXPERIMENT = ".lock", "experiment.toml"
@@ -83,20 +84,24 @@ class ResultsFolder:
                 values[key].add(value)
         return {key: " | ".join(sorted(found)) for key, found in sorted(values.items())}
 
-    def ensure_same_data(self, dataset: str, model: str) -> None:
-        """Checks that the stored runs, if any, are of this dataset and model.
+    def ensure_same_data(self, data: str) -> None:
+        """Checks that the stored runs, if any, were made of the same data in the same way.
+
+        Args:
+            data: What the runs of a grid share, as a canonical JSON object: `Run.data`, the metadata `data` of parts.
 
         Raises:
-            StoreError: They are not; or as `statuses`.
+            StoreError: They were not; or as `statuses`.
         """
-        columns = ["dataset", "model"]
-        for part in self._runs(["run_id", *columns]).values():
-            for held in zip(*_lists(part, columns), strict=True):
-                if held != (dataset, model):
-                    raise StoreError(
-                        f"-o/--output: {str(self.path)!r} holds runs of model {held[1]} on dataset {held[0]} "
-                        f"and not of {model} on {dataset}; choose another folder for these"
-                    )
+        wanted: dict[str, object] = json.loads(data)
+        for part in self._runs(["run_id"]).values():
+            held: dict[str, object] = json.loads(parts.metadata_of(part).get(DATA, data))
+            differing = [name for name in wanted if held.get(name) != wanted[name]]
+            if differing:
+                told = ", ".join(f"{name} {held.get(name)} and not {wanted[name]}" for name in differing)
+                raise StoreError(
+                    f"-o/--output: {str(self.path)!r} holds runs of {told}; choose another folder for these"
+                )
 
     @contextmanager
     def writing(self, experiment_toml: str) -> Iterator[None]:

@@ -114,5 +114,8 @@ NULLABLE = frozenset(
     )
 )
 
+# Keys of a part's metadata: what the runs of a grid share (`Run.data`), and the resolved experiment as TOML.
+DATA, EXPERIMENT = "data", "experiment"
+
 # What two trainings of the same run may differ in.
 TIMING_COLUMNS = ("seconds",)

@@ -8,6 +8,9 @@ import sys
 # products gain little and lose much as soon as another process wants the core.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
+# What of `prepare_process` bits depend on, as it stands in the metadata of results.
+PROCESS = {"threads": "1", "flush_denormal": "true"}
+
 # Parameters of glibc's mallopt (malloc.h).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -89,7 +90,7 @@ def test_a_folder_without_runs_has_nothing_to_show_and_no_statuses(folder: Resul
     for _ in range(2):
         assert folder.statuses() == {}
         assert folder.metadata() == {}
-        folder.ensure_same_data("digits", "mlp")
+        folder.ensure_same_data('{"dataset": "digits"}')
         for table in TABLES:
             with pytest.raises(NothingToShow, match=r"results/x' holds no runs.*ablate run -o .*results/x"):
                 folder.read(table)
@@ -319,13 +320,16 @@ def test_a_part_discarded_between_its_runs_and_its_curves_is_passed_over(
     assert rows(ResultsFolder(folder.path).read("curves")) == expected("curves", "b")
 
 
-def test_runs_of_another_dataset_or_model_are_refused(folder: ResultsFolder) -> None:
-    write(folder, "ab")
-    folder.ensure_same_data("digits", "mlp")
-    message = refused("ensure_same_data", folder, "mnist", "mlp")
-    assert all(word in message for word in ("mnist", "digits", "-o/--output", str(folder.path)))
-    message = refused("ensure_same_data", folder, "digits", "cnn")
-    assert all(word in message for word in ("cnn", "mlp", "-o/--output"))
+def test_runs_of_other_data_are_refused_with_what_differs(folder: ResultsFolder) -> None:
+    data = {"dataset": "digits", "split_seed": 0}
+    with folder.writing("epochs = 3\n"):
+        folder.write_part(tables("ab"), METADATA | {"data": json.dumps(data)})
+    folder.ensure_same_data(json.dumps(data))
+    message = refused("ensure_same_data", folder, json.dumps(data | {"dataset": "mnist"}))
+    assert all(word in message for word in ("dataset digits and not mnist", "-o/--output", str(folder.path)))
+    assert "split_seed" not in message
+    message = refused("ensure_same_data", folder, json.dumps(data | {"split_seed": 1}))
+    assert "split_seed 0 and not 1" in message
 
 
 @pytest.mark.parametrize("below", ["", "below", "far/below"])

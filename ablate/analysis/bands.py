@@ -1,0 +1,52 @@
+"""Bands: curves and layers of the runs of a variant as means over seeds, with 95 % intervals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.paired import mean_interval
+
+
+def curve_bands(runs: pd.DataFrame, curves: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Returns a score of each variant at each of its evaluations, as `over_seeds` with the key `step`.
+
+    Args:
+        runs: Named and scored runs; those that did not finish are left out, whose curves end early.
+        curves: Frame with the columns of `store.schema.CURVES`.
+        score: One of its columns.
+    """
+    return over_seeds(runs, curves, ["step"], score)
+
+
+def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Returns a quantity of each variant in each layer at each evaluation, keys `step` and `layer`.
+
+    Args:
+        runs: Named and scored runs; those that did not finish are left out.
+        layers: Frame with the columns of `store.schema.LAYERS`.
+        quantity: One of its quantities.
+    """
+    return over_seeds(runs, layers[layers["quantity"] == quantity], ["step", "layer"], "value")
+
+
+def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
+    """Returns `variant`, the keys, and `mean`, `low`, `high` (95 % interval) and `n` of a value over seeds.
+
+    Rows are sorted by variant and keys; those without any value are left out, and the ends of an interval from a
+    single seed are NaN.
+
+    Args:
+        runs: Named and scored runs.
+        table: Rows of runs, told apart by `run_id` and the keys.
+        keys: What is kept besides the variant.
+        value: The column to average.
+    """
+    finished = runs.loc[runs["finished"], ["run_id", BY_VARIANT, "seed"]]
+    held = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")
+    wide = held.pivot(index=[BY_VARIANT, *keys], columns="seed", values=value)
+    values = wide.to_numpy(np.float64)
+    low, high = mean_interval(values.T)
+    figures = {"mean": wide.mean(axis=1), "low": low, "high": high, "n": wide.count(axis=1)}
+    return wide[[]].assign(**figures).reset_index()

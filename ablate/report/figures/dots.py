@@ -1,0 +1,113 @@
+"""Dot plots: means of metrics with their intervals, a row a level of the first factor, a mark a combination of the rest."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from ablate.analysis.metrics import STEPS_TO_TARGET
+from ablate.analysis.summary import Summary
+from ablate.experiment.grid import name_of
+from ablate.report.figures.panels import grid, key, legend
+from ablate.report.figures.slices import varied_factors
+from ablate.report.headings import HEADINGS, factor_words
+from ablate.report.numbers import PERCENT, counted
+from ablate.report.style import Look, drawing, look
+
+_METRICS = (STEPS_TO_TARGET, "gap_accuracy", "gap_loss")
+# With more combinations than this a row can hold no mark for each; then each variant has a row of its own.
+_MOST_MARKS = 9
+_SPREAD = 0.76  # of a row's height that its marks take
+
+Row = Mapping[Any, Any]
+
+
+@drawing()
+def dots(summary: Summary) -> Figure:
+    """Returns steps to target and the gaps at the end of all variants, each a dot with its 95 % interval.
+
+    Where some runs never reached the target the mean of the steps is a lower bound: an open mark with an arrow. A
+    variant of which no run finished has no gap, and a cross at the edge.
+
+    Args:
+        summary: Of the runs.
+    """
+    table = summary.variants
+    rows_by, marks_by = _split(summary)
+    rows = _in_order(summary, rows_by)
+    marks = _in_order(summary, marks_by)
+    seeds = counted(summary.runs["seed"].nunique(), "seed")
+    about = f"mean and 95 % interval over {seeds}; open with an arrow: some runs missed the target, a lower bound"
+    height = max(0.28 * len(rows) if len(marks) == 1 else (0.16 * len(marks) + 0.12) * len(rows), 1.6) + 0.9
+    figure, axes = grid("Speed and overfitting", about, 1, len(_METRICS), width=3.4, height=height, sharey=True)
+    for metric, panel in zip(_METRICS, axes[0], strict=True):
+        _stripes(panel, len(rows))
+        for row in table.to_dict("records"):
+            mark = marks.index(_name(row, marks_by))
+            shift = _SPREAD * ((mark + 0.5) / len(marks) - 0.5)
+            _dot(panel, row, metric, rows.index(_name(row, rows_by)) + shift, look(mark))
+        _axis(panel, metric, summary)
+    first = axes[0, 0]
+    first.set_yticks(range(len(rows)), rows)
+    first.set_ylim(len(rows) - 0.5, -0.5)
+    first.set_ylabel(", ".join(map(factor_words, rows_by)) if len(rows_by) == 1 else "")
+    if len(marks) > 1:
+        keys = [key(look(place), name, linestyle="none") for place, name in enumerate(marks)]
+        legend(figure, keys, "")
+    return figure
+
+
+def _split(summary: Summary) -> tuple[Sequence[str], Sequence[str]]:
+    """Returns the factors whose levels make rows, and those whose combinations make marks in a row."""
+    varied = varied_factors(summary) or list(summary.factors[:1])
+    first, rest = varied[:1], varied[1:]
+    combinations = len(summary.variants[rest].drop_duplicates()) if rest else 1
+    return (first, rest) if combinations <= _MOST_MARKS else (varied, [])
+
+
+def _in_order(summary: Summary, factors: Sequence[str]) -> list[str]:
+    """Returns the names of all combinations of levels that were run, in the order of the runs."""
+    chosen = summary.runs[list(factors)].drop_duplicates().to_dict("records")
+    return [_name(row, factors) for row in chosen] or [""]
+
+
+def _name(row: Row, factors: Sequence[str]) -> str:
+    return name_of({factor: str(row[factor]) for factor in factors}, tuple(factors))
+
+
+def _dot(axes: Axes, row: Row, metric: str, y: float, look: Look) -> None:
+    if pd.isna(row[f"{metric}_mean"]):
+        axes.plot(0.985, y, "x", color=look.colour, transform=axes.get_yaxis_transform(), clip_on=False)
+        return
+    mean, low, high = (float(row[f"{metric}_{figure}"]) for figure in ("mean", "low", "high"))
+    bound = metric == STEPS_TO_TARGET and row["reached"] < row["runs"]
+    axes.plot([low, high], [y, y], color=look.colour, linewidth=1.3, solid_capstyle="butt")
+    face = "white" if bound else look.colour
+    axes.plot(mean, y, look.marker, color=look.colour, markerfacecolor=face, markersize=5)
+    if bound:
+        arrow = {"arrowstyle": "->", "color": look.colour, "shrinkA": 4, "linewidth": 1.1}
+        axes.annotate("", (mean, y), (0, 0), textcoords="offset points")
+        axes.annotate("", xy=(16, 0), xytext=(mean, y), xycoords="offset points", arrowprops=arrow)
+
+
+def _axis(axes: Axes, metric: str, summary: Summary) -> None:
+    words = HEADINGS[metric].words
+    if metric == STEPS_TO_TARGET:
+        words += f" ({PERCENT.text(summary.target_accuracy)} %)"
+    axes.set_xlabel(f"{words}, nats" if metric == "gap_loss" else words)
+    if metric == STEPS_TO_TARGET:
+        axes.set_xlim(left=0)
+        return
+    axes.axvline(0, color="#555555", linewidth=0.9)
+    if metric == "gap_accuracy":
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+
+
+def _stripes(axes: Axes, rows: int) -> None:
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    for row in range(0, rows, 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="#F4F4F4", zorder=0)

@@ -1,0 +1,61 @@
+"""All figures of some results, and figures as the bytes of a file."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any, Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ablate.analysis.findings import find
+from ablate.analysis.metrics import STEPS_TO_TARGET
+from ablate.analysis.summary import Summary
+from ablate.report.figures.convergence import convergence
+from ablate.report.figures.dots import dots
+from ablate.report.figures.heatmap import interactions
+from ablate.report.figures.layers import layers_figure
+from ablate.report.figures.overfitting import overfitting
+from ablate.report.figures.slices import varied_factors
+from ablate.report.style import drawing
+
+Format = Literal["png", "svg"]
+
+_HEATMAPS = ("best_val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
+_REGULARIZERS = ("batch_norm", "dropout")
+# Left to itself matplotlib writes its version into a PNG and the time into an SVG.
+_METADATA: dict[Format, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+
+
+def figures(
+    summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame
+) -> Iterator[tuple[str, Figure]]:
+    """Yields each figure these results give, with the name of its file without ending.
+
+    Args:
+        summary: Of the runs.
+        curves: Frame with the columns of `store.schema.CURVES`.
+        layers: Frame with the columns of `store.schema.LAYERS`, without rows if layers were not looked into.
+    """
+    varied = varied_factors(summary)
+    for factor in varied or summary.factors[:1]:
+        yield f"convergence-{factor}", convergence(summary, curves, factor)
+    for factor in _REGULARIZERS:
+        if factor in varied or not varied:
+            yield f"overfitting-{factor}", overfitting(summary, curves, factor)
+    yield "speed-and-gap", dots(summary)
+    for metric in _HEATMAPS:
+        heatmap = interactions(summary, find(summary, metric))
+        if heatmap:
+            yield f"interactions-{metric}", heatmap
+    for quantity in sorted(layers["quantity"].unique()):
+        by_layer = layers_figure(summary, layers, (varied or summary.factors)[0], quantity)
+        if by_layer:
+            yield f"layers-{quantity}", by_layer
+
+
+@drawing()
+def to_bytes(figure: Figure, kind: Format) -> bytes:
+    """Returns a figure as a file, the same bytes for the same figure and version of matplotlib."""
+    file = BytesIO()
+    figure.savefig(file, format=kind, metadata=_METADATA[kind])
+    return file.getvalue()
