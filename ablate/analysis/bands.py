@@ -48,5 +48,4 @@ def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], val
     wide = held.pivot(index=[BY_VARIANT, *keys], columns="seed", values=value)
     values = wide.to_numpy(np.float64)
     low, high = mean_interval(values.T)
-    figures = {"mean": wide.mean(axis=1), "low": low, "high": high, "n": wide.count(axis=1)}
-    return wide[[]].assign(**figures).reset_index()
+    return wide[[]].assign(mean=wide.mean(axis=1), low=low, high=high, n=wide.count(axis=1)).reset_index()

@@ -1,30 +1,90 @@
 """`ablate list`: the legal levels and names."""
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, StoreError, did_you_mean
 from ablate.experiment.datasets import DATASETS
 from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.presets import PRESETS
 from ablate.experiment.spec import LEARNING_RATES, WEIGHT_DECAYS, Model
 
 MODELS = {"mlp": "hidden layers of linear, [batch norm], activation, [dropout]; linear output"}
 
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="activations, datasets, models or optimizers")]
+Kind = Annotated[
+    str, typer.Argument(metavar="KIND", help="activations, datasets, models, optimizers or presets")
+]
+Details = Annotated[
+    bool,
+    typer.Option(
+        "--details", help="of activations: range, slope, centre, smoothness and gain, found numerically"
+    ),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="draw the activations and their derivatives, as .png or .svg",
+        show_default=False,
+    ),
+]
 
 
-def list_(kind: Kind) -> None:
-    """List the activations, datasets, models or optimizers."""
-    lines = {
+def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
+    """List the activations, datasets, models, optimizers or presets."""
+    lines: dict[str, Callable[[], list[str]]] = {
         "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
         "datasets": _datasets,
         "models": lambda: [f"{name:6} {MODELS[name]}" for name in get_args(Model)],
         "optimizers": _optimizers,
+        "presets": lambda: [f"{name:12} {preset.about}" for name, preset in PRESETS.items()],
     }
     if kind not in lines:
         raise SpecError(f"KIND: {kind!r} is not one of {', '.join(lines)}{did_you_mean(kind, lines)}")
-    print("\n".join(lines[kind]()))
+    if (details or plot) and kind != "activations":
+        raise SpecError(f"--details, --plot: there are none of {kind}; legal is `ablate list activations`")
+    if plot:
+        _draw(plot)
+    if details:
+        _print_details()
+    elif not plot:
+        print("\n".join(lines[kind]()))
+
+
+def _print_details() -> None:
+    # Imported here because they bring torch and pandas, which nothing else that is listed needs.
+    from ablate.nn.properties import properties
+    from ablate.report.activations import properties_section
+    from ablate.report.console import console
+    from ablate.report.numbers import symbols_for
+    from ablate.report.sections import print_section
+
+    out = console(sys.stdout)
+    print_section(
+        properties_section([properties(name) for name in ACTIVATIONS]), out, symbols_for(out.encoding)
+    )
+
+
+def _draw(path: Path) -> None:
+    if path.suffix not in (".png", ".svg"):
+        raise SpecError(f"--plot: {str(path)!r} ends in neither .png nor .svg")
+    from ablate.nn.properties import drawn
+    from ablate.report.activations import curves_figure
+    from ablate.report.figures.files import to_bytes
+
+    figure = curves_figure([drawn(name) for name in ACTIVATIONS])
+    try:
+        path.write_bytes(to_bytes(figure, "png" if path.suffix == ".png" else "svg"))
+    except OSError as error:
+        raise StoreError(
+            f"--plot: {str(path)!r} cannot be written ({error.strerror}); choose another file"
+        ) from error
+    print(path)
 
 
 def _datasets() -> list[str]:

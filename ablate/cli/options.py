@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ import typer
 
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
+from ablate.experiment.presets import PRESETS, preset_settings
 from ablate.experiment.spec import FACTORS, Experiment, build, flag, read_toml
 
 # Variables that set how a grid is run, not what it is; the commands that take them declare them.
@@ -25,7 +26,7 @@ def variable(field: str) -> str:
 def takes_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
     """Wraps `command(experiment, ...)` so that typer sees the options of an experiment in place of the experiment.
 
-    The command line beats `ABLATE_*`, which beats the file, which beats the defaults.
+    The command line beats `ABLATE_*`, which beats the file, which beats the preset, which beats the defaults.
     """
     signature = inspect.signature(command)
     own = [
@@ -35,25 +36,34 @@ def takes_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
     ]
 
     @wraps(command)
-    def wrapped(experiment_file: Path | None = None, **given: Any) -> Any:
+    def wrapped(experiment_file: Path | None = None, preset: str | None = None, **given: Any) -> Any:
         settings = {name: given.pop(name) for name in Experiment.model_fields}
-        return command(experiment=assemble(experiment_file, settings), **given)
+        return command(experiment=assemble(experiment_file, settings, preset), **given)
 
-    parameters = [_file_argument(), *(_option(name) for name in Experiment.model_fields), *own]
+    parameters = [
+        _file_argument(),
+        _preset_option(),
+        *(_option(name) for name in Experiment.model_fields),
+        *own,
+    ]
     wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what typer reads
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapped
 
 
-def assemble(file: Path | None, settings: dict[str, str | None]) -> Experiment:
-    """Returns the experiment of a file, overridden by the settings that are given.
+def assemble(
+    file: Path | None, settings: Mapping[str, str | bool | None], preset: str | None = None
+) -> Experiment:
+    """Returns the experiment of a preset, overridden by a file, overridden by the settings that are given.
 
     Raises:
-        SpecError: The file, a key, an environment variable or a value is not legal.
+        SpecError: The preset, the file, a key, an environment variable or a value is not legal.
     """
     _check_environment()
+    from_preset = preset_settings(preset) if preset else {}
     from_file = read_toml(file) if file else {}
-    return build(from_file | {name: value for name, value in settings.items() if value is not None})
+    given = {name: value for name, value in settings.items() if value is not None}
+    return build({**from_preset, **from_file, **given})
 
 
 def _check_environment() -> None:
@@ -70,6 +80,18 @@ def _file_argument() -> inspect.Parameter:
     ]
     return inspect.Parameter(
         "experiment_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
+
+
+def _preset_option() -> inspect.Parameter:
+    option = typer.Option(
+        "--preset",
+        metavar="NAME",
+        help=f"{', '.join(PRESETS)}; a file and options beat it",
+        show_default=False,
+    )
+    return inspect.Parameter(
+        "preset", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
     )
 
 
@@ -94,7 +116,7 @@ def _option(name: str) -> inspect.Parameter:
         envvar=variable(name),
         show_envvar=False,
         metavar="LEVELS" if name in FACTORS else "VALUE",
-        help=f"{field.description} [default: {shown}]",
+        help=f"{field.description} [default: {shown or 'none'}]",
         show_default=False,
         rich_help_panel="Factors (comma separated levels)" if name in FACTORS else "What all runs share",
     )

@@ -1,7 +1,7 @@
 """`ablate plot`: figures of a results folder."""
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -12,13 +12,16 @@ from ablate.cli.report import Reference, Results, TargetText
 from ablate.errors import SpecError, StoreError, did_you_mean
 from ablate.store.parquet import ResultsFolder
 
-FORMATS = ("png", "svg")
 FOLDER = "figures"
 
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FOLDER", help=f"where to [default: {FOLDER}/NAME of the results]", show_default=False
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        help=f"where to [default: {FOLDER}/NAME of the results]",
+        show_default=False,
     ),
 ]
 FormatText = Annotated[str, typer.Option("--format", metavar="FORMAT", help="png or svg")]
@@ -31,11 +34,11 @@ def plot(
     target: TargetText = DEFAULT_TARGET,
     reference: Reference = None,
 ) -> None:
-    """Draw convergence, overfitting, speed and gap, interactions and layers; what is not compared is as in the reference."""
+    """Draw convergence, overfitting, speed, gaps, interactions and layers; all else is as in the reference."""
     # matplotlib takes longer to load than most commands to run.
-    from ablate.report.figures.files import Format, figures, to_bytes
+    from ablate.report.figures.files import FORMATS, figures, to_bytes
 
-    if kind not in get_args(Format):
+    if kind not in FORMATS:
         raise SpecError(f"--format: {kind!r} is not one of {', '.join(FORMATS)}{did_you_mean(kind, FORMATS)}")
     folder = ResultsFolder(results)
     curves = folder.read("curves")

@@ -11,6 +11,7 @@ from ablate.analysis.findings import find, find_all
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, metrics_by_margin, sort_column
 from ablate.analysis.summary import Summary, summarize
+from ablate.cli.html import write_html
 from ablate.errors import SpecError
 from ablate.report.console import console
 from ablate.report.export import to_csv, to_json
@@ -55,6 +56,15 @@ Details = Annotated[bool, typer.Option("--details", help="all variants and all m
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="GitHub's Markdown, as for a pull request")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document, runs included, instead of tables")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="one CSV line a variant instead of tables")]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="one page with curves and tables that opens from disk",
+        show_default=False,
+    ),
+]
 
 
 def report(
@@ -67,10 +77,11 @@ def report(
     as_markdown: AsMarkdown = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
+    html: HtmlFile = None,
 ) -> None:
     """Show what a results folder says: what did best, what matters, what to be careful about, and the tables."""
-    if as_json + as_csv + as_markdown > 1:
-        raise SpecError("--json, --csv and --markdown exclude each other; give one of them")
+    if as_json + as_csv + as_markdown + (html is not None) > 1:
+        raise SpecError("--json, --csv, --markdown and --html exclude each other; give one of them")
     matters = None if margin is None else Margin.parse(margin)
     summary = _summary(ResultsFolder(results), target, reference, sort)
     if as_json:
@@ -79,6 +90,8 @@ def report(
         print(to_csv(summary, find_all(summary, matters)), end="")
     elif as_markdown:
         print(to_markdown(summary, find(summary, margin=matters)), end="")
+    elif html:
+        print(write_html(html, ResultsFolder(results), summary, find(summary, margin=matters)))
     else:
         print_report(summary, find(summary, margin=matters), console(sys.stdout), details)
 

@@ -1,6 +1,7 @@
 """`ablate run`: trains what is missing of a grid and shows the tables."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -8,7 +9,8 @@ import typer
 from ablate.cli.report import show
 from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
 from ablate.cli.training import DataDir, ExecutorName, executor_for, train
-from ablate.experiment.grid import expand
+from ablate.cli.tuning import tuned
+from ablate.experiment.grid import Run, expand
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.store.parquet import ResultsFolder
@@ -37,14 +39,37 @@ def run(
     workers = jobs_for(jobs)
     folder = ResultsFolder(folder_for(experiment, output))
     folder.ensure_same_data(runs[0].data)
-    missing = to_train(runs, folder.statuses(), force)
-    plan = make_plan(missing, sizes_of(experiment), workers)
-    if plan.stacks:
-        with executor_for(executor, experiment, data_dir, plan, workers) as ready:
-            train(experiment, plan, ready, folder, fail_fast)
-    else:
-        print(f"Nothing to train: all {len(runs)} runs of this grid are in {folder.path}.", file=sys.stderr)
+
+    def train_missing(grid: Experiment, runs: Sequence[Run], where: ResultsFolder) -> None:
+        plan = make_plan(to_train(runs, where.statuses(), force), sizes_of(grid), workers)
+        if plan.stacks:
+            with executor_for(executor, grid, data_dir, plan, workers) as ready:
+                # A rate that diverges while rates are tried is an answer, no reason to stop.
+                train(grid, plan, ready, where, fail_fast and grid is experiment)
+        else:
+            print(
+                f"Nothing to train: all {len(runs)} runs of this grid are in {where.path}.", file=sys.stderr
+            )
+
+    if experiment.tune:
+        runs = tuned(experiment, folder, train_missing)
+    train_missing(experiment, runs, folder)
+    if experiment.diagnostics:
+        _say_what_was_not_looked_into(runs, folder)
     show(folder)
     statuses = folder.statuses()
     if any(statuses.get(each.run_id) != FINISHED for each in runs):
         raise typer.Exit(NOT_ALL_FINISHED)
+
+
+def _say_what_was_not_looked_into(runs: Sequence[Run], folder: ResultsFolder) -> None:
+    """Warns of runs that were stored without diagnostics, which are not worth training again unless asked for."""
+    seen = set(folder.read("layers")["run_id"])
+    statuses = folder.statuses()
+    blind = [run for run in runs if statuses.get(run.run_id) == FINISHED and run.run_id not in seen]
+    if blind:
+        print(
+            f"--diagnostics: {len(blind)} of these {len(runs)} runs were stored before without it and have no layers; "
+            "with --force they are trained again, to the same results.",
+            file=sys.stderr,
+        )

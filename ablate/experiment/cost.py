@@ -25,7 +25,8 @@ BATCH_NORM_SECONDS = 4e-9
 ELEMENT_SECONDS = 2e-9
 PARAMETER_SECONDS = {"sgd": 0.3e-9, "adam": 0.8e-9, "adamw": 0.8e-9}
 STACK_STEP_SECONDS = 0.8e-3
-PROCESS_SECONDS = 4.0
+# From the start of the command to the first step, and from the last to the tables.
+PROCESS_SECONDS = 6.0
 # A forward pass alone, as in an evaluation, is a third of a step's products.
 EVALUATION_SHARE = 0.4
 

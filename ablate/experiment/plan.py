@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ablate.experiment.cost import Sizes, run_bytes, run_seconds, stack_overhead_seconds
+from ablate.experiment.cost import PROCESS_SECONDS, Sizes, run_bytes, run_seconds, stack_overhead_seconds
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.grid import Run
 from ablate.experiment.levels import ACTIVATIONS
@@ -73,7 +73,7 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
     stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
         tuple(stacks),
-        _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
+        PROCESS_SECONDS + _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
         max((sum(run_bytes(run, sizes) for run in stack.runs) for stack in stacks), default=0),
         sum(run.epochs * (sizes.train // run.batch_size) for stack in stacks for run in stack.runs),
     )

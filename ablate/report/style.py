@@ -9,6 +9,7 @@ background.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 WHITE, DARK = "#FFFFFF", "#15181D"
 ON_WHITE = (
@@ -73,7 +74,7 @@ class Look:
 
 
 def look(place: int) -> Look:
-    """Returns how the line at a place, counted from 0, is drawn; no two of the first 36 look the same without colour."""
+    """Returns how the line at a place, from 0, is drawn; no two of the first 36 look the same without colour."""
     again, of = divmod(place, len(MARKERS))
     line = (of + again) % len(LINES)
     return Look(ON_WHITE[of], ON_DARK[of], MARKERS[of], SYMBOLS[of], LINES[line], DASHES[line])
@@ -88,7 +89,7 @@ def drawing() -> Iterator[None]:
         yield
 
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "axes.edgecolor": "#666666",
     "axes.grid": True,
     "axes.axisbelow": True,

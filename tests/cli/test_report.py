@@ -92,8 +92,8 @@ def test_csv_has_a_head_and_one_line_a_variant(results):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--json", "--csv"], "--json, --csv and --markdown exclude each other"),
-        (["--markdown", "--csv"], "--json, --csv and --markdown exclude each other"),
+        (["--json", "--csv"], "--json, --csv, --markdown and --html exclude each other"),
+        (["--markdown", "--csv"], "--json, --csv, --markdown and --html exclude each other"),
         (["--margin", "wide"], "--margin: 'wide'"),
         (["--target", "95"], "--target: '95'"),
         (["--reference", "gelu"], "--reference: 'gelu'"),

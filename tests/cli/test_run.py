@@ -206,3 +206,74 @@ def test_an_interrupted_grid_keeps_its_finished_stacks_and_goes_on_later(tmp_pat
     stored = ResultsFolder(tmp_path / "x").statuses()
     assert 0 < len(stored) < 70
     del out
+
+
+def test_a_preset_is_beaten_by_a_file_which_the_environment_and_options_beat(ablate, tmp_path, monkeypatch):
+    assert "epochs=2" in ablate("plan", "--preset", "smoke")[1]
+    (tmp_path / "grid.toml").write_text("epochs = 3\n")
+    code, out, _ = ablate("plan", "grid.toml", "--preset", "smoke")
+    assert code == 0
+    assert "2 activation x 2 batch_norm x 2 dropout x 2 seeds = 16 runs" in out
+    assert "epochs=3" in out
+    monkeypatch.setenv("ABLATE_EPOCHS", "4")
+    assert "epochs=4" in ablate("plan", "grid.toml", "--preset", "smoke")[1]
+    assert "epochs=5" in ablate("plan", "grid.toml", "--preset", "smoke", "--epochs", "5")[1]
+
+
+def test_the_lectures_activations_on_its_own_dataset_are_a_legal_plan(ablate):
+    code, out, _ = ablate("plan", "--preset", "activations", "--dataset", "cifar100")
+    assert code == 0
+    assert "cifar100, mlp: 40000 training" in out
+    assert "45 missing" in out
+
+
+def test_an_unknown_preset_is_refused(ablate):
+    code, out, err = ablate("plan", "--preset", "dropuot")
+    assert (code, out) == (2, "")
+    assert "did you mean 'dropout'" in err
+
+
+def test_rates_are_tuned_apart_shown_and_used(ablate, tmp_path):
+    arguments = [*FAKE, "--tune", "learning_rate=0.01,0.1", "-o", "results/x"]
+    code, out, _ = ablate("run", *arguments)
+    assert code == 0
+    assert "Learning rates, chosen on seeds 1000000-1000002" in out
+    tuning = pd.read_parquet(tmp_path / "results/x/tuning/runs")
+    assert len(tuning) == 8 * 2 * 3
+    runs = pd.read_parquet(tmp_path / "results/x/runs")
+    assert len(runs) == 16
+    assert set(runs["seed"]) == {0, 1}
+    factors = ["activation", "batch_norm", "dropout"]
+    means = tuning.groupby([*factors, "learning_rate"])["val_accuracy"].mean().unstack()
+    expected = means.idxmax(axis=1)
+    for key, rate in runs.groupby(factors)["learning_rate"].unique().items():
+        assert rate.tolist() == [expected[key]]
+    assert len(set(expected)) == 2
+    assert ablate("run", *arguments)[2].count("Nothing to train") == 2
+    assert (
+        "Nothing to train"
+        in ablate("run", "results/x/experiment.toml", "--executor", "fake", "-o", "results/x")[2]
+    )
+
+
+def test_layers_are_stored_if_asked_for_and_runs_without_them_are_named(ablate, tmp_path):
+    ablate("run", *FAKE)
+    assert pd.read_parquet(tmp_path / "results/digits/layers").empty
+    code, _, err = ablate("run", *FAKE, "--seeds", "3", "--diagnostics")
+    assert code == 0
+    assert (
+        "--diagnostics: 16 of these 24 runs were stored before without it and have no layers; with --force"
+        in err
+    )
+    layers = pd.read_parquet(tmp_path / "results/digits/layers")
+    assert layers["run_id"].nunique() == 8
+    assert "--diagnostics:" not in ablate("run", *FAKE, "--seeds", "3", "--diagnostics", "--force")[2]
+    assert pd.read_parquet(tmp_path / "results/digits/layers")["run_id"].nunique() == 24
+
+
+def test_initial_weights_are_part_of_the_run(ablate):
+    ablate("run", *FAKE)
+    assert "16 missing" in ablate("plan", *GRID, "--init", "auto-gain")[1]
+    code, _, err = ablate("plan", *GRID, "--init", "kaimign")
+    assert code == 2
+    assert "--init: 'kaimign' is not one of torch, kaiming, auto-gain; did you mean 'kaiming'" in err

@@ -10,8 +10,8 @@ from ablate.execution.rows import Identity, failed_tables, trained_tables
 from ablate.experiment.grid import expand, varied
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import build
-from ablate.store.schema import CURVES, RUNS
-from ablate.training.result import Divergence
+from ablate.store.schema import CURVES, LAYERS, RUNS
+from ablate.training.result import Divergence, LayerValues
 
 EXPERIMENT = build(
     {"activation": "relu,tanh", "dropout": "0.2/0.5", "batch_norm": "pre", "seeds": 2, "epochs": 3}
@@ -61,6 +61,31 @@ def test_a_diverged_run_has_no_scores_and_its_curve_ends_before(trained):
     steps = tables["curves"].loc[tables["curves"]["run_id"] == row["run_id"], "step"]
     assert steps.tolist() == [0, 17]
     assert len(tables["curves"]) == 3 * 4 + 2
+
+
+NAMES = (("hidden.0", "dead_share"), ("hidden.0", "update_ratio"), ("output", "update_ratio"))
+
+
+def test_layers_have_a_row_a_run_evaluation_layer_and_quantity_and_none_where_there_is_no_value(trained):
+    stack, result = trained
+    values = np.arange(4 * 3 * 4, dtype=float).reshape(4, 3, 4)
+    values[0, 1:] = np.nan  # no step before the first evaluation
+    divergences = (None, Divergence(34, "training loss nan at step 34"), None, None)
+    layers = trained_tables(
+        stack, replace(result, layers=LayerValues(NAMES, values), divergences=divergences), IDENTITY
+    )["layers"]
+    assert list(layers.columns) == LAYERS.names
+    assert len(layers) == 3 * (1 + 3 * 3) + (1 + 3)
+    third = layers[layers["run_id"] == stack.runs[2].run_id]
+    row = third[(third["step"] == 34) & (third["layer"] == "output")]
+    assert row["quantity"].tolist() == ["update_ratio"]
+    assert row["value"].tolist() == [values[2, 2, 2]]
+    diverged = layers[layers["run_id"] == stack.runs[1].run_id]
+    assert set(diverged["step"]) == {0, 17}
+
+
+def test_without_diagnostics_there_is_no_table_of_layers(trained):
+    assert trained_tables(*trained, IDENTITY).keys() == {"runs", "curves"}
 
 
 def test_a_failed_stack_keeps_its_rows(trained):

@@ -47,15 +47,23 @@ def test_a_run_id_is_made_of_what_determines_the_result():
         {"epochs": 31}, {"batch_size": 32}, {"hidden": "100/51"}, {"optimizer": "adam"}, {"learning_rate": 0.2},
         {"momentum": 0.9}, {"weight_decay": 0.1}, {"schedule": "cosine"}, {"standardize": "none"}, {"split_seed": 1},
         {"val_fraction": 0.3}, {"test_fraction": 0.3}, {"evals_per_epoch": 2}, {"dropout": 0.4}, {"batch_norm": "post"},
+        {"init": "kaiming"}, {"init": "auto-gain"},
     ]  # fmt: skip
     ids = {expand(build(settings | change))[0].run_id for change in changes}
     assert len(ids | {first.run_id}) == len(changes) + 1
 
 
+def test_diagnostics_are_part_of_a_run_and_not_of_its_id():
+    settings = {"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "1"}
+    (blind,), (seeing,) = expand(build(settings)), expand(build(settings | {"diagnostics": True}))
+    assert (blind.diagnostics, seeing.diagnostics) == (False, True)
+    assert blind.run_id == seeing.run_id
+
+
 def test_run_ids_are_pinned():
     """To change what an id is made of is to forget every stored result."""
     (run,) = expand(build({"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "1"}))
-    assert run.run_id == "75fd967ddbad9a65"
+    assert run.run_id == "2dd28195ab752050"
 
 
 def test_levels_that_make_no_difference_are_refused():

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ablate.analysis.bands import curve_bands
 from ablate.analysis.metrics import BY_VARIANT
 from ablate.analysis.summary import Summary
-from ablate.report.figures.panels import grid, key, legend, line, note, percent, whole_steps
+from ablate.report.figures.panels import MUTED, grid, key, legend, line, note, percent, whole_steps
 from ablate.report.figures.slices import Slice, lines_and_panels
 from ablate.report.headings import factor_words
 from ablate.report.numbers import PERCENT
@@ -37,16 +37,16 @@ def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
     for row, (score, words) in enumerate(_SCORES):
         bands = curve_bands(chosen.runs, curves, score)
         for column, panel in enumerate(chosen.panels):
-            _draw(axes[row, column], bands, chosen, panel)
-        axes[row, 0].set_ylabel(words)
+            _draw(axes[row][column], bands, chosen, panel)
+        axes[row][0].set_ylabel(words)
     for column, panel in enumerate(chosen.panels):
-        top, bottom = axes[:, column]
+        top, bottom = axes[0][column], axes[1][column]
         top.set_title(chosen.title(panel))
         top.set_ylim(bottom=0)
         note(bottom, chosen.unfinished(panel))
         whole_steps(bottom)
         _target(bottom, summary.target_accuracy)
-    percent(axes[1, 0])
+    percent(axes[1][0])
     keys = [key(look(place), level) for place, level in enumerate(chosen.levels)]
     legend(figure, keys, factor_words(factor))
     return figure
@@ -61,9 +61,16 @@ def _draw(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str) -> None:
 
 def _target(axes: Axes, accuracy: float) -> None:
     if not math.isnan(accuracy):
-        axes.axhline(accuracy, color="#555555", linewidth=0.9, linestyle=(0, (2, 3)), zorder=1)
+        axes.axhline(accuracy, color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)), zorder=1)
         text = f"target {PERCENT.text(accuracy)} %"
         axes.annotate(
-            text, (1, accuracy), (-2, -2), xycoords=("axes fraction", "data"), textcoords="offset points",
-            ha="right", va="top", fontsize=8, color="#555555",
+            text,
+            (1, accuracy),
+            (-2, -2),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=8,
+            color=MUTED,
         )

@@ -1,4 +1,4 @@
-"""Dot plots: means of metrics with their intervals, a row a level of the first factor, a mark a combination of the rest."""
+"""Dot plots: means with their intervals, a row a level of the first factor, a mark a combination of the others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from ablate.analysis.metrics import STEPS_TO_TARGET
 from ablate.analysis.summary import Summary
 from ablate.experiment.grid import name_of
-from ablate.report.figures.panels import grid, key, legend
+from ablate.report.figures.panels import MUTED, grid, key, legend
 from ablate.report.figures.slices import varied_factors
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import PERCENT, counted
@@ -40,9 +40,13 @@ def dots(summary: Summary) -> Figure:
     rows = _in_order(summary, rows_by)
     marks = _in_order(summary, marks_by)
     seeds = counted(summary.runs["seed"].nunique(), "seed")
-    about = f"mean and 95 % interval over {seeds}; open with an arrow: some runs missed the target, a lower bound"
-    height = max(0.28 * len(rows) if len(marks) == 1 else (0.16 * len(marks) + 0.12) * len(rows), 1.6) + 0.9
-    figure, axes = grid("Speed and overfitting", about, 1, len(_METRICS), width=3.4, height=height, sharey=True)
+    about = (
+        f"mean and 95 % interval over {seeds}; open with an arrow: some runs missed the target, a lower bound"
+    )
+    height = max(0.28 * len(rows) if len(marks) == 1 else (0.115 * len(marks) + 0.1) * len(rows), 1.6) + 0.9
+    figure, axes = grid(
+        "Speed and overfitting", about, 1, len(_METRICS), width=3.4, height=height, sharey=True
+    )
     for metric, panel in zip(_METRICS, axes[0], strict=True):
         _stripes(panel, len(rows))
         for row in table.to_dict("records"):
@@ -50,7 +54,7 @@ def dots(summary: Summary) -> Figure:
             shift = _SPREAD * ((mark + 0.5) / len(marks) - 0.5)
             _dot(panel, row, metric, rows.index(_name(row, rows_by)) + shift, look(mark))
         _axis(panel, metric, summary)
-    first = axes[0, 0]
+    first = axes[0][0]
     first.set_yticks(range(len(rows)), rows)
     first.set_ylim(len(rows) - 0.5, -0.5)
     first.set_ylabel(", ".join(map(factor_words, rows_by)) if len(rows_by) == 1 else "")
@@ -70,8 +74,10 @@ def _split(summary: Summary) -> tuple[Sequence[str], Sequence[str]]:
 
 def _in_order(summary: Summary, factors: Sequence[str]) -> list[str]:
     """Returns the names of all combinations of levels that were run, in the order of the runs."""
+    if not factors:
+        return [""]
     chosen = summary.runs[list(factors)].drop_duplicates().to_dict("records")
-    return [_name(row, factors) for row in chosen] or [""]
+    return [_name(row, factors) for row in chosen]
 
 
 def _name(row: Row, factors: Sequence[str]) -> str:
@@ -88,9 +94,8 @@ def _dot(axes: Axes, row: Row, metric: str, y: float, look: Look) -> None:
     face = "white" if bound else look.colour
     axes.plot(mean, y, look.marker, color=look.colour, markerfacecolor=face, markersize=5)
     if bound:
-        arrow = {"arrowstyle": "->", "color": look.colour, "shrinkA": 4, "linewidth": 1.1}
-        axes.annotate("", (mean, y), (0, 0), textcoords="offset points")
-        axes.annotate("", xy=(16, 0), xytext=(mean, y), xycoords="offset points", arrowprops=arrow)
+        settings = {"ha": "left", "va": "center_baseline", "fontsize": 9, "color": look.colour}
+        axes.annotate("→", (mean, y), (4, 0), textcoords="offset points", **settings)
 
 
 def _axis(axes: Axes, metric: str, summary: Summary) -> None:
@@ -101,7 +106,7 @@ def _axis(axes: Axes, metric: str, summary: Summary) -> None:
     if metric == STEPS_TO_TARGET:
         axes.set_xlim(left=0)
         return
-    axes.axvline(0, color="#555555", linewidth=0.9)
+    axes.axvline(0, color=MUTED, linewidth=0.9)
     if metric == "gap_accuracy":
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
 

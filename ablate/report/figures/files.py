@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,17 +18,14 @@ from ablate.report.figures.overfitting import overfitting
 from ablate.report.figures.slices import varied_factors
 from ablate.report.style import drawing
 
-Format = Literal["png", "svg"]
-
 _HEATMAPS = ("best_val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
 _REGULARIZERS = ("batch_norm", "dropout")
 # Left to itself matplotlib writes its version into a PNG and the time into an SVG.
-_METADATA: dict[Format, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+FORMATS = tuple(_METADATA)
 
 
-def figures(
-    summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame
-) -> Iterator[tuple[str, Figure]]:
+def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """Yields each figure these results give, with the name of its file without ending.
 
     Args:
@@ -54,8 +51,13 @@ def figures(
 
 
 @drawing()
-def to_bytes(figure: Figure, kind: Format) -> bytes:
-    """Returns a figure as a file, the same bytes for the same figure and version of matplotlib."""
+def to_bytes(figure: Figure, kind: str) -> bytes:
+    """Returns a figure as a file, the same bytes for the same figure and version of matplotlib.
+
+    Args:
+        figure: What to write.
+        kind: One of `FORMATS`.
+    """
     file = BytesIO()
     figure.savefig(file, format=kind, metadata=_METADATA[kind])
     return file.getvalue()

@@ -1,5 +1,7 @@
 """Interactions: how a metric depends on each two factors, as a table coloured by its values."""
 
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -8,6 +10,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ablate.analysis.convergence import Floats
 from ablate.analysis.findings import Findings
 from ablate.analysis.interactions import cells
 from ablate.analysis.metrics import METRICS
@@ -42,13 +45,11 @@ def interactions(summary: Summary, findings: Findings) -> Figure | None:
     rows, columns = -(-len(pairs) // _COLUMNS), min(len(pairs), _COLUMNS)
     height = max(0.42 * max(map(len, means)) + 1.1, 2.4)
     words = heading.words[0].upper() + heading.words[1:]
-    about = f"mean over seeds and all else in{heading.of_values}; lighter is better"
+    about = f"mean over seeds and all other factors, {heading.of_values.strip()}; lighter is better"
     figure, axes = grid(f"{words} by two factors", about, rows, columns, width=3.2, height=height)
-    known = np.concatenate([table.to_numpy().ravel() for table in means])
-    known = known[~np.isnan(known)]
-    scale = Normalize(*((known.min(), known.max()) if len(known) else (0, 1)))
+    scale = _scale(np.concatenate([table.to_numpy(np.float64).ravel() for table in means]))
     colours = colormaps["cividis" if METRICS[findings.metric].higher_is_better else "cividis_r"]
-    for place, panel in enumerate(axes.flat):
+    for place, panel in enumerate(chain.from_iterable(axes)):
         if place >= len(pairs):
             panel.set_axis_off()
             continue
@@ -63,6 +64,16 @@ def _title(pair: tuple[str, str], findings: Findings) -> str:
         if set(row["term"]) == set(pair):
             return f"{names}\n{share(row['share'])} of the variance{p_words(row['p_holm'])}"
     return names
+
+
+def _scale(values: Floats) -> Normalize:
+    """Returns the range of the colours: that of the values, without those far from the others (Tukey's fences)."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return Normalize(0, 1)
+    first, third = np.quantile(known, (0.25, 0.75))
+    reach = 1.5 * (third - first)
+    return Normalize(max(known.min(), first - reach), min(known.max(), third + reach), clip=True)
 
 
 def _draw(axes: Axes, means: pd.DataFrame, unit: Unit, scale: Normalize, colours: Colormap) -> None:
@@ -82,12 +93,20 @@ def _draw(axes: Axes, means: pd.DataFrame, unit: Unit, scale: Normalize, colours
             axes.add_patch(_hatched(row, column))
         dark = known and _luminance(colours(scale(value))) < 0.18
         axes.text(
-            column, row, unit.text(value), ha="center", va="center", fontsize=9, color="white" if dark else "black"
+            column,
+            row,
+            unit.text(value),
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if dark else "black",
         )
 
 
 def _hatched(row: int, column: int) -> Rectangle:
-    return Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="white", edgecolor="#BBBBBB", hatch="///", linewidth=0)
+    return Rectangle(
+        (column - 0.5, row - 0.5), 1, 1, facecolor="white", edgecolor="#BBBBBB", hatch="///", linewidth=0
+    )
 
 
 def _luminance(colour: tuple[float, float, float, float]) -> float:

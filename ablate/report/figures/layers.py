@@ -1,4 +1,4 @@
-"""Diagnostics by layer: a quantity in every layer, a line a level of a factor, at the start and at the end of training."""
+"""Diagnostics by layer: a quantity in every layer, a line a level of a factor, at the start and the end of training."""
 
 import re
 from dataclasses import dataclass
@@ -45,23 +45,24 @@ def layers_figure(summary: Summary, layers: pd.DataFrame, factor: str, quantity:
     written = QUANTITIES.get(quantity, Quantity(quantity.replace("_", " "), "linear"))
     ends = sorted({int(bands["step"].min()), int(bands["step"].max())})
     title = f"{written.words[0].upper()}{written.words[1:]} by layer"
-    figure, axes = grid(title, chosen.about(), len(ends), len(chosen.panels), sharex=True, sharey="row", height=2.7)
+    figure, axes = grid(
+        title, chosen.about(), len(ends), len(chosen.panels), sharex=True, sharey="row", height=2.7
+    )
     for row, step in enumerate(ends):
         for column, panel in enumerate(chosen.panels):
             for place, _, variant in chosen.variants(panel):
                 band = bands[(bands[BY_VARIANT] == variant) & (bands["step"] == step)]
                 if len(band):
-                    line(axes[row, column], band, "place", look(place))
-            axes[row, column].set_title(", ".join(filter(None, (chosen.title(panel), f"step {step}"))))
-        axes[row, 0].set_ylabel(written.words)
+                    line(axes[row][column], band, "place", look(place))
+            axes[row][column].set_title(", ".join(filter(None, (chosen.title(panel), f"step {step}"))))
+        axes[row][0].set_ylabel(written.words)
         if written.axis == "log":
-            axes[row, 0].set_yscale("log", nonpositive="mask")
+            axes[row][0].set_yscale("log", nonpositive="mask")
         elif written.axis == "share":
-            axes[row, 0].set_ylim(-0.03, 1.03)
-            percent(axes[row, 0])
+            percent(axes[row][0])
     for column, panel in enumerate(chosen.panels):
-        axes[-1, column].set_xticks(range(len(order)), order, rotation=30 if len(order) > 4 else 0)
-        note(axes[-1, column], chosen.unfinished(panel))
+        axes[-1][column].set_xticks(range(len(order)), order, rotation=30 if len(order) > 4 else 0)
+        note(axes[-1][column], chosen.unfinished(panel))
     keys = [key(look(place), level) for place, level in enumerate(chosen.levels)]
     legend(figure, keys, factor_words(factor))
     return figure

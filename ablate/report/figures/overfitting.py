@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ablate.analysis.bands import curve_bands
 from ablate.analysis.summary import Summary
-from ablate.report.figures.panels import grid, key, legend, line, note, percent, whole_steps
+from ablate.report.figures.panels import MUTED, grid, key, legend, line, note, percent, whole_steps
 from ablate.report.figures.slices import panels_only
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.style import drawing, look
@@ -39,17 +39,18 @@ def overfitting(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
             for place, band in enumerate(bands):
                 mine = band[band["variant"] == name]
                 if len(mine):
-                    line(axes[row, column], mine, "step", look(place), 2 * place)
+                    line(axes[row][column], mine, "step", look(place), 2 * place)
             unfinished = chosen.unfinished(panel) if score == "accuracy" else ""
-            note(axes[row, column], "\n".join(filter(None, (_gap(here, gap), unfinished))))
-            _onset(axes[row, column], here)
-        axes[row, 0].set_ylabel(score)
+            text = "\n".join(filter(None, (_gap(here, gap), unfinished)))
+            note(axes[row][column], text, above=score == "loss")
+            _onset(axes[row][column], here)
+        axes[row][0].set_ylabel(score)
     for top, panel in zip(axes[0], chosen.panels, strict=True):
         top.set_title(chosen.title(panel))
-        top.set_ylim(bottom=0)
+        top.set_yscale("log")
     for bottom in axes[1]:
         whole_steps(bottom)
-    percent(axes[1, 0])
+    percent(axes[1][0])
     legend(figure, [key(look(place), words) for place, (_, words) in enumerate(_PARTS)], "")
     return figure
 
@@ -63,8 +64,14 @@ def _gap(runs: pd.DataFrame, metric: str) -> str:
 def _onset(axes: Axes, runs: pd.DataFrame) -> None:
     onsets = runs["overfit_step"].dropna()
     if 2 * len(onsets) > len(runs):
-        axes.axvline(onsets.median(), color="#555555", linewidth=0.9, linestyle=(0, (2, 3)), zorder=1)
+        axes.axvline(onsets.median(), color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)), zorder=1)
         axes.annotate(
-            "overfits", (onsets.median(), 1), (3, -2), xycoords=("data", "axes fraction"),
-            textcoords="offset points", va="top", fontsize=8, color="#555555",
+            "overfits",
+            (onsets.median(), 1),
+            (3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color=MUTED,
         )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,15 +11,13 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from ablate.report.style import Look
 
 _MARKERS_A_LINE = 7
-_MUTED = "#555555"
-
-Panels = np.ndarray[Any, np.dtype[np.object_]]
+MUTED = "#555555"
 
 
 def grid(
     title: str, about: str, rows: int, columns: int, *, width: float = 3.9, height: float = 2.9, **shared: Any
-) -> tuple[Figure, Panels]:
-    """Returns a figure with a heading of two lines, and its axes, shape (rows, columns).
+) -> tuple[Figure, list[list[Axes]]]:
+    """Returns a figure with a heading of two lines, and its axes, row by row.
 
     Args:
         title: What is shown.
@@ -35,9 +32,10 @@ def grid(
     figure.suptitle(f"{title}\n", x=0.01, ha="left", fontsize=13, fontweight="bold")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
     # A second line of a suptitle cannot look different, so it is laid over the room left for it.
-    figure.draw_without_rendering()
-    figure.text(0.01, 1 - 0.42 / figure.get_figheight(), about, ha="left", va="center", fontsize=9, color=_MUTED)
-    return figure, axes
+    figure.text(
+        0.01, 1 - 0.42 / figure.get_figheight(), about, ha="left", va="center", fontsize=9, color=MUTED
+    )
+    return figure, axes.tolist()
 
 
 def line(axes: Axes, band: pd.DataFrame, x: str, look: Look, place: int = 0, **changes: Any) -> None:
@@ -66,14 +64,20 @@ def key(look: Look, label: str, **changes: Any) -> Line2D:
 def legend(figure: Figure, keys: list[Line2D], title: str) -> None:
     """Puts the legend to the right of the panels."""
     figure.legend(
-        handles=keys, title=title, loc="outside right upper", handlelength=3.2, alignment="left", title_fontsize=10
+        handles=keys,
+        title=title,
+        loc="outside right upper",
+        handlelength=3.2,
+        alignment="left",
+        title_fontsize=10,
     )
 
 
-def note(axes: Axes, text: str) -> None:
-    """Writes a remark into the lower right corner of a panel."""
+def note(axes: Axes, text: str, *, above: bool = False) -> None:
+    """Writes a remark into the lower or upper right corner of a panel, where curves that rise or fall leave room."""
+    y, va = (0.97, "top") if above else (0.03, "bottom")
     if text:
-        axes.text(0.98, 0.03, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=8.5, color=_MUTED)
+        axes.text(0.98, y, text, transform=axes.transAxes, ha="right", va=va, fontsize=8.5, color=MUTED)
 
 
 def whole_steps(axes: Axes) -> None:
@@ -84,5 +88,7 @@ def whole_steps(axes: Axes) -> None:
 
 
 def percent(axes: Axes) -> None:
-    """Makes the vertical axis one of shares, written in percent."""
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    """Makes the vertical axis one of shares, written in percent, no further than from 0 to 1."""
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -0.015), min(high, 1.015))

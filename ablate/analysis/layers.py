@@ -1,0 +1,146 @@
+"""Layers summarized: each variant's diagnostics in one row, from healthy to sick."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ablate.analysis.metrics import BY_VARIANT
+from ablate.store.schema import FINISHED
+
+FIRST, LAST = "hidden.0", "output"
+
+# The columns of `health` that a sign is read from, and the range in which they give none. Rules of thumb, wide enough
+# to leave alone what every relu network shows (half of all derivatives are 0, activations are not centred on 0).
+SIGNS: dict[str, tuple[str, float, float]] = {
+    "vanishing gradient": ("gradient_ratio_worst", 1e-2, np.inf),
+    "exploding gradient": ("gradient_ratio_worst", -np.inf, 1e2),
+    "dead units": ("dead_share", -np.inf, 0.1),
+    "saturated": ("saturated_share", -np.inf, 0.9),
+    "off centre": ("centre", -np.inf, 1.0),
+    "hardly moves": ("update_ratio", 1e-6, np.inf),
+    "moves wildly": ("update_ratio", -np.inf, 0.1),
+    "batch norm lags": ("batch_norm_shift", -np.inf, 0.5),
+    "batch norm off scale": ("batch_norm_scale", 0.5, 2.0),
+}
+UNFINISHED = "unfinished runs"
+
+
+def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
+    """Returns a row a variant, from healthy to sick: fewest signs of trouble first, then the most even gradients.
+
+    Columns, where the worst layer is that of the last evaluation and all are means over a variant's runs, geometric
+    ones of the ratios; NaN where nothing was looked into:
+
+    - variant, runs: name, and number of runs with diagnostics.
+    - gradient_ratio_start, gradient_ratio_end: norm of the first hidden layer's gradient over that of the output layer
+      at the first and the last evaluation; far below 1 is a vanishing gradient.
+    - gradient_ratio_worst: the one of the two that is farther from 1.
+    - centre: |mean| / std of the activations of the layer least centred on 0.
+    - dead_share, saturated_share: of the layer where they are largest.
+    - update_ratio: geometric mean over the layers.
+    - batch_norm_shift, batch_norm_scale: of the layer where they are farthest from 0 and from 1.
+    - signs: tuple of the keys of `SIGNS` whose range is left, and `UNFINISHED` if a run diverged or failed.
+
+    Args:
+        runs: With the columns of `store.schema.RUNS`, as `variants.named` returns them.
+        layers: With those of `store.schema.LAYERS`.
+    """
+    values = _per_run(layers)
+    frame = runs[["run_id", BY_VARIANT, "status"]].merge(
+        values, how="left", left_on="run_id", right_index=True
+    )
+    rows = [{BY_VARIANT: variant} | _row(group) for variant, group in frame.groupby(BY_VARIANT, sort=False)]
+    result = pd.DataFrame(rows)
+    sickness = result["signs"].map(len)
+    unevenness = _distance(result["gradient_ratio_worst"].to_numpy(float))
+    order = result.assign(_signs=sickness, _uneven=unevenness).sort_values(
+        ["_signs", "_uneven"], kind="stable"
+    )
+    # What was never looked into is neither: it comes last.
+    is_seen = order["runs"] > 0
+    return (
+        pd.concat([order[is_seen], order[~is_seen]])
+        .drop(columns=["_signs", "_uneven"])
+        .reset_index(drop=True)
+    )
+
+
+def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
+    """Returns a row a run, by its id, before anything is averaged over seeds."""
+    ends = layers.groupby("run_id")["step"].agg(["min", "max"])
+    steps = layers["run_id"].map(ends["max"])
+    last = _wide(layers[layers["step"] == steps])
+    first = _wide(layers[layers["step"] == layers["run_id"].map(ends["min"])])
+    by_run = last.groupby(level="run_id")
+    return pd.DataFrame(
+        {
+            "gradient_ratio_start": _gradient_ratio(first),
+            "gradient_ratio_end": _gradient_ratio(last),
+            "centre": (last["activation_mean"].abs() / last["activation_std"]).groupby(level="run_id").max(),
+            "dead_share": by_run["dead_share"].max(),
+            "saturated_share": by_run["saturated_share"].max(),
+            "update_ratio": by_run["update_ratio"].agg(_geometric_mean),
+            "batch_norm_shift": by_run["batch_norm_shift"].max(),
+            "batch_norm_scale": by_run["batch_norm_scale"].agg(_farthest),
+        },
+        index=ends.index,
+        dtype=float,
+    )
+
+
+_QUANTITIES = (
+    "gradient_norm",
+    "activation_mean",
+    "activation_std",
+    "dead_share",
+    "saturated_share",
+    "update_ratio",
+    "batch_norm_shift",
+    "batch_norm_scale",
+)
+
+
+def _wide(layers: pd.DataFrame) -> pd.DataFrame:
+    """Returns a row a run and layer, a column a quantity."""
+    wide = layers.pivot(index=["run_id", "layer"], columns="quantity", values="value")
+    return wide.reindex(columns=list(_QUANTITIES)).astype(float)
+
+
+def _gradient_ratio(wide: pd.DataFrame) -> "pd.Series[float]":
+    norms = wide["gradient_norm"].unstack("layer").reindex(columns=[FIRST, LAST])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: pd.Series[float] = norms[FIRST] / norms[LAST]
+    return ratio
+
+
+def _geometric_mean(values: "pd.Series[float]") -> float:
+    known = values.dropna().to_numpy(float)
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.log(known).mean())) if len(known) else float("nan")
+
+
+def _farthest(ratios: "pd.Series[float]") -> float:
+    """Returns the ratio farthest from 1."""
+    known = ratios.dropna().to_numpy()
+    return float(known[_distance(known).argmax()]) if len(known) else float("nan")
+
+
+def _distance(ratios: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Returns how far ratios lie from 1, as |ln|; NaN stays."""
+    with np.errstate(divide="ignore"):
+        distance: NDArray[np.floating] = np.abs(np.log(ratios))
+    return distance
+
+
+def _row(runs: pd.DataFrame) -> dict[str, object]:
+    ratios = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
+    means = ("centre", "dead_share", "saturated_share", "batch_norm_shift", "batch_norm_scale")
+    values = {name: _geometric_mean(runs[name]) for name in ratios} | {
+        name: float(runs[name].mean()) for name in means
+    }
+    ends = [values["gradient_ratio_start"], values["gradient_ratio_end"]]
+    values["gradient_ratio_worst"] = _farthest(pd.Series(ends, dtype=float))
+    signs = [sign for sign, (name, low, high) in SIGNS.items() if values[name] < low or values[name] > high]
+    if (runs["status"] != FINISHED).any():
+        signs.append(UNFINISHED)
+    return {"runs": int(runs["gradient_ratio_end"].notna().sum()), **values, "signs": tuple(signs)}

@@ -1,0 +1,83 @@
+"""Learning rates chosen: of each variant's rates the one with the best validation accuracy."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ablate.analysis.variants import level_key
+from ablate.experiment.grid import name_of
+from ablate.experiment.levels import label
+from ablate.experiment.spec import FACTORS
+from ablate.experiment.tuning import TUNED, Key, key_of
+from ablate.store.schema import FINISHED
+
+_OTHERS = tuple(factor for factor in FACTORS if factor != TUNED)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One rate of a variant.
+
+    Attributes:
+        rate: The learning rate.
+        accuracy: Mean final validation accuracy over the seeds; a run that did not finish counts as 0.
+        loss: Mean final validation loss; infinite if a run did not finish.
+        finished: Number of runs that finished.
+        runs: Number of runs.
+    """
+
+    rate: float
+    accuracy: float
+    loss: float
+    finished: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rate of a variant.
+
+    Attributes:
+        key: Of the variant, as `experiment.tuning.key_of`.
+        name: Of the variant, without the rate.
+        tried: All rates, ascending.
+        best: The one chosen.
+    """
+
+    key: Key
+    name: str
+    tried: tuple[Tried, ...]
+    best: Tried
+
+    @property
+    def is_at_the_edge(self) -> bool:
+        """Says whether the best rate is the smallest or the largest tried, so that a better one may lie beyond."""
+        return self.best in (self.tried[0], self.tried[-1])
+
+
+def choose(runs: pd.DataFrame) -> tuple[Choice, ...]:
+    """Returns the best rate of each variant: most accurate, of equals the one of less loss, then the smaller.
+
+    Args:
+        runs: Tuning runs, with the columns of `store.schema.RUNS`.
+    """
+    named = FACTORS[:3] + tuple(name for name in _OTHERS[3:] if runs[name].nunique() > 1)
+    choices = []
+    for _, group in runs.groupby(list(_OTHERS), sort=False):
+        settings = {factor: group[factor].iloc[0] for factor in _OTHERS}
+        levels = {factor: label(value) for factor, value in settings.items()}
+        tried = tuple(_tried(group[group[TUNED] == rate]) for rate in sorted(group[TUNED].unique()))
+        best = min(tried, key=lambda each: (-each.accuracy, each.loss, each.rate))
+        choices.append(Choice(key_of(settings), name_of(levels, named), tried, best))
+    return tuple(sorted(choices, key=lambda choice: [*map(level_key, _OTHERS, choice.key)]))
+
+
+def _tried(runs: pd.DataFrame) -> Tried:
+    is_finished = runs["status"] == FINISHED
+    return Tried(
+        float(runs[TUNED].iloc[0]),
+        float(runs["val_accuracy"].where(is_finished, 0.0).mean()),
+        float(runs["val_loss"].where(is_finished, float("inf")).mean()),
+        int(is_finished.sum()),
+        len(runs),
+    )

@@ -1,0 +1,93 @@
+"""Presets: settings by name, for the figures a lecture shows and for a first try."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.errors import SpecError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that go together.
+
+    Attributes:
+        about: One line for `ablate list presets`.
+        settings: Of an experiment, as in a file.
+    """
+
+    about: str
+    settings: dict[str, Any]
+
+
+def preset_settings(name: str) -> dict[str, Any]:
+    """Returns the settings of the preset of this name.
+
+    Raises:
+        SpecError: There is none.
+    """
+    if name not in PRESETS:
+        raise SpecError(f"--preset: {name!r} is not one of {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
+    return dict(PRESETS[name].settings)
+
+
+_NINE = ["sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish"]
+
+# The lecture compares on MNIST, and its activations on CIFAR-100 too: `--preset activations --dataset cifar100`.
+PRESETS: dict[str, Preset] = {
+    "activations": Preset(
+        "how fast nine activations converge, without batch norm and dropout, on mnist",
+        {
+            "dataset": "mnist",
+            "activation": _NINE,
+            "batch_norm": "off",
+            "dropout": 0,
+            "seeds": 5,
+            "epochs": 10,
+            "evals_per_epoch": 4,
+        },
+    ),
+    "batch-norm": Preset(
+        "training against validation with and without batch norm, for sigmoid and relu, on mnist",
+        {
+            "dataset": "mnist",
+            "activation": ["sigmoid", "relu"],
+            "batch_norm": ["off", "pre", "post"],
+            "dropout": 0,
+            "seeds": 5,
+            "epochs": 20,
+        },
+    ),
+    "dropout": Preset(
+        "how dropout narrows the gap between training and validation, for relu, on mnist",
+        {
+            "dataset": "mnist",
+            "activation": "relu",
+            "batch_norm": "off",
+            "dropout": [0, 0.2, 0.5],
+            "seeds": 5,
+            "epochs": 30,
+        },
+    ),
+    "grid": Preset(
+        "nine activations x batch norm off, pre x dropout 0, 0.2, 0.5 x five seeds, on digits",
+        {
+            "dataset": "digits",
+            "activation": _NINE,
+            "batch_norm": ["off", "pre"],
+            "dropout": [0, 0.2, 0.5],
+            "seeds": 5,
+            "epochs": 30,
+        },
+    ),
+    "smoke": Preset(
+        "two activations x batch norm x dropout x two seeds, two epochs on digits: seconds",
+        {
+            "dataset": "digits",
+            "activation": ["sigmoid", "relu"],
+            "batch_norm": ["off", "pre"],
+            "dropout": [0, 0.5],
+            "seeds": 2,
+            "epochs": 2,
+        },
+    ),
+}

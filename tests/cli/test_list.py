@@ -1,0 +1,70 @@
+"""`ablate list`, and the details of activations."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ablate.cli import main as command_line
+from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.presets import PRESETS
+
+
+@pytest.fixture
+def ablate(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        out, err = capsys.readouterr()
+        return end.value.code or 0, out, err
+
+    return run
+
+
+def test_details_tell_a_row_an_activation(ablate):
+    code, out, err = ablate("list", "activations", "--details")
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line for line in out.splitlines() if line.split()[:1]}
+    assert set(ACTIVATIONS) <= set(rows)
+    assert rows["sigmoid"].split() == ["sigmoid", "0", "to", "1", "0.25", "0.500", "no", "yes", "1.8462"]
+    assert rows["relu"].split() == ["relu", "0", "to", "inf", "1", "0.399", "no", "no", "1.4142"]
+
+
+@pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml")])
+def test_the_functions_are_drawn_into_a_file(ablate, tmp_path, name, magic):
+    assert ablate("list", "activations", "--plot", name) == (0, f"{name}\n", "")
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(magic)
+    assert len(content) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["datasets", "--details"], "--details, --plot: there are none of datasets"),
+        (["activations", "--plot", "a.pdf"], "'a.pdf' ends in neither .png nor .svg"),
+        (["activations", "--plot", "nowhere/a.png"], "'nowhere/a.png' cannot be written"),
+    ],
+)
+def test_what_cannot_be_shown_or_drawn_is_one_sentence(ablate, tmp_path, arguments, says):
+    code, out, err = ablate("list", *arguments)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_presets_are_listed_with_what_they_are_for(ablate):
+    _, out, _ = ablate("list", "presets")
+    assert [line.split()[0] for line in out.splitlines()] == list(PRESETS)
+
+
+def test_the_module_that_lists_brings_neither_torch_nor_pandas(tmp_path):
+    script = (
+        "import sys\nfrom ablate.cli.list import list_\nlist_('activations')\nlist_('presets')\n"
+        "assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, capture_output=True)

@@ -1,0 +1,68 @@
+"""Initial weights: torch's pinned, kaiming and auto-gain by value, all scaled from the same uniforms."""
+
+import math
+from hashlib import blake2b
+
+import pytest
+import torch
+
+from ablate.nn.gains import gain
+from ablate.nn.initial import initial_values
+from ablate.nn.members import Member, Shape
+from ablate.nn.network import StackedMLP
+
+SHAPE = Shape(40, (30, 20), 5, "off")
+
+
+def _values(init="torch", activation="relu", shape=SHAPE, seed=0):
+    return initial_values(shape, activation, seed, torch.float64, init)
+
+
+def test_torchs_initial_weights_are_pinned():
+    """To change them is to change every result."""
+    content = b"".join(value.numpy().tobytes() for value in _values().values())
+    assert blake2b(content, digest_size=8).hexdigest() == PINNED
+
+
+PINNED = "9eb3f54002903bb1"
+
+
+def test_weights_are_the_same_uniforms_scaled_and_biases_zero():
+    plain, kaiming, auto = _values(), _values("kaiming", "sigmoid"), _values("auto-gain", "sigmoid")
+    for layer in range(3):
+        weight, bias = f"linear.{layer}.weight", f"linear.{layer}.bias"
+        torch.testing.assert_close(kaiming[weight], plain[weight] * math.sqrt(6), rtol=1e-12, atol=1e-15)
+        scale = math.sqrt(3) * (gain("sigmoid") if layer else 1)
+        torch.testing.assert_close(auto[weight], plain[weight] * scale, rtol=1e-12, atol=1e-15)
+        assert not kaiming[bias].any()
+        assert not auto[bias].any()
+        assert plain[bias].all()
+
+
+def test_kaiming_is_torchs_kaiming_uniform_in_distribution():
+    ours = _values("kaiming", shape=Shape(400, (300,), 10, "off"))["linear.0.weight"]
+    theirs = torch.empty(300, 400)
+    torch.nn.init.kaiming_uniform_(theirs, nonlinearity="relu", generator=torch.Generator().manual_seed(0))
+    assert float(ours.std()) == pytest.approx(float(theirs.std()), rel=0.01)
+    assert float(ours.abs().max()) == pytest.approx(math.sqrt(6 / 400), rel=0.001)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "gelu", "softsign", "elu"])
+@pytest.mark.parametrize("batch_norm", ["off", "post"])
+def test_auto_gain_keeps_pre_activations_at_a_variance_of_one_in_every_layer(activation, batch_norm):
+    shape = Shape(500, (500,) * 6, 10, batch_norm)
+    members = [Member(activation, (0.0,) * 6, 0)]
+    network = StackedMLP(shape, members, torch.float64, init="auto-gain")
+    x = torch.randn(1, 500, 400, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    network.train_step(x, torch.zeros(1, 400, dtype=torch.int64), 0)
+    for layer in network.hidden:
+        assert float(layer.linear.z.square().mean()) == pytest.approx(1, rel=0.2)
+
+
+def test_a_stack_gives_each_member_its_own_gain():
+    members = [Member(name, (0.0, 0.0), 0) for name in ("sigmoid", "relu")]
+    network = StackedMLP(SHAPE, members, torch.float64, init="auto-gain")
+    for run, member in enumerate(members):
+        expected = _values("auto-gain", member.activation)
+        for name, value in network.member_state(run).items():
+            assert torch.equal(value, expected[name])
