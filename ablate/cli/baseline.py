@@ -20,7 +20,7 @@ File = Annotated[
 
 
 def baseline(results: Results, output: File, target: TargetText = DEFAULT_TARGET) -> None:
-    """Write a results folder into one file, to commit and to gate against."""
+    """Write a results folder into one file, to commit and gate against."""
     stored = read_results(results)
     if stored.curves is None:
         raise SpecError(f"RESULTS: {str(results)!r} is a file; give the results folder a baseline is made of")

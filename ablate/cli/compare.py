@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ablate.analysis.gate_verdict import reasons
-from ablate.cli.comparing import AsJson, Judging, read_sides
+from ablate.cli.comparing import AsJson, Judging, read_sides, takes_groups
 from ablate.report.console import console
 from ablate.report.verdicts import print_comparison, to_json
 
@@ -19,8 +19,9 @@ Candidate = Annotated[
 ]
 
 
+@takes_groups
 def compare(baseline: Baseline, candidate: Candidate, judging: Judging, as_json: AsJson = False) -> None:
-    """Show what has improved, regressed or stayed since a baseline; the exit code is 0 whatever is found."""
+    """Show what improved, regressed or stayed as it was."""
     comparison = judging.compare(*read_sides(baseline, candidate))
     why = reasons(comparison, allow_missing=False)
     if as_json:

@@ -11,7 +11,7 @@ import typer
 
 from ablate.analysis.gate_match import score
 from ablate.analysis.gate_verdict import Comparison, Reason, reasons
-from ablate.cli.comparing import AsJson, Judging, default_target, read_sides, side_of
+from ablate.cli.comparing import AsJson, Judging, default_target, read_sides, side_of, takes_groups
 from ablate.cli.confirm import Confirming, confirmed
 from ablate.errors import NothingToShow, SpecError, StoreError
 from ablate.report.ci import to_annotations, to_junit, to_summary
@@ -100,6 +100,7 @@ class Outputs:
         return [(kind, Path(file)) for kind, _, file in pairs]
 
 
+@takes_groups
 def gate(
     baseline: Baseline = None,
     candidate: Candidate = None,
@@ -113,7 +114,7 @@ def gate(
         typer.Option("--self-test", help="plant faults into a copy of BASELINE or made-up results, and look"),
     ] = False,
 ) -> None:
-    """Judge a candidate against a baseline: the same table as `compare`, and an exit code."""
+    """Judge a candidate against a baseline, by exit code."""
     exports, _ = outputs.exports(), judging.metrics
     if self_test:
         _self_test(baseline, judging)

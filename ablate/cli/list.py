@@ -36,7 +36,7 @@ Plot = Annotated[
 
 
 def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
-    """List the activations, datasets, models, optimizers or presets."""
+    """List activations, datasets, models, optimizers or presets."""
     lines: dict[str, Callable[[], list[str]]] = {
         "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
         "datasets": _datasets,

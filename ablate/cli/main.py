@@ -2,22 +2,12 @@
 
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from ablate import __version__
-from ablate.cli.baseline import baseline
-from ablate.cli.compare import compare
-from ablate.cli.comparing import takes_groups
-from ablate.cli.gate import EPILOG as GATE_EPILOG
-from ablate.cli.gate import gate
-from ablate.cli.list import list_
-from ablate.cli.options import takes_experiment
-from ablate.cli.plan import plan
-from ablate.cli.plot import plot
-from ablate.cli.report import report
-from ablate.cli.run import run
 from ablate.errors import AblateError
 
 INTERRUPTED = 130
@@ -27,14 +17,18 @@ EPILOG = (
     "4 a regression; 5 nothing to show, no baseline or nothing comparable; 130 interrupted."
 )
 
-app = typer.Typer(
-    help="Benchmark activation and regularization ablations: every run of a grid trained together.",
-    epilog=EPILOG,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    add_completion=True,
-)
+# Each command with the first line of its help. Its module, `ablate.cli.NAME`, is loaded only when it is the one called:
+# what some commands need takes longer to load than others take to run.
+COMMANDS = {
+    "run": "Train what is missing of a grid, store it, and show the tables.",
+    "plan": "Show what a grid would train and take; trains nothing.",
+    "report": "Show what did best, what matters, warnings, and the tables.",
+    "plot": "Draw the figures of a results folder.",
+    "baseline": "Write a results folder into one file, to commit and gate against.",
+    "compare": "Show what improved, regressed or stayed as it was.",
+    "gate": "Judge a candidate against a baseline, by exit code.",
+    "list": "List activations, datasets, models, optimizers or presets.",
+}
 
 
 def _print_version(wanted: bool) -> None:
@@ -43,7 +37,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _top(
     version: Annotated[
         bool,
@@ -53,20 +46,37 @@ def _top(
     del version
 
 
-app.command()(takes_experiment(run))
-app.command()(takes_experiment(plan))
-app.command()(report)
-app.command()(plot)
-app.command()(baseline)
-app.command()(takes_groups(compare))
-app.command(epilog=GATE_EPILOG)(takes_groups(gate))
-app.command("list")(list_)
+def app_for(arguments: list[str]) -> typer.Typer:
+    """Returns the command line with the command that these arguments call, and the others' names and help alone."""
+    app = typer.Typer(
+        help="Benchmark activation and regularization ablations: every run of a grid trained together.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_top)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    completing = "_ABLATE_COMPLETE" in os.environ
+    for name, summary in COMMANDS.items():
+        if name == called or completing:
+            module = import_module(f"ablate.cli.{name}")
+            app.command(name, epilog=getattr(module, "EPILOG", None))(
+                getattr(module, name.replace("list", "list_"))
+            )
+        else:
+            app.command(name, help=summary)(_not_called)
+    return app
+
+
+def _not_called() -> None:
+    """Stands for a command whose help line alone is needed."""
 
 
 def main() -> None:
     """Runs the command line and exits."""
     try:
-        app()
+        app_for(sys.argv[1:])()
     except AblateError as error:
         print(f"ablate: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -1,5 +1,6 @@
 """`ablate plan`: what a run would train; trains and writes nothing."""
 
+from ablate.cli.options import takes_experiment
 from ablate.cli.running import Force, Jobs, Output, folder_for, jobs_for, to_train
 from ablate.experiment.grid import expand
 from ablate.experiment.plan import make_plan, sizes_of
@@ -8,8 +9,9 @@ from ablate.report.plan import plan_text
 from ablate.store.parquet import ResultsFolder
 
 
+@takes_experiment
 def plan(experiment: Experiment, output: Output = None, jobs: Jobs = "auto", force: Force = False) -> None:
-    """Show the product of the levels, what of it is done, and about what the rest takes; trains nothing."""
+    """Show what a grid would train and take; trains nothing."""
     runs = expand(experiment)
     workers = jobs_for(jobs)
     folder = ResultsFolder(folder_for(experiment, output))

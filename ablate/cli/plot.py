@@ -34,7 +34,7 @@ def plot(
     target: TargetText = DEFAULT_TARGET,
     reference: Reference = None,
 ) -> None:
-    """Draw convergence, overfitting, speed, gaps, interactions and layers; all else is as in the reference."""
+    """Draw the figures of a results folder."""
     # matplotlib takes longer to load than most commands to run.
     from ablate.report.figures.files import FORMATS, figures, to_bytes
 

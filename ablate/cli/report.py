@@ -79,7 +79,7 @@ def report(
     as_csv: AsCsv = False,
     html: HtmlFile = None,
 ) -> None:
-    """Show what a results folder says: what did best, what matters, what to be careful about, and the tables."""
+    """Show what did best, what matters, warnings, and the tables."""
     if as_json + as_csv + as_markdown + (html is not None) > 1:
         raise SpecError("--json, --csv, --markdown and --html exclude each other; give one of them")
     matters = None if margin is None else Margin.parse(margin)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ablate.cli.options import takes_experiment
 from ablate.cli.report import show
 from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
 from ablate.cli.training import DataDir, ExecutorName, executor_for, train
@@ -25,6 +26,7 @@ FailFast = Annotated[
 ]
 
 
+@takes_experiment
 def run(
     experiment: Experiment,
     output: Output = None,
