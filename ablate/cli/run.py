@@ -9,7 +9,7 @@ import typer
 from ablate.cli.options import takes_experiment
 from ablate.cli.report import show
 from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
-from ablate.cli.training import DataDir, ExecutorName, executor_for, train
+from ablate.cli.training import DataDir, Device, ExecutorName, check_device, executor_for, train
 from ablate.cli.tuning import tuned
 from ablate.experiment.grid import Run, expand
 from ablate.experiment.plan import make_plan, sizes_of
@@ -32,11 +32,13 @@ def run(
     output: Output = None,
     jobs: Jobs = "auto",
     data_dir: DataDir = None,
+    device: Device = "auto",
     executor: ExecutorName = "local",
     force: Force = False,
     fail_fast: FailFast = False,
 ) -> None:
     """Train what is missing of a grid, store it, and show the tables."""
+    check_device(device)
     runs = expand(experiment)
     workers = jobs_for(jobs)
     folder = ResultsFolder(folder_for(experiment, output))

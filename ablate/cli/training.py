@@ -24,6 +24,7 @@ from ablate.store.schema import DATA, EXPERIMENT
 from ablate.training.backend import PROCESS, set_thread_environment
 
 EXECUTORS = ("local", "fake")
+DEVICES = ("auto", "cpu")
 
 DataDir = Annotated[
     Path | None,
@@ -32,6 +33,16 @@ DataDir = Annotated[
         envvar="ABLATE_DATA_DIR",
         show_envvar=False,
         help="folder of torchvision's datasets [default: data, made and filled where needed]",
+        rich_help_panel=RUNNING,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        envvar="ABLATE_DEVICE",
+        show_envvar=False,
+        help="auto or cpu",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -64,6 +75,16 @@ def _metadata(experiment: Experiment, plan: Plan) -> dict[str, str]:
     """Returns what stands in the Parquet metadata of every part: the experiment, and what it was trained with."""
     shared = {EXPERIMENT: to_toml(experiment), DATA: plan.stacks[0].runs[0].data}
     return provenance() | PROCESS | shared
+
+
+def check_device(device: str) -> None:
+    """Refuses a device that nothing is trained on.
+
+    Raises:
+        SpecError: It is neither `auto` nor `cpu`.
+    """
+    if device not in DEVICES:
+        raise SpecError(f"--device: {device!r} is not one of {', '.join(DEVICES)}")
 
 
 @contextmanager
