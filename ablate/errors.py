@@ -10,7 +10,7 @@ A message says what is wrong, the value received, the legal values and the flag 
 `AblateError` alone; any other exception is a bug and keeps its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -39,7 +39,8 @@ class NothingToShow(AblateError):
     exit_code = 5
 
 
-def did_you_mean(received: str, legal: Iterable[str]) -> str:
+def did_you_mean(received: str, legal: Collection[str]) -> str:
     """Returns `; did you mean 'x'?` for the legal word nearest to the one received, or nothing."""
-    nearest = get_close_matches(received, list(legal), n=1, cutoff=0.5)
-    return f"; did you mean {nearest[0]!r}?" if nearest else ""
+    nearest = get_close_matches(received.lower(), [word.lower() for word in legal], n=1, cutoff=0.5)
+    words = {word.lower(): word for word in legal}
+    return f"; did you mean {words[nearest[0]]!r}?" if nearest else ""

@@ -6,6 +6,11 @@ from ablate.training.backend import set_thread_environment
 set_thread_environment()
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# How long an example takes says something of the machine, nothing of the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,15 @@ FORBIDDEN = {
     "cli": {"torch", "torchvision", "sklearn"},
 }
 # What these commands load must not bring torch with it.
-LIGHT = (["--help"], ["plan"], ["list", "datasets"], ["report", "--help"], ["run", "--help"], ["gate", "--self-test"])
+LIGHT = (
+    ["--help"],
+    ["plan"],
+    ["list", "datasets"],
+    ["report", "--help"],
+    ["plot", "--help"],
+    ["run", "--help"],
+    ["gate", "--self-test"],
+)
 
 
 def _room(path: Path) -> str:

@@ -13,7 +13,16 @@ from ablate.analysis.variants import named, reference_variant, varied
 from ablate.experiment.spec import FACTORS
 
 # What all runs of an experiment share and what changes their scores.
-SHARED = ("dataset", "model", "standardize", "evals_per_epoch", "val_fraction", "test_fraction", "split_seed")
+SHARED = (
+    "dataset",
+    "model",
+    "init",
+    "standardize",
+    "evals_per_epoch",
+    "val_fraction",
+    "test_fraction",
+    "split_seed",
+)
 
 
 @dataclass(frozen=True)

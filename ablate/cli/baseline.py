@@ -1,5 +1,6 @@
 """`ablate baseline`: one file of a results folder, to commit and compare with."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.gate_match import absolute_target, score
 from ablate.cli.report import TargetText
-from ablate.errors import SpecError
+from ablate.errors import NothingToShow, SpecError
 from ablate.report.numbers import PERCENT, counted
 from ablate.store.baseline import read_results, write_baseline
 
@@ -25,6 +26,11 @@ def baseline(results: Results, output: File, target: TargetText = DEFAULT_TARGET
     if stored.curves is None:
         raise SpecError(f"RESULTS: {str(results)!r} is a file; give the results folder a baseline is made of")
     accuracy = absolute_target(stored.runs, Target.parse(target))
+    if not math.isfinite(accuracy):
+        raise NothingToShow(
+            f"RESULTS: no run of the reference in {str(results)!r} finished, so a share of its best is no target; "
+            "give an accuracy, as --target 0.9"
+        )
     write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
     size = f"{output.stat().st_size / 1024:.0f} KiB"
     told = f"{counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, {size}"

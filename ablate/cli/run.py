@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,9 +10,9 @@ import typer
 from ablate.cli.options import takes_experiment
 from ablate.cli.report import show
 from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
-from ablate.cli.training import DataDir, Device, ExecutorName, check_device, executor_for, train
+from ablate.cli.training import DataDir, Device, ExecutorName, check_device, executor_for, runs_of, train
 from ablate.cli.tuning import tuned
-from ablate.experiment.grid import Run, expand
+from ablate.experiment.grid import Run
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.store.parquet import ResultsFolder
@@ -39,7 +40,7 @@ def run(
 ) -> None:
     """Train what is missing of a grid, store it, and show the tables."""
     check_device(device)
-    runs = expand(experiment)
+    runs = runs_of(experiment, executor)
     workers = jobs_for(jobs)
     folder = ResultsFolder(folder_for(experiment, output))
     folder.ensure_same_data(runs[0].data)
@@ -56,7 +57,7 @@ def run(
             )
 
     if experiment.tune:
-        runs = tuned(experiment, folder, train_missing)
+        runs = tuned(experiment, folder, train_missing, partial(runs_of, executor=executor))
     train_missing(experiment, runs, folder)
     if experiment.diagnostics:
         _say_what_was_not_looked_into(runs, folder)

@@ -1,9 +1,11 @@
 """Training from the command line: the executor by its name, and a plan trained into a results folder."""
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ from ablate.errors import SpecError
 from ablate.execution.executor import Executor, FakeExecutor
 from ablate.execution.rows import Identity
 from ablate.execution.runner import Job, train_all
-from ablate.experiment.grid import Run, varied
+from ablate.experiment.grid import Run, expand, varied
 from ablate.experiment.plan import Plan, sizes_of
 from ablate.experiment.spec import Experiment, to_toml
 from ablate.report.progress import Progress
@@ -66,7 +68,6 @@ def train(
     """
     identity = Identity(experiment.dataset, experiment.model, varied(experiment), experiment.split_sizes[0])
     with folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
-        folder.discard(each.run_id for stack in plan.stacks for each in stack.runs)
         progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
         train_all(plan, executor, Job(folder, identity, _metadata(experiment, plan), fail_fast), progress)
 
@@ -87,6 +88,20 @@ def check_device(device: str) -> None:
         raise SpecError(f"--device: {device!r} is not one of {', '.join(DEVICES)}")
 
 
+def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
+    """Returns the runs of a grid; made-up ones are other runs than trained ones, and share no folder with them.
+
+    Raises:
+        SpecError: As `expand`.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
+    runs = expand(experiment)
+    if executor != "fake":
+        return runs
+    return tuple(replace(run, data=json.dumps(json.loads(run.data) | {"executor": executor})) for run in runs)
+
+
 @contextmanager
 def executor_for(
     name: str, experiment: Experiment, data_dir: Path | None, plan: Plan, workers: int
@@ -103,7 +118,6 @@ def executor_for(
         yield FakeExecutor(sizes_of(experiment))
         return
     set_thread_environment()
-    sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
     # Imported here because it brings torch with it, which no other command needs.
     from ablate.execution.local import LocalExecutor
 

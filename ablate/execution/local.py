@@ -44,8 +44,13 @@ class LocalExecutor:
             self.context.set_forkserver_preload([__name__])
 
     def __enter__(self) -> Self:
-        for _ in range(self.jobs):
-            self._start_worker()
+        # What starts now inherits that it is not to be interrupted: this process is, and ends the others.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            for _ in range(self.jobs):
+                self._start_worker()
+        finally:
+            signal.signal(signal.SIGINT, before)
         return self
 
     def __exit__(
@@ -121,6 +126,8 @@ def _work(connection: Connection, dataset_file: Path) -> None:
         on_steps = partial(_report_steps, connection, len(stack.runs))
         try:
             connection.send(train_stack(stack, dataset, on_steps))
+        except BrokenPipeError:
+            return
         except BaseException as error:
             error.add_note("in a worker process:\n" + traceback.format_exc())
             connection.send(error)

@@ -48,6 +48,8 @@ def train_all(plan: Plan, executor: Executor, job: Job, observer: Observer) -> C
             tables, seconds = failed_tables(stack, outcome.message, job.identity), 0.0
         else:
             tables, seconds = trained_tables(stack, outcome, job.identity), outcome.seconds
+        # Only now: a run that is trained again stays stored until its successor is there.
+        job.folder.discard(run.run_id for run in stack.runs)
         job.folder.write_part(tables, job.metadata)
         statuses = dict(Counter(tables["runs"]["status"]))
         tally.update(statuses)

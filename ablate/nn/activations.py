@@ -42,15 +42,9 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
     """Returns the activation made of a differentiable elementwise function, its derivative taken by autograd.
 
     Raises:
-        SpecError: What it returns for a tensor is no tensor of the same shape and type.
+        SpecError: It fails, returns no tensor of the same shape and type, mixes elements or is random.
     """
-    probe = torch.zeros(2, 3)
-    result = function(probe)
-    if not isinstance(result, Tensor) or result.shape != probe.shape or result.dtype != probe.dtype:
-        raise SpecError(
-            f"--activation: {name!r} returns {_described(result)} for a float32 tensor of shape (2, 3); "
-            "legal is an elementwise function, which returns a tensor of the same shape and type"
-        )
+    _check(function, name)
 
     def forward(z: Tensor, out: Tensor) -> None:
         with torch.no_grad():
@@ -63,6 +57,34 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
             out.copy_(torch.autograd.grad(function(leaf), leaf, grad)[0])
 
     return Activation(forward, backward)
+
+
+def _check(function: Callable[[Tensor], Tensor], name: str) -> None:
+    """Refuses what is no differentiable elementwise function: one that fails, mixes elements or is random."""
+    probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
+    try:
+        with torch.enable_grad():
+            leaf = probe.clone().requires_grad_()
+            result = function(leaf)
+            if isinstance(result, Tensor) and result.dtype == probe.dtype:
+                torch.autograd.grad(result.sum(), leaf)
+            again = [function(part.clone()) for part in probe.view(6, 8)]
+    except Exception as error:  # whatever a user's code raises is the user's to mend
+        raise SpecError(
+            f"--activation: {name!r} fails on a tensor ({type(error).__name__}: {error})"
+        ) from None
+    if not isinstance(result, Tensor) or result.shape != probe.shape or result.dtype != probe.dtype:
+        raise SpecError(
+            f"--activation: {name!r} returns {_described(result)} for a float32 tensor of shape (2, 3, 8); "
+            "legal is an elementwise function, which returns a tensor of the same shape and type"
+        )
+    if not torch.allclose(
+        torch.stack(again).view_as(probe), result.detach(), rtol=1e-5, atol=1e-6, equal_nan=True
+    ):
+        raise SpecError(
+            f"--activation: {name!r} returns other values for the same numbers in another tensor; legal is a function "
+            "of each element alone, without randomness"
+        )
 
 
 def _described(result: object) -> str:
@@ -82,7 +104,10 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
             f"--activation: {name!r} cannot be imported ({error}); legal is package.module:Name"
         ) from None
     if isinstance(found, type) and issubclass(found, torch.nn.Module):
-        module = found()
+        try:
+            module = found()
+        except TypeError as error:
+            raise SpecError(f"--activation: {name!r} cannot be made without arguments ({error})") from None
         if next(module.parameters(), None) is not None:
             raise SpecError(
                 f"--activation: {name!r} has parameters of its own; legal are functions without any"

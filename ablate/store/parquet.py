@@ -96,9 +96,12 @@ class ResultsFolder:
         wanted: dict[str, object] = json.loads(data)
         for part in self._runs(["run_id"]).values():
             held: dict[str, object] = json.loads(parts.metadata_of(part).get(DATA, data))
-            differing = [name for name in wanted if held.get(name) != wanted[name]]
+            differing = [name for name in sorted(wanted | held) if held.get(name) != wanted.get(name)]
             if differing:
-                told = ", ".join(f"{name} {held.get(name)} and not {wanted[name]}" for name in differing)
+                told = ", ".join(
+                    f"{name} {held.get(name, 'none')} and not {wanted.get(name, 'none')}"
+                    for name in differing
+                )
                 raise StoreError(
                     f"-o/--output: {str(self.path)!r} holds runs of {told}; choose another folder for these"
                 )

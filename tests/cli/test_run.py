@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 
 from ablate.cli import main as command_line
+from ablate.cli.training import runs_of
+from ablate.experiment.grid import _code
+from ablate.experiment.spec import build
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import TIMING_COLUMNS
 
@@ -122,7 +125,7 @@ def test_plan_shows_the_product_and_what_is_done_and_writes_nothing(ablate, tmp_
     assert "0 done, 0 diverged, 0 failed, 16 missing" in out
     assert list(tmp_path.iterdir()) == []
     ablate("run", *FAKE)
-    assert "16 done, 0 diverged, 0 failed, 0 missing\nnothing to train" in ablate("plan", *GRID)[1]
+    assert "16 done, 0 diverged, 0 failed, 0 missing\nnothing to train" in ablate("plan", *FAKE)[1]
 
 
 def test_another_dataset_in_the_same_folder_is_refused(ablate):
@@ -130,6 +133,53 @@ def test_another_dataset_in_the_same_folder_is_refused(ablate):
     code, _, err = ablate("plan", "--dataset", "mnist", "-o", "results/x")
     assert code == 2
     assert "-o/--output" in err
+
+
+def test_made_up_runs_are_never_taken_for_trained_ones(ablate):
+    ablate("run", *FAKE, "-o", "results/x")
+    for command in ("plan", "run"):
+        code, out, err = ablate(command, *GRID, "-o", "results/x")
+        assert (code, out) == (2, "")
+        assert "holds runs of executor fake and not none" in err
+
+
+def test_other_initial_weights_in_the_same_folder_are_refused(ablate):
+    ablate("run", *FAKE, "-o", "results/x")
+    code, _, err = ablate("run", *FAKE, "--init", "kaiming", "-o", "results/x")
+    assert code == 2
+    assert "init torch and not kaiming" in err
+
+
+def test_a_function_of_the_user_with_another_source_is_another_run(ablate, tmp_path):
+    grid = ["--activation", "my_functions:f", *GRID[2:]]
+    (tmp_path / "my_functions.py").write_text("import torch\n\n\ndef f(z):\n    return torch.sin(z)\n")
+    first = {run.run_id for run in runs_of(build({"activation": "my_functions:f"}), "local")}
+    (tmp_path / "my_functions.py").write_text("import torch\n\n\ndef f(z):\n    return torch.cos(z)\n")
+    _code.cache_clear()
+    assert not first & {run.run_id for run in runs_of(build({"activation": "my_functions:f"}), "local")}
+    code, _, err = ablate("plan", *grid, "--activation", "no_such_module:f")
+    assert code == 2
+    assert "there is no module 'no_such_module'" in err
+
+
+def test_forced_runs_stay_stored_until_their_successors_are_there(ablate, tmp_path):
+    ablate("run", *FAKE, "-o", "results/x")
+    folder = ResultsFolder(tmp_path / "results/x")
+    seen = []
+    original = ResultsFolder.write_part
+
+    def looking(self, tables, metadata):
+        seen.append(len(folder.statuses()))
+        original(self, tables, metadata)
+
+    ResultsFolder.write_part = looking
+    try:
+        ablate("run", *FAKE, "--force", "-o", "results/x")
+    finally:
+        ResultsFolder.write_part = original
+    assert len(folder.statuses()) == 16
+    assert seen
+    assert seen[0] == 16 - 8  # of two stacks the first alone has made room
 
 
 def test_report_of_nothing_exits_5(ablate):

@@ -82,7 +82,7 @@ def test_a_killed_worker_costs_its_stack_alone_and_is_replaced(trained):
 
 def killer(z):
     """An activation that ends the process that computes it."""
-    if len(z) != 2:  # the probe of resolve()
+    if z.shape[-1] != 8:  # the probe of resolve()
         os.kill(os.getpid(), signal.SIGKILL)
     return z
 

@@ -54,6 +54,18 @@ def cube(z):
     return z**3
 
 
+def centred(z):
+    return z - z.mean()
+
+
+def faulty(z):
+    return z / (1 // 0)
+
+
+def detached(z):
+    return torch.sin(z.detach())
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -62,6 +74,11 @@ def cube(z):
         ("math:pi", "is a float"),
         ("torch.nn:PReLU", "has parameters of its own"),
         ("torch:sum", "shape ()"),
+        ("torch.nn:Linear", "cannot be made without arguments"),
+        ("torch.nn:RReLU", "without randomness"),
+        ("tests.nn.test_activations:centred", "each element alone"),
+        ("tests.nn.test_activations:faulty", "fails on a tensor (ZeroDivisionError"),
+        ("tests.nn.test_activations:detached", "fails on a tensor (RuntimeError"),
     ],
 )
 def test_what_is_no_elementwise_function_is_refused(name, says):

@@ -24,6 +24,14 @@ SCORES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accur
 HIDDEN = (9, 7)
 
 
+@pytest.fixture
+def _as_in_a_worker():
+    prepare_process()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_grad_enabled(True)
+
+
 @pytest.fixture(scope="module")
 def dataset():
     return load(build({}))
@@ -169,15 +177,14 @@ def _train(runs, dataset, diagnostics):
 
 
 @pytest.mark.parametrize(("batch_norm", "optimizer"), [("off", "adam"), ("pre", "sgd"), ("post", "sgd")])
+@pytest.mark.usefixtures("_as_in_a_worker")
 def test_diagnostics_change_no_bit_and_depend_on_no_companion(dataset, batch_norm, optimizer):
-    prepare_process()
     experiment = build(SETTINGS | {"batch_norm": batch_norm, "optimizer": optimizer})
     (stack,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     torch.manual_seed(1)
     before = torch.get_rng_state()
     blind, seeing = _train(stack.runs, dataset, False), _train(stack.runs, dataset, True)
     assert torch.equal(torch.get_rng_state(), before)
-    torch.set_grad_enabled(True)
     assert blind.layers is None
     for name in SCORES:
         np.testing.assert_array_equal(getattr(blind, name), getattr(seeing, name))

@@ -76,6 +76,12 @@ def test_cosine_momentum_and_weight_decay_keep_bits_too(dataset):
     _assert_same_bits(_curves(full.runs[2:5], dataset), _curves(full.runs, dataset))
 
 
+def test_a_hidden_layer_of_one_unit_keeps_bits_too(dataset):
+    experiment = build(SETTINGS | {"hidden": "1", "batch_norm": "off", "batch_size": 64})
+    (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
+    _assert_same_bits(_curves(full.runs[4:5], dataset), _curves(full.runs, dataset))
+
+
 def _run(**changes) -> Run:
     (run,) = expand(
         build({"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "3-3", "epochs": 3})

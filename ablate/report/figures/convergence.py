@@ -9,7 +9,18 @@ from matplotlib.figure import Figure
 from ablate.analysis.bands import curve_bands
 from ablate.analysis.metrics import BY_VARIANT
 from ablate.analysis.summary import Summary
-from ablate.report.figures.panels import MUTED, grid, key, legend, line, note, percent, whole_steps
+from ablate.report.figures.panels import (
+    MUTED,
+    after_the_start,
+    grid,
+    key,
+    legend,
+    line,
+    logarithmic,
+    note,
+    percent,
+    whole_steps,
+)
 from ablate.report.figures.slices import Slice, lines_and_panels
 from ablate.report.headings import factor_words
 from ablate.report.numbers import PERCENT
@@ -17,6 +28,7 @@ from ablate.report.style import drawing, look
 
 # Rows of panels: column of `curves`, and its name.
 _SCORES = (("val_loss", "validation loss"), ("val_accuracy", "validation accuracy"))
+_ROOM = 0.02  # between the target and the end of the axis, in accuracy
 
 
 @drawing()
@@ -38,11 +50,13 @@ def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
         bands = curve_bands(chosen.runs, curves, score)
         for column, panel in enumerate(chosen.panels):
             _draw(axes[row][column], bands, chosen, panel)
+        if score == "val_accuracy":
+            after_the_start(axes[row], [bands])
         axes[row][0].set_ylabel(words)
     for column, panel in enumerate(chosen.panels):
         top, bottom = axes[0][column], axes[1][column]
         top.set_title(chosen.title(panel))
-        top.set_ylim(bottom=0)
+        logarithmic(top)
         note(bottom, chosen.unfinished(panel))
         whole_steps(bottom)
         _target(bottom, summary.target_accuracy)
@@ -61,6 +75,8 @@ def _draw(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str) -> None:
 
 def _target(axes: Axes, accuracy: float) -> None:
     if not math.isnan(accuracy):
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, accuracy - _ROOM), max(high, accuracy + _ROOM))
         axes.axhline(accuracy, color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)), zorder=1)
         text = f"target {PERCENT.text(accuracy)} %"
         axes.annotate(

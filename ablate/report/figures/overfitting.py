@@ -6,7 +6,18 @@ from matplotlib.figure import Figure
 
 from ablate.analysis.bands import curve_bands
 from ablate.analysis.summary import Summary
-from ablate.report.figures.panels import MUTED, grid, key, legend, line, note, percent, whole_steps
+from ablate.report.figures.panels import (
+    MUTED,
+    after_the_start,
+    grid,
+    key,
+    legend,
+    line,
+    logarithmic,
+    note,
+    percent,
+    whole_steps,
+)
 from ablate.report.figures.slices import panels_only
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.style import drawing, look
@@ -44,10 +55,12 @@ def overfitting(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
             text = "\n".join(filter(None, (_gap(here, gap), unfinished)))
             note(axes[row][column], text, above=score == "loss")
             _onset(axes[row][column], here)
+        if score == "accuracy":
+            after_the_start(axes[row], bands)
         axes[row][0].set_ylabel(score)
     for top, panel in zip(axes[0], chosen.panels, strict=True):
         top.set_title(chosen.title(panel))
-        top.set_yscale("log")
+        logarithmic(top)
     for bottom in axes[1]:
         whole_steps(bottom)
     percent(axes[1][0])

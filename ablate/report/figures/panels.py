@@ -1,12 +1,14 @@
 """What all figures share: a grid of panels with a heading, lines with bands, axes in the unit of what they show."""
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from ablate.report.style import Look
 
@@ -85,6 +87,28 @@ def whole_steps(axes: Axes) -> None:
     axes.set_xlabel("steps")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_xlim(left=0)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Makes the vertical axis a logarithmic one with plain numbers."""
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def after_the_start(panels: Iterable[Axes], bands: Iterable[pd.DataFrame]) -> None:
+    """Fits the vertical axis, one for all panels, to what was seen after the first step.
+
+    The untrained network lies far below the rest and would take most of the room.
+    """
+    ends = [band.loc[band["step"] > 0, ["mean", "low", "high"]].to_numpy() for band in bands]
+    values = np.concatenate([each.ravel() for each in ends]) if ends else np.empty(0)
+    values = values[np.isfinite(values)]
+    if len(values):
+        room = 0.05 * (values.max() - values.min()) or 0.05
+        for axes in panels:
+            axes.set_ylim(values.min() - room, values.max() + room)
 
 
 def percent(axes: Axes) -> None:

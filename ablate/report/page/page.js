@@ -40,8 +40,8 @@ for (const block of document.querySelectorAll(".block")) {
   for (const button of table.querySelectorAll("thead button"))
     button.addEventListener("click", () => sortBy(table, button.parentElement));
   if (block.querySelector("input")) {
-    for (const control of block.querySelectorAll("input, select"))
-      control.addEventListener("input", () => filter(block));
+    block.querySelector("input").addEventListener("input", () => filter(block));
+    for (const select of block.querySelectorAll("select")) select.addEventListener("change", () => filter(block));
     filter(block);
   }
 }
@@ -96,7 +96,18 @@ function traces(line, score, label) {
   ];
 }
 
-function layout(score) {
+// The untrained network lies far below the rest and would take most of the room; a double click shows all.
+function reach(lines, score) {
+  const bands = lines.map((line) => line.bands[score.name]);
+  const seen = bands.flatMap(({ step, mean, low, high }) => [mean, low, high].flatMap((y) => y.filter((v, i) => v !== null && step[i] > 0)));
+  if (score.name === "val_accuracy" && data.target !== null) seen.push(data.target);
+  if (!score.share || !seen.length) return undefined;
+  const [least, most] = [Math.min(...seen), Math.max(...seen)];
+  const room = 0.05 * (most - least) || 0.05;
+  return [least - room, Math.min(most + room, 1.02)];
+}
+
+function layout(score, lines) {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(name).trim();
   const axis = { gridcolor: of("--line"), zerolinecolor: of("--line"), linecolor: of("--muted"), automargin: true };
@@ -110,7 +121,7 @@ function layout(score) {
     xaxis: { ...axis, title: { text: "steps" } },
     yaxis: {
       ...axis, title: { text: score.words }, tickformat: score.share ? ".0%" : undefined,
-      type: !score.share && choices.elements.logarithmic.checked ? "log" : "linear",
+      range: reach(lines, score), type: !score.share && choices.elements.logarithmic.checked ? "log" : "linear",
     },
     legend: narrow.matches ? { orientation: "h", x: 0, xanchor: "left", y: -0.25, yanchor: "top" } : { x: 1.01, y: 1 },
     // On a phone a finger on the plot scrolls the page.
@@ -138,10 +149,10 @@ function draw() {
   const status = `${drawn.length} of ${data.lines.length} variants shown${all}: mean and 95 % interval over seeds`;
   document.getElementById("plot-status").textContent = missing ? `${status}; of ${missing} chosen no run finished` : status;
   const config = { responsive: true, displaylogo: false, displayModeBar: !narrow.matches, modeBarButtons: [BUTTONS] };
-  return Plotly.react("plot", drawn.flatMap((line) => traces(line, score, named(line, factors))), layout(score), config);
+  return Plotly.react("plot", drawn.flatMap((line) => traces(line, score, named(line, factors))), layout(score, drawn), config);
 }
 
-choices.addEventListener("input", draw);
+choices.addEventListener("change", draw);
 choices.addEventListener("submit", (event) => event.preventDefault());
 dark.addEventListener("change", draw);
 narrow.addEventListener("change", draw);

@@ -10,6 +10,8 @@ from ablate.report.tables import Section
 
 # What a cell may begin with before its number: a bound, a sign.
 _NUMBER = re.compile(r"\s*[≥>]?\s*([+-]?[0-9][0-9,]*\.?[0-9]*(?:e[+-]?[0-9]+)?)")
+# A column with a cell longer than this holds sentences, and its lines are wrapped.
+_SENTENCE = 40
 
 
 def section_html(section: Section, name: str, filtered: bool) -> str:
@@ -78,7 +80,7 @@ def _cell(column: Column, row: int, place: int, numeric: bool) -> str:
         return f'<th scope="row" {data}>{shown}</th>'
     marks = {UNICODE.best: " best", UNICODE.worst: " worst"}
     mark = next((name for sign, name in marks.items() if text.rstrip().endswith(sign)), "")
-    wide = " text" if not numeric and len(text) > 40 else ""
+    wide = " text" if not numeric and max(map(len, column.cells)) > _SENTENCE else ""
     return f'<td class="{"number" if numeric else ""}{mark}{wide}" {data}>{shown}</td>'
 
 
