@@ -29,7 +29,6 @@ class Verdict(StrEnum):
     TIED = "tied"
     TOO_FEW = "too few seeds"
     NO_PAIRS = "no pairs"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,6 @@ def judge(evidence: Evidence) -> Verdict:
     """
     if evidence.pairs + evidence.unmatched == 0:
         return Verdict.NO_PAIRS
-    if evidence.pairs == 0:
-        return Verdict.FAILED
     within = -evidence.margin <= evidence.low and evidence.high <= evidence.margin
     if within and not evidence.unmatched:
         return Verdict.TIED

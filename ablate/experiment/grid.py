@@ -87,8 +87,9 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
     if count > 1:
         first, second, *_ = (run for run in runs if run.run_id == run_id)
         differing = [name for name, a, b in zip(FACTORS, first.levels, second.levels, strict=True) if a != b]
+        levels = ", ".join(f"{name} {first.level(name)} and {second.level(name)}" for name in differing)
         raise SpecError(
-            f"the levels {', '.join(f'{name} {first.level(name)} and {second.level(name)}' for name in differing)} "
+            f"the levels {levels or 'dropout ' + first.level('dropout') + ' written in two ways'} "
             f"give the same run ({variant_name(first, FACTORS[:3])}, {first.optimizer}); leave one of them out"
         )
     return runs

@@ -33,15 +33,19 @@ class StackedLinear:
 
     def backward(self, grad: Tensor, *, needs_input_grad: bool) -> Tensor:
         """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed."""
-        torch.bmm(grad, self.x.transpose(1, 2), out=self.weight_grad)
+        # A product with a single column or row is a kernel of its own, whose bits do depend on the number of slices.
+        single = self.x.shape[1] == 1
+        if single:
+            torch.sum(grad * self.x, 2, keepdim=True, out=self.weight_grad)
+        else:
+            torch.bmm(grad, self.x.transpose(1, 2), out=self.weight_grad)
         if self.bias_grad is not None:
             torch.sum(grad, 2, out=self.bias_grad)
         if not needs_input_grad:
             return self.x_grad
         if self.x_grad.shape != self.x.shape:
             self.x_grad = torch.empty_like(self.x)
-        if self.x.shape[1] == 1:
-            # A product with a single row is a kernel of its own, whose bits do depend on the number of slices.
+        if single:
             return torch.sum(self.weight * grad, 1, keepdim=True, out=self.x_grad)
         return torch.bmm(self.weight.transpose(1, 2), grad, out=self.x_grad)
 

@@ -324,7 +324,10 @@ def test_layers_are_stored_if_asked_for_and_runs_without_them_are_named(ablate, 
 
 def test_initial_weights_are_part_of_the_run(ablate):
     ablate("run", *FAKE)
-    assert "16 missing" in ablate("plan", *GRID, "--init", "auto-gain")[1]
+    code, out, err = ablate("plan", *FAKE, "--init", "auto-gain")
+    assert (code, out) == (2, "")
+    assert "holds runs of init torch and not auto-gain" in err
+    assert "16 missing" in ablate("plan", *FAKE, "--init", "auto-gain", "-o", "results/fair")[1]
     code, _, err = ablate("plan", *GRID, "--init", "kaimign")
     assert code == 2
     assert "--init: 'kaimign' is not one of torch, kaiming, auto-gain; did you mean 'kaiming'" in err
