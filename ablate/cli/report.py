@@ -8,14 +8,19 @@ import typer
 
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.findings import find, find_all
+from ablate.analysis.layers import health
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, metrics_by_margin, sort_column
 from ablate.analysis.summary import Summary, summarize
+from ablate.analysis.variants import named
 from ablate.cli.html import write_html
 from ablate.errors import SpecError
 from ablate.report.console import console
 from ablate.report.export import to_csv, to_json
+from ablate.report.layers import layers_section
 from ablate.report.markdown import to_markdown
+from ablate.report.numbers import symbols_for
+from ablate.report.sections import print_section
 from ablate.report.terminal import print_report
 from ablate.store.parquet import ResultsFolder
 
@@ -67,6 +72,11 @@ HtmlFile = Annotated[
 ]
 
 
+Layers = Annotated[
+    bool, typer.Option("--layers", help="what `ablate run --diagnostics` saw in the layers, healthy to sick")
+]
+
+
 def report(
     results: Results,
     target: TargetText = DEFAULT_TARGET,
@@ -74,14 +84,18 @@ def report(
     sort: Sort = DEFAULT_SORT,
     margin: MarginText = None,
     details: Details = False,
+    layers: Layers = False,
     as_markdown: AsMarkdown = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     html: HtmlFile = None,
 ) -> None:
     """Show what did best, what matters, warnings, and the tables."""
-    if as_json + as_csv + as_markdown + (html is not None) > 1:
-        raise SpecError("--json, --csv, --markdown and --html exclude each other; give one of them")
+    if as_json + as_csv + as_markdown + layers + (html is not None) > 1:
+        raise SpecError("--json, --csv, --markdown, --layers and --html exclude each other; give one of them")
+    if layers:
+        _print_layers(ResultsFolder(results))
+        return
     matters = None if margin is None else Margin.parse(margin)
     summary = _summary(ResultsFolder(results), target, reference, sort)
     if as_json:
@@ -105,6 +119,12 @@ def show(folder: ResultsFolder) -> None:
     """
     summary = _summary(folder, DEFAULT_TARGET, None, DEFAULT_SORT)
     print_report(summary, find(summary), console(sys.stdout))
+
+
+def _print_layers(folder: ResultsFolder) -> None:
+    out = console(sys.stdout)
+    section = layers_section(health(named(folder.read("runs")), folder.read("layers")))
+    print_section(section, out, symbols_for(out.encoding))
 
 
 def _summary(folder: ResultsFolder, target: str, reference: str | None, sort: str) -> Summary:

@@ -92,8 +92,8 @@ def test_csv_has_a_head_and_one_line_a_variant(results):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--json", "--csv"], "--json, --csv, --markdown and --html exclude each other"),
-        (["--markdown", "--csv"], "--json, --csv, --markdown and --html exclude each other"),
+        (["--json", "--csv"], "--json, --csv, --markdown, --layers and --html exclude each other"),
+        (["--markdown", "--csv"], "--json, --csv, --markdown, --layers and --html exclude each other"),
         (["--margin", "wide"], "--margin: 'wide'"),
         (["--target", "95"], "--target: '95'"),
         (["--reference", "gelu"], "--reference: 'gelu'"),
@@ -144,3 +144,7 @@ def test_the_margin_is_of_the_metric_sorted_by(results):
     document = json.loads(reported(results, "--json", "--margin", "0.25"))
     margins = {name: metric["margin"] for name, metric in document["metrics"].items()}
     assert (margins["best_val_accuracy"], margins["val_accuracy"]) == ("0.25", "0.005")
+
+
+def test_layers_says_how_to_look_into_them_where_none_were(results):
+    assert "holds no layers: train with `ablate run --diagnostics`" in reported(results, "--layers")
