@@ -1,9 +1,10 @@
 """The command line: its commands, and the one place where errors become messages and exit codes."""
 
 import os
+import signal
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -75,14 +76,24 @@ def _not_called() -> None:
 
 def main() -> None:
     """Runs the command line and exits."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app_for(sys.argv[1:])()
     except AblateError as error:
         print(f"ablate: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; what is left must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer's code for an interrupt
+            print(
+                "ablate: interrupted; what is stored stays, the same command goes on from there",
+                file=sys.stderr,
+            )
+        # typer makes 1, a bug, of a reader that has gone, as `head` does when it has seen enough.
+        if isinstance(end.__context__, BrokenPipeError):
+            sys.exit(0)
+        raise
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Ends the command as an interrupt does, workers and temporary files included."""
+    raise KeyboardInterrupt

@@ -243,6 +243,15 @@ def test_two_processes_write_identical_files_and_a_diverged_run_exits_3(tmp_path
         pd.testing.assert_frame_equal(*frames)
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(ablate, tmp_path):
+    ablate("run", *FAKE, "-o", "results/x")
+    report = f"{sys.executable} -m ablate report {tmp_path}/results/x --json"
+    ended = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {report} | head -c 1"], capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "{", "")
+
+
 def test_an_interrupted_grid_keeps_its_finished_stacks_and_goes_on_later(tmp_path):
     grid = ["--activation", "relu", "--dropout", "0", "--batch-norm", "off", "--seeds", "70", "--jobs", "1"]
     process = _start(tmp_path / "x", *grid, "--epochs", "150", start_new_session=True)
@@ -254,6 +263,7 @@ def test_an_interrupted_grid_keeps_its_finished_stacks_and_goes_on_later(tmp_pat
     out, err = process.communicate()
     assert process.returncode == 130, err
     assert "Traceback" not in err
+    assert "the same command goes on from there" in err
     stored = ResultsFolder(tmp_path / "x").statuses()
     assert 0 < len(stored) < 70
     del out
