@@ -29,7 +29,7 @@ class Hidden:
 
 
 class StackedMLP:
-    """An MLP for each member, on inputs of shape (runs or 1, features, batch); layers keep that axis order.
+    """An MLP for each member, on inputs of shape (runs or 1, batch, features); layers see (runs, features, batch).
 
     Training and inference differ in batch norm and dropout. Forward and backward are written out layer by layer, into
     buffers made once: nothing is allocated and no graph is built in a step.
@@ -58,14 +58,20 @@ class StackedMLP:
         self.hidden = [self._hidden(layer) for layer in range(len(shape.hidden))]
         self.output = self._linear(len(shape.hidden))
 
+    @staticmethod
+    def arrange(samples: Tensor) -> Tensor:
+        """Returns samples, shape (samples, ...), as this network reads them best: (samples, features)."""
+        return samples.flatten(1)
+
     def train_step(self, x: Tensor, labels: Tensor, step: int) -> Tensor:
         """Returns the loss of each run on one batch, shape (runs,), and fills the gradients.
 
         Args:
-            x: Inputs, shape (runs, features, batch), or (1, features, batch) where all runs see the same.
+            x: Inputs, shape (runs, batch, features), or (1, batch, features) where all runs see the same.
             labels: Shape (runs, batch) or (1, batch).
             step: Counts from 0; tells one step's dropout uniforms from the next's.
         """
+        x = x.transpose(1, 2)
         for layer in self.hidden:
             x = layer.linear.forward(x)
             if layer.batch_norm and self.shape.batch_norm == "pre":
@@ -92,7 +98,8 @@ class StackedMLP:
             grad = layer.linear.backward(grad, needs_input_grad=index > 0)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Returns the outputs at inference, shape (runs, classes, samples), for x of (1 or runs, features, samples)."""
+        """Returns the outputs at inference, shape (runs, classes, samples), for x of (1 or runs, samples, features)."""
+        x = x.transpose(1, 2)
         for layer in self.hidden:
             z = self._evaluated(layer.linear, x)
             if layer.batch_norm and self.shape.batch_norm == "pre":

@@ -15,15 +15,14 @@ class EvaluationSet:
     """Samples cut into chunks of equal treatment; the last is filled up with zeros to whole registers.
 
     Args:
-        x: Shape (samples, features).
+        x: Samples as the network reads them, shape (samples, ...).
         y: Labels, shape (samples,), int64.
     """
 
     def __init__(self, x: Tensor, y: Tensor) -> None:
         self.samples = len(y)
         self.labels = torch.split(y, CHUNK)
-        # (1, features, samples) as a view: products take a transposed operand without a copy.
-        self.chunks = [_filled(part).T.unsqueeze(0) for part in torch.split(x, CHUNK)]
+        self.chunks = [_filled(part).unsqueeze(0) for part in torch.split(x, CHUNK)]
 
     def scores(self, network: StackedMLP) -> tuple[Tensor, Tensor]:
         """Returns loss and accuracy of each run, each float64 of shape (runs,)."""
@@ -38,4 +37,4 @@ class EvaluationSet:
 
 
 def _filled(x: Tensor) -> Tensor:
-    return F.pad(x, (0, 0, 0, -len(x) % LANES))
+    return F.pad(x, (0, 0) * (x.ndim - 1) + (0, -len(x) % LANES))

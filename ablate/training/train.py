@@ -40,13 +40,14 @@ def train_stack(
     start = time.perf_counter()
     run = stack.runs[0]
     members = [Member(run.activation, run.dropout, run.seed) for run in stack.runs]
-    batches = Batches(dataset, members, run.batch_size)
+    features = dataset.x_train[0].numel()
     network = StackedMLP(
-        Shape(batches.x.shape[1], run.hidden, dataset.classes, run.batch_norm),
+        Shape(features, run.hidden, dataset.classes, run.batch_norm),
         members,
-        batches.x.dtype,
+        dataset.x_train.dtype,
         init=run.init,
     )
+    batches = Batches(network, dataset, run.batch_size)
     optimizer = optimizer_for(run, network.parameters.flat, network.parameters.flat_grad)
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     record = Record(network, dataset, batches.per_epoch, guess=math.log(dataset.classes))
@@ -71,12 +72,13 @@ class Batches:
     """The batches of a stack: each run sees its seed's order of the training data.
 
     Attributes:
-        x: Training inputs, shape (samples, features).
+        x: Training inputs as the network reads them, shape (samples, ...).
         per_epoch: Full batches in an epoch.
     """
 
-    def __init__(self, dataset: Dataset, members: list[Member], batch_size: int) -> None:
-        self.x = dataset.x_train.flatten(1)
+    def __init__(self, network: StackedMLP, dataset: Dataset, batch_size: int) -> None:
+        members = network.members
+        self.x = network.arrange(dataset.x_train)
         self.y = dataset.y_train
         self.batch_size = batch_size
         self.per_epoch = len(self.y) // batch_size
@@ -86,7 +88,7 @@ class Batches:
         self.orders = torch.empty(0, dtype=torch.int64)
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
-        """Returns a step's inputs (runs, features, batch) and labels (runs, batch); 1 for runs where all share them."""
+        """Returns a step's inputs (runs, batch, ...) and labels (runs, batch); 1 for runs where all share them."""
         epoch, batch = divmod(step, self.per_epoch)
         if epoch != self.epoch:
             self.epoch = epoch
@@ -94,8 +96,8 @@ class Batches:
         chosen = self.orders[:, batch * self.batch_size : (batch + 1) * self.batch_size]
         if len(self.seeds) > 1:
             chosen = chosen[self.place]
-        x = self.x.index_select(0, chosen.reshape(-1)).view(len(chosen), self.batch_size, -1)
-        return x.transpose(1, 2), self.y[chosen]
+        x = self.x.index_select(0, chosen.reshape(-1)).view(*chosen.shape, *self.x.shape[1:])
+        return x, self.y[chosen]
 
 
 @dataclass
@@ -115,10 +117,10 @@ class Record:
     diagnostics: Diagnostics | None = None
 
     def __post_init__(self) -> None:
-        data = self.dataset
+        data, arrange = self.dataset, self.network.arrange
         probe = data.train_probe
-        self.train = EvaluationSet(data.x_train[probe].flatten(1), data.y_train[probe])
-        self.val = EvaluationSet(data.x_val.flatten(1), data.y_val)
+        self.train = EvaluationSet(arrange(data.x_train[probe]), data.y_train[probe])
+        self.val = EvaluationSet(arrange(data.x_val), data.y_val)
 
     @property
     def all_diverged(self) -> bool:

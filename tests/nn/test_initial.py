@@ -53,7 +53,7 @@ def test_auto_gain_keeps_pre_activations_at_a_variance_of_one_in_every_layer(act
     shape = Shape(500, (500,) * 6, 10, batch_norm)
     members = [Member(activation, (0.0,) * 6, 0)]
     network = StackedMLP(shape, members, torch.float64, init="auto-gain")
-    x = torch.randn(1, 500, 400, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = torch.randn(1, 400, 500, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     network.train_step(x, torch.zeros(1, 400, dtype=torch.int64), 0)
     for layer in network.hidden:
         assert float(layer.linear.z.square().mean()) == pytest.approx(1, rel=0.2)

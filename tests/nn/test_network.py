@@ -68,7 +68,7 @@ def _train_stack(network, settings, batches):
     rate = run.learning_rate
     losses = []
     for step in range(STEPS):
-        x = torch.stack([batches[member.seed][0][step].T for member in network.members])
+        x = torch.stack([batches[member.seed][0][step] for member in network.members])
         y = torch.stack([batches[member.seed][1][step] for member in network.members])
         losses.append(network.train_step(x, y, step))
         optimizer.step(rate)
@@ -92,7 +92,7 @@ def _worst_difference(members, batch_norm, settings, batches):
     stacked = StackedMLP(shape, members, torch.float64)
     stacked_losses = _train_stack(stacked, settings, batches)
     probe = batches[SEEDS[0]][0][0]
-    stacked_logits = stacked.logits(probe.T.unsqueeze(0))
+    stacked_logits = stacked.logits(probe.unsqueeze(0))
     worst = (0.0, "nothing")
     for place, member in enumerate(members):
         plain = plain_network(shape, member, torch.float64)
@@ -156,7 +156,7 @@ def test_initial_weights_are_distributed_as_in_torch():
 
 
 def test_the_gradient_of_a_run_does_not_depend_on_the_size_of_its_stack(batches):
-    x, y = batches[0][0][0].T.unsqueeze(0), batches[0][1][0].unsqueeze(0)
+    x, y = batches[0][0][0].unsqueeze(0), batches[0][1][0].unsqueeze(0)
     grads = []
     for copies in (1, 8):
         network = StackedMLP(
