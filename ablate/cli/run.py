@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from ablate.cli.options import takes_experiment
-from ablate.cli.report import show
 from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
 from ablate.cli.training import DataDir, Device, ExecutorName, check_device, executor_for, runs_of, train
-from ablate.cli.tuning import tuned
 from ablate.experiment.grid import Run
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import Experiment
@@ -57,10 +55,15 @@ def run(
             )
 
     if experiment.tune:
+        from ablate.cli.tuning import tuned
+
         runs = tuned(experiment, folder, train_missing, partial(runs_of, executor=executor))
     train_missing(experiment, runs, folder)
     if experiment.diagnostics:
         _say_what_was_not_looked_into(runs, folder)
+    # Imported here because it brings the analysis, which training need not wait for.
+    from ablate.cli.report import show
+
     show(folder)
     statuses = folder.statuses()
     if any(statuses.get(each.run_id) != FINISHED for each in runs):

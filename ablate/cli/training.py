@@ -7,23 +7,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ablate.cli.running import RUNNING
 from ablate.errors import SpecError
-from ablate.execution.executor import Executor, FakeExecutor
-from ablate.execution.rows import Identity
-from ablate.execution.runner import Job, train_all
 from ablate.experiment.grid import Run, expand, varied
 from ablate.experiment.plan import Plan, sizes_of
 from ablate.experiment.spec import Experiment, to_toml
-from ablate.report.progress import Progress
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance
 from ablate.store.schema import DATA, EXPERIMENT
 from ablate.training.backend import PROCESS, set_thread_environment
+
+if TYPE_CHECKING:
+    from ablate.execution.executor import Executor
 
 EXECUTORS = ("local", "fake")
 DEVICES = ("auto", "cpu")
@@ -59,13 +58,18 @@ ExecutorName = Annotated[
 
 
 def train(
-    experiment: Experiment, plan: Plan, executor: Executor, folder: ResultsFolder, fail_fast: bool
+    experiment: Experiment, plan: Plan, executor: "Executor", folder: ResultsFolder, fail_fast: bool
 ) -> None:
     """Trains the stacks of a plan and stores them in a folder, in place of what it held of the same runs.
 
     Raises:
         StoreError: The folder cannot be written.
     """
+    # Imported here because they bring pandas and rich, which load while the workers load torch.
+    from ablate.execution.rows import Identity
+    from ablate.execution.runner import Job, train_all
+    from ablate.report.progress import Progress
+
     identity = Identity(experiment.dataset, experiment.model, varied(experiment), experiment.split_sizes[0])
     with folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
         progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
@@ -105,7 +109,7 @@ def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
 @contextmanager
 def executor_for(
     name: str, experiment: Experiment, data_dir: Path | None, plan: Plan, workers: int
-) -> Iterator[Executor]:
+) -> Iterator["Executor"]:
     """Gives the executor of this name, ready to train; whatever is wrong with the data is found out here.
 
     Raises:
@@ -115,22 +119,27 @@ def executor_for(
     if name not in EXECUTORS:
         raise SpecError(f"--executor: {name!r} is not one of {', '.join(EXECUTORS)}")
     if name == "fake":
+        from ablate.execution.executor import FakeExecutor
+
         yield FakeExecutor(sizes_of(experiment))
         return
     set_thread_environment()
-    # Imported here because it brings torch with it, which no other command needs.
+    # Imported here because they take time that commands which train nothing need not spend.
     from ablate.execution.local import LocalExecutor
 
     with LocalExecutor(min(workers, len(plan.stacks))) as local:
-        from ablate.data.dataset import load
+        from ablate.data.arrays import prepare
 
         _check_activations(each for stack in plan.stacks for each in stack.runs)
-        local.use(load(experiment, data_dir))
+        local.use(prepare(experiment, data_dir))
         yield local
 
 
 def _check_activations(runs: Iterable[Run]) -> None:
-    from ablate.nn.activations import resolve
+    """Refuses functions of the user that cannot be trained; ours need no torch to be known."""
+    foreign = dict.fromkeys(run.activation for run in runs if ":" in run.activation)
+    if foreign:
+        from ablate.nn.activations import resolve
 
-    for name in dict.fromkeys(run.activation for run in runs if run.activation != "prelu"):
-        resolve(name)
+        for name in foreign:
+            resolve(name)

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ablate.data.raw import Array
 from ablate.data.split import Index
@@ -30,8 +28,8 @@ class Standardizer:
     mean: Statistic
     std: Statistic
 
-    def __call__(self, x: Array, index: Index) -> Tensor:
-        """Returns the samples x[index], standardized, as a contiguous float32 tensor (len(index), *shape).
+    def __call__(self, x: Array, index: Index) -> NDArray[np.float32]:
+        """Returns the samples x[index], standardized, as a contiguous float32 array (len(index), *shape).
 
         Args:
             x: (samples, *shape) of any real type.
@@ -41,7 +39,7 @@ class Standardizer:
         for rows, part in _chunks(x, index):
             part -= self.mean
             np.divide(part, self.std, out=out[rows], casting="same_kind")
-        return torch.from_numpy(out)
+        return out
 
 
 def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:

@@ -1,32 +1,34 @@
-"""Worker processes on this machine: one thread each, a stack at a time, over a dataset they map into memory."""
+"""Worker processes on this machine: one thread each, a stack at a time, over a dataset they map into memory.
+
+This side of them is free of torch: while they load it, the command prepares the data.
+"""
 
 import multiprocessing
 import signal
 import tempfile
-import traceback
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ablate.data.dataset import Dataset
+from ablate.data.arrays import Arrays
 from ablate.execution.executor import Died
 from ablate.experiment.plan import Stack
-from ablate.training.backend import prepare_process
 from ablate.training.result import StackResult
-from ablate.training.train import train_stack
 
 
 class LocalExecutor:
     """Trains stacks in worker processes; a context manager, whose exit ends the workers whatever they are doing.
 
-    Workers start when the context is entered, so that they load their libraries while the caller loads the data.
+    Workers start in the background when the context is entered: they load their libraries while the caller prepares
+    the data, which `use` lays ready.
 
     Args:
         jobs: Number of workers.
@@ -36,35 +38,39 @@ class LocalExecutor:
         self.jobs = jobs
         self.workers: dict[Connection, BaseProcess] = {}
         self.directory = tempfile.TemporaryDirectory(prefix="ablate-")
-        self.dataset_file = Path(self.directory.name) / "dataset.pt"
+        self.folder = Path(self.directory.name)
         # A fork server imports torch once for all workers, and inherits nothing of what this process has started.
         self.context: SpawnContext | ForkServerContext = multiprocessing.get_context("spawn")
         if "forkserver" in multiprocessing.get_all_start_methods():
             self.context = multiprocessing.get_context("forkserver")
-            self.context.set_forkserver_preload([__name__])
+            self.context.set_forkserver_preload(["ablate.execution.worker"])
+        self.starting = threading.Thread(target=self._start_workers)
 
     def __enter__(self) -> Self:
         # What starts now inherits that it is not to be interrupted: this process is, and ends the others.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            for _ in range(self.jobs):
-                self._start_worker()
+            if isinstance(self.context, ForkServerContext):
+                ensure_running()
         finally:
             signal.signal(signal.SIGINT, before)
+        # A process is started when its server has loaded torch, and only then does the call return.
+        self.starting.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.starting.join()
         for connection, process in self.workers.items():
             process.terminate()
             process.join()
             connection.close()
         self.directory.cleanup()
 
-    def use(self, dataset: Dataset) -> None:
-        """Lays the dataset where workers find it; they read it when their first stack arrives."""
-        dataset.save(self.dataset_file)
+    def use(self, arrays: Arrays) -> None:
+        """Lays the data where workers find them; they are mapped when the first stack arrives."""
+        arrays.save(self.folder)
 
     def run(
         self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
@@ -74,6 +80,7 @@ class LocalExecutor:
         Raises:
             AblateError: As a worker raised it.
         """
+        self.starting.join()
         waiting, busy = deque(stacks), dict[Connection, Stack]()
         while waiting or busy:
             for connection in [free for free in self.workers if free not in busy][: len(waiting)]:
@@ -95,9 +102,13 @@ class LocalExecutor:
                     case BaseException():
                         raise message
 
+    def _start_workers(self) -> None:
+        for _ in range(self.jobs):
+            self._start_worker()
+
     def _start_worker(self) -> None:
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(theirs, self.dataset_file), daemon=True)
+        process = self.context.Process(target=_work, args=(theirs, self.folder), daemon=True)
         process.start()
         theirs.close()
         self.workers[ours] = process
@@ -112,27 +123,8 @@ class LocalExecutor:
         return Died(f"the worker process ended with {how}; out of memory? fewer --jobs take less")
 
 
-def _work(connection: Connection, dataset_file: Path) -> None:
-    """Trains the stacks that come in until the parent goes away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its workers
-    prepare_process()
-    dataset = None
-    while True:
-        try:
-            stack: Stack = connection.recv()
-        except EOFError:
-            return
-        dataset = dataset or Dataset.open(dataset_file)
-        on_steps = partial(_report_steps, connection, len(stack.runs))
-        try:
-            connection.send(train_stack(stack, dataset, on_steps))
-        except BrokenPipeError:
-            return
-        except BaseException as error:
-            error.add_note("in a worker process:\n" + traceback.format_exc())
-            connection.send(error)
-            raise
+def _work(connection: Connection, folder: Path) -> None:
+    # Imported here, in the worker: it brings torch, which this module's other process can do without.
+    from ablate.execution.worker import work
 
-
-def _report_steps(connection: Connection, runs: int, steps: int) -> None:
-    connection.send(steps * runs)
+    work(connection, folder)

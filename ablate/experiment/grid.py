@@ -25,7 +25,7 @@ from ablate.experiment.spec import (
 )
 
 # Raised whenever the same settings would train to other numbers, so that old results are never taken for new ones.
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 
 
 @dataclass(frozen=True)

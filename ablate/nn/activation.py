@@ -1,6 +1,6 @@
 """The activation layer of a stack: each function on the neighbouring runs that use it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,29 +13,26 @@ from ablate.nn.members import Segment
 LANES = 32
 
 
-class PReLU:
-    """y = max(z, 0) + slope * min(z, 0) with one slope a run (He et al., 2015).
+def prelu(slope: Tensor, slope_grad: Tensor) -> Activation:
+    """Returns y = max(z, 0) + slope * min(z, 0) with one slope a run (He et al., 2015).
 
     Args:
         slope: Shape (runs,).
         slope_grad: Where `backward` writes its gradient.
     """
+    slope = slope[:, None, None]
 
-    def __init__(self, slope: Tensor, slope_grad: Tensor) -> None:
-        self.slope, self.slope_grad = slope[:, None, None], slope_grad
-
-    def forward(self, z: Tensor, out: Tensor) -> None:
-        """Writes y into out."""
-        torch.mul(z, self.slope, out=out)
+    def forward(z: Tensor, out: Tensor) -> None:
+        torch.mul(z, slope, out=out)
         torch.where(z > 0, z, out, out=out)
 
-    def backward(self, grad: Tensor, z: Tensor, y: Tensor, out: Tensor) -> None:
-        """Writes the gradient of z into out and that of the slopes into `slope_grad`."""
+    def backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
         del y
         negative = torch.clamp_max(z, 0.0).mul_(grad)
-        torch.sum(negative.view(z.shape[0], -1), 1, out=self.slope_grad)
-        torch.mul(grad, self.slope, out=out)
-        torch.where(z > 0, grad, out, out=out)
+        torch.sum(negative.view(z.shape[0], -1), 1, out=slope_grad)
+        grad.mul_(torch.where(z > 0, 1.0, slope))
+
+    return Activation(forward, backward, forward)
 
 
 class StackedActivation:
@@ -48,38 +45,44 @@ class StackedActivation:
     """
 
     def __init__(self, parts: Sequence[Segment], slope: Tensor | None, slope_grad: Tensor | None) -> None:
-        self.functions: list[tuple[Segment, Activation | PReLU]] = []
+        self.functions: list[tuple[Segment, Activation]] = []
         for part in parts:
             if part.activation == "prelu" and slope is not None and slope_grad is not None:
-                self.functions.append((part, PReLU(slope, slope_grad)))
+                self.functions.append((part, prelu(slope, slope_grad)))
             else:
                 self.functions.append((part, resolve(part.activation)))
-        self.z = self.y = self.z_grad = torch.empty(0)
+        self.z = self.y = torch.empty(0)
+        self.slices: list[tuple[Activation, Tensor, Tensor]] = []
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y and keeps z for `backward`."""
-        if self.y.shape != z.shape:
-            self.y, self.z_grad = torch.empty_like(z), torch.empty_like(z)
-        self.z = z
-        return self.apply(z, self.y)
+        """Returns y; z is overwritten by what `backward` needs of it."""
+        if self.z is not z:
+            self.z, self.y = z, torch.empty_like(z)
+            self.slices = [(function, z[runs], self.y[runs]) for function, runs in self.applications(z)]
+        for function, part, y in self.slices:
+            function.train(part, y)
+        return self.y
 
     def apply(self, z: Tensor, out: Tensor) -> Tensor:
         """Writes f(z) into out, another buffer than z, and returns it."""
-        for function, runs in self._slices(z):
+        for function, runs in self.applications(z):
             function.forward(z[runs], out[runs])
         return out
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of z, and writes that of PReLU's slopes."""
-        for function, runs in self._slices(grad):
-            function.backward(grad[runs], self.z[runs], self.y[runs], self.z_grad[runs])
-        return self.z_grad
+        """Turns the gradient of y into that of z, in place, and writes that of PReLU's slopes."""
+        for (function, kept, y), (_, runs) in zip(self.slices, self.applications(grad), strict=True):
+            function.backward(grad[runs], kept, y)
+        return grad
 
-    def _slices(self, z: Tensor) -> Iterator[tuple[Activation | PReLU, slice]]:
-        """Yields each function with the runs to apply it to: all of a segment, or one by one where they are ragged."""
-        ragged = z[0].numel() % LANES != 0
+    def applications(self, z: Tensor) -> list[tuple[Activation, slice]]:
+        """Returns each function with the runs to apply it to: all of a segment, or one by one where they are ragged."""
+        found = []
         for part, function in self.functions:
-            if ragged and not isinstance(function, PReLU):
-                yield from ((function, slice(run, run + 1)) for run in range(part.start, part.stop))
-            else:
-                yield function, slice(part.start, part.stop)
+            # A PReLU's slopes are those of all its runs, and none of its kernels knows a tail.
+            is_ragged = z[0].numel() % LANES != 0 and part.activation != "prelu"
+            width = 1 if is_ragged else part.stop - part.start
+            found += [
+                (function, slice(start, start + width)) for start in range(part.start, part.stop, width)
+            ]
+        return found

@@ -17,16 +17,18 @@ from ablate.nn.members import Member, distinct_seeds
 BLOCK = 16
 
 
-def uniforms(seed: int, layer: int, steps: range, shape: tuple[int, int]) -> Tensor:
+def uniforms(
+    seed: int, layer: int, steps: range, shape: tuple[int, int], device: torch.device | str = "cpu"
+) -> Tensor:
     """Returns uniforms in [0, 1) of shape (len(steps), features, batch), float32: a pure function of its arguments.
 
     A counter-based generator: element counters are mixed with two keys a step by the finalizer of MurmurHash3
     (Appleby, 2011). It has no state, so any step can be computed alone, and integer arithmetic is the same everywhere.
     """
     keys = [derive(seed, "dropout", layer, step) for step in steps]
-    first = torch.tensor([_int32(key) for key in keys], dtype=torch.int32).unsqueeze(1)
-    second = torch.tensor([_int32(key >> 31) for key in keys], dtype=torch.int32).unsqueeze(1)
-    counters = torch.arange(shape[0] * shape[1], dtype=torch.int32)
+    halves = [[_int32(key) for key in keys], [_int32(key >> 31) for key in keys]]
+    first, second = torch.tensor(halves, dtype=torch.int32).to(device).unsqueeze(2)
+    counters = torch.arange(shape[0] * shape[1], dtype=torch.int32, device=device)
     h = _shift_xor(counters.mul(-1640531527) ^ first, 16)  # the golden ratio spreads neighbouring counters
     h = _shift_xor(h.mul_(-2048144789).add_(second), 13)
     h = _shift_xor(h.mul_(-1028477387), 16)
@@ -45,37 +47,62 @@ def _int32(key: int) -> int:
 
 
 class StackedDropout:
-    """Dropout after one hidden layer, on activations of shape (runs, features, batch). Training only."""
+    """Dropout after one hidden layer, on activations of shape (runs, features, batch). Training only.
+
+    A mask is made for each rate with each seed of the stack, and serves every run that has both.
+
+    Args:
+        members: One a run.
+        layer: Which hidden layer, from 0.
+        like: Of the dtype and on the device to work in.
+    """
 
     def __init__(self, members: Sequence[Member], layer: int, like: Tensor) -> None:
-        rates = torch.tensor([member.dropout[layer] for member in members], dtype=torch.float64)
-        seeds = distinct_seeds(members)
-        self.layer = layer
-        self.seeds = seeds
-        self.rates = rates.to(like)[:, None, None]
-        self.scales = (1 / (1 - rates)).to(like)[:, None, None]
-        self.place = torch.tensor([seeds.index(member.seed) for member in members])
-        self.mask = self.out = torch.empty(0)
-        self.block = torch.empty(0)
-        self.block_start = -1
+        rates = sorted({member.dropout[layer] for member in members})
+        self.layer, self.seeds = layer, distinct_seeds(members)
+        drop = torch.tensor(rates, dtype=torch.float64, device=like.device)[:, None, None, None]
+        self.rates, self.scales = drop.to(like), (1 / (1 - drop)).to(like)
+        places = [
+            rates.index(member.dropout[layer]) * len(self.seeds) + self.seeds.index(member.seed)
+            for member in members
+        ]
+        self.period = len(rates) * len(self.seeds)
+        # Runs in the order of the masks, over and over, need no copy of a mask for each of them.
+        self.is_periodic = places == list(range(self.period)) * (len(places) // self.period)
+        self.places = torch.tensor(places, device=like.device)
+        self.uniforms = self.masks = self.mask = self.out = like.new_empty(0)
+        self.block, self.block_start = like.new_empty(0), -1
 
-    def forward(self, y: Tensor, step: int) -> Tensor:
+    def prepare(self, step: int, shape: tuple[int, int]) -> None:
+        """Lays ready the uniforms of a step for activations of (features, batch); what follows needs no host."""
+        start = step - step % BLOCK
+        if self.uniforms.shape[1:] != shape:
+            self.uniforms = self.rates.new_empty((len(self.seeds), *shape))
+            self.masks = self.rates.new_empty((len(self.rates), len(self.seeds), *shape))
+            self.block_start = -1
+        if start != self.block_start:
+            steps, device = range(start, start + BLOCK), self.rates.device
+            drawn = [uniforms(seed, self.layer, steps, shape, device) for seed in self.seeds]
+            self.block, self.block_start = torch.stack(drawn, dim=1), start
+        self.uniforms.copy_(self.block[step - start])
+
+    def forward(self, y: Tensor) -> Tensor:
         """Returns y with dropped units at 0 and the others scaled; y itself stays, activations need it later."""
-        drawn = self._uniforms(step, (y.shape[1], y.shape[2])).to(y.dtype)
-        if self.mask.shape != y.shape:
-            self.mask, self.out = torch.empty_like(y), torch.empty_like(y)
-        torch.ge(drawn if len(self.seeds) == 1 else drawn[self.place], self.rates, out=self.mask)
-        return torch.mul(y, self.mask.mul_(self.scales), out=self.out)
+        torch.ge(self.uniforms, self.rates, out=self.masks).mul_(self.scales)
+        masks = self.masks.flatten(0, 1)
+        if self.out.shape != y.shape:
+            self.out = torch.empty_like(y)
+            self.mask = masks if self.is_periodic else torch.empty_like(y)
+        if not self.is_periodic:
+            torch.index_select(masks, 0, self.places, out=self.mask)
+        torch.mul(self._by_mask(y), self.mask, out=self._by_mask(self.out))
+        return self.out
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient before dropout, in place."""
-        return grad.mul_(self.mask)
+        """Turns the gradient behind dropout into that before it, in place."""
+        self._by_mask(grad).mul_(self.mask)
+        return grad
 
-    def _uniforms(self, step: int, shape: tuple[int, int]) -> Tensor:
-        """Returns the uniforms of one step, shape (seeds, features, batch)."""
-        start = step - step % BLOCK
-        if start != self.block_start:
-            steps = range(start, start + BLOCK)
-            self.block = torch.stack([uniforms(seed, self.layer, steps, shape) for seed in self.seeds], dim=1)
-            self.block_start = start
-        return self.block[step - start]
+    def _by_mask(self, y: Tensor) -> Tensor:
+        """Views the runs of y so that the masks broadcast over them."""
+        return y.view(-1, self.period, *y.shape[1:]) if self.is_periodic else y

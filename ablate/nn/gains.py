@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ablate.errors import SpecError
-from ablate.nn.activation import PReLU
-from ablate.nn.activations import resolve
+from ablate.nn.activation import prelu
+from ablate.nn.activations import resolve, value_and_derivative
 
 # PReLU's slope before training, as in torch.nn.
 PRELU_SLOPE = 0.25
@@ -29,13 +29,11 @@ def curve(name: str, z: Tensor) -> tuple[Tensor, Tensor]:
     """
     z = z.reshape(1, -1, 1)
     function = (
-        PReLU(torch.full((1,), PRELU_SLOPE, dtype=z.dtype), torch.empty(1, dtype=z.dtype))
+        prelu(torch.full((1,), PRELU_SLOPE, dtype=z.dtype), torch.empty(1, dtype=z.dtype))
         if name == "prelu"
         else resolve(name)
     )
-    y, derivative = torch.empty_like(z), torch.empty_like(z)
-    function.forward(z, y)
-    function.backward(torch.ones_like(z), z, y, derivative)
+    y, derivative = value_and_derivative(function, z)
     return y.view(-1), derivative.view(-1)
 
 

@@ -31,23 +31,38 @@ class StackedLinear:
             self.z = x.new_empty((*self.weight.shape[:2], x.shape[-1]))
         return affine(self.weight, self.bias, self.x, self.z)
 
-    def backward(self, grad: Tensor, *, needs_input_grad: bool) -> Tensor:
-        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed."""
+    def backward(self, grad: Tensor, *, needs_input_grad: bool, descent: Tensor | None = None) -> Tensor:
+        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed.
+
+        Args:
+            grad: Of z, shape (runs, outputs, batch); with a descent it is overwritten.
+            needs_input_grad: Whether the gradient of x is wanted.
+            descent: Minus the rate of plain gradient descent, a tensor of no axes: the weight takes its step in the
+                product that would else have written its gradient, so that the largest tensor of a run is passed over
+                twice a step and not five times.
+        """
         # A product with a single column or row is a kernel of its own, whose bits do depend on the number of slices.
         single = self.x.shape[1] == 1
-        if single:
-            torch.sum(grad * self.x, 2, keepdim=True, out=self.weight_grad)
-        else:
-            torch.bmm(grad, self.x.transpose(1, 2), out=self.weight_grad)
         if self.bias_grad is not None:
             torch.sum(grad, 2, out=self.bias_grad)
-        if not needs_input_grad:
-            return self.x_grad
-        if self.x_grad.shape != self.x.shape:
-            self.x_grad = torch.empty_like(self.x)
+        if needs_input_grad:
+            if self.x_grad.shape != self.x.shape:
+                self.x_grad = torch.empty_like(self.x)
+            if single:
+                torch.sum(self.weight * grad, 1, keepdim=True, out=self.x_grad)
+            else:
+                torch.bmm(self.weight.transpose(1, 2), grad, out=self.x_grad)
+        if descent is not None:
+            grad.mul_(descent)
         if single:
-            return torch.sum(self.weight * grad, 1, keepdim=True, out=self.x_grad)
-        return torch.bmm(self.weight.transpose(1, 2), grad, out=self.x_grad)
+            torch.sum(grad * self.x, 2, keepdim=True, out=self.weight_grad)
+            if descent is not None:
+                self.weight.add_(self.weight_grad)
+        elif descent is None:
+            torch.bmm(grad, self.x.transpose(1, 2), out=self.weight_grad)
+        else:
+            self.weight.baddbmm_(grad, self.x.transpose(1, 2))
+        return self.x_grad
 
 
 def affine(weight: Tensor, bias: Tensor | None, x: Tensor, out: Tensor) -> Tensor:

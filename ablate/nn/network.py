@@ -15,7 +15,7 @@ from ablate.nn.initial import initial_values
 from ablate.nn.linear import StackedLinear, affine
 from ablate.nn.loss import cross_entropy
 from ablate.nn.members import Member, Shape, segments
-from ablate.nn.parameters import FlatParameters
+from ablate.nn.parameters import FlatParameters, padded
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,26 @@ class StackedMLP:
         """Returns samples, shape (samples, ...), as this network reads them best: (samples, features)."""
         return samples.flatten(1)
 
-    def train_step(self, x: Tensor, labels: Tensor, step: int) -> Tensor:
-        """Returns the loss of each run on one batch, shape (runs,), and fills the gradients.
+    def prepare(self, step: int, batch: int) -> None:
+        """Lays ready what `train_step` needs of the host: the dropout uniforms of a step, counted from 0."""
+        for layer, width in zip(self.hidden, self.shape.hidden, strict=True):
+            if layer.dropout:
+                layer.dropout.prepare(step, (width, batch))
+
+    @property
+    def weights(self) -> slice:
+        """Where the weights of the linear layers are in the flat parameters."""
+        last = self.output.weight
+        return slice(0, padded(int(last.storage_offset()) + last.numel()))
+
+    def train_step(self, x: Tensor, labels: Tensor, descent: Tensor | None = None) -> Tensor:
+        """Returns the loss of each run on one batch, shape (runs,), and fills the gradients; `prepare` comes before.
 
         Args:
             x: Inputs, shape (runs, batch, features), or (1, batch, features) where all runs see the same.
             labels: Shape (runs, batch) or (1, batch).
-            step: Counts from 0; tells one step's dropout uniforms from the next's.
+            descent: Minus the rate of plain gradient descent: the weights take their step at once instead of having
+                their gradients written (`StackedLinear.backward`).
         """
         x = x.transpose(1, 2)
         for layer in self.hidden:
@@ -80,13 +93,13 @@ class StackedMLP:
             if layer.batch_norm and self.shape.batch_norm == "post":
                 x = layer.batch_norm.forward(x)
             if layer.dropout:
-                x = layer.dropout.forward(x, step)
+                x = layer.dropout.forward(x)
         losses, grad = cross_entropy(self.output.forward(x), labels)
-        self._backward(grad)
+        self._backward(grad, descent)
         return losses
 
-    def _backward(self, grad: Tensor) -> None:
-        grad = self.output.backward(grad, needs_input_grad=True)
+    def _backward(self, grad: Tensor, descent: Tensor | None) -> None:
+        grad = self.output.backward(grad, needs_input_grad=True, descent=descent)
         for index, layer in reversed(list(enumerate(self.hidden))):
             if layer.dropout:
                 grad = layer.dropout.backward(grad)
@@ -95,7 +108,7 @@ class StackedMLP:
             grad = layer.activation.backward(grad)
             if layer.batch_norm and self.shape.batch_norm == "pre":
                 grad = layer.batch_norm.backward(grad)
-            grad = layer.linear.backward(grad, needs_input_grad=index > 0)
+            grad = layer.linear.backward(grad, needs_input_grad=index > 0, descent=descent)
 
     def logits(self, x: Tensor) -> Tensor:
         """Returns the outputs at inference, shape (runs, classes, samples), for x of (1 or runs, samples, features)."""
@@ -138,8 +151,10 @@ class StackedMLP:
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         runs = len(self.members)
         shapes: dict[str, tuple[int, ...]] = {}
+        # The weights first, so that an optimizer can leave them out.
         for layer, (inputs, outputs) in enumerate(pairwise(self.shape.widths)):
             shapes[f"linear.{layer}.weight"] = (runs, outputs, inputs)
+        for layer, outputs in enumerate(self.shape.widths[1:]):
             if self.shape.has_bias(layer):
                 shapes[f"linear.{layer}.bias"] = (runs, outputs)
         for layer, width in enumerate(self.shape.hidden):

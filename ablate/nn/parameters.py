@@ -24,8 +24,7 @@ class FlatParameters:
         self, shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype, device: torch.device
     ) -> None:
         sizes = {name: torch.Size(shape).numel() for name, shape in shapes.items()}
-        padded = {name: -(-size // ALIGNMENT) * ALIGNMENT for name, size in sizes.items()}
-        self.flat = torch.zeros(sum(padded.values()), dtype=dtype, device=device)
+        self.flat = torch.zeros(sum(map(padded, sizes.values())), dtype=dtype, device=device)
         self.flat_grad = torch.zeros_like(self.flat)
         self.values: dict[str, Tensor] = {}
         self.grads: dict[str, Tensor] = {}
@@ -34,4 +33,9 @@ class FlatParameters:
             part = slice(start, start + sizes[name])
             self.values[name] = self.flat[part].view(shape)
             self.grads[name] = self.flat_grad[part].view(shape)
-            start += padded[name]
+            start += padded(sizes[name])
+
+
+def padded(size: int) -> int:
+    """Returns the next multiple of the alignment."""
+    return -(-size // ALIGNMENT) * ALIGNMENT

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ablate.data.dataset import Dataset
 from ablate.experiment.spec import BatchNorm
-from ablate.nn.activation import LANES, PReLU, StackedActivation
+from ablate.nn.activation import StackedActivation
+from ablate.nn.activations import value_and_derivative
 from ablate.nn.batch_norm import EPS, StackedBatchNorm
 from ablate.nn.gains import largest_derivative
 from ablate.nn.linear import StackedLinear, affine
@@ -125,8 +126,7 @@ class Pass:
         if layer.batch_norm and place == "pre":
             self.before = Normalized(layer.batch_norm, z)
             z = self.before.y
-        self.y, self.derivative = torch.empty_like(z), torch.empty_like(z)
-        self.quantities = _activate(layer.activation, z, self.y, self.derivative)
+        self.y, self.derivative, self.quantities = _activate(layer.activation, z)
         if layer.batch_norm and place == "post":
             self.after = Normalized(layer.batch_norm, self.y)
             self.y = self.after.y
@@ -176,23 +176,15 @@ def _linear(linear: StackedLinear, x: Tensor) -> Tensor:
     return affine(linear.weight, linear.bias, x, x.new_empty((*linear.weight.shape[:2], x.shape[2])))
 
 
-def _activate(layer: StackedActivation, z: Tensor, y: Tensor, derivative: Tensor) -> Quantities:
-    """Writes f(z) and f'(z), and returns what they say of each run."""
-    layer.apply(z, y)
-    ones, found = torch.ones_like(z[: max(part.stop - part.start for part, _ in layer.functions)]), []
-    # Run by run where kernels would treat a part of one as a tail; see `activation.LANES`.
-    is_ragged = z[0].numel() % LANES != 0
-    for part, function in layer.functions:
-        limit = SATURATED * largest_derivative(part.activation)
-        width = 1 if is_ragged else part.stop - part.start
-        for start in range(part.start, part.stop, width):
-            runs = slice(start, start + width)
-            if isinstance(function, PReLU):
-                derivative[runs] = torch.where(z[runs] > 0, 1.0, function.slope[start - part.start :][:width])
-            else:
-                function.backward(ones[:width], z[runs], y[runs], derivative[runs])
-            found.append(_activation_quantities(y[runs], derivative[runs], limit))
-    return {name: torch.cat([each[name] for each in found]) for name in found[0]}
+def _activate(layer: StackedActivation, z: Tensor) -> tuple[Tensor, Tensor, Quantities]:
+    """Returns f(z), f'(z), and what they say of each run."""
+    y, derivative, found = torch.empty_like(z), torch.empty_like(z), []
+    names = {start: part.activation for part, _ in layer.functions for start in range(part.start, part.stop)}
+    for function, runs in layer.applications(z):
+        y[runs], derivative[runs] = value_and_derivative(function, z[runs])
+        limit = SATURATED * largest_derivative(names[runs.start])
+        found.append(_activation_quantities(y[runs], derivative[runs], limit))
+    return y, derivative, {name: torch.cat([each[name] for each in found]) for name in found[0]}
 
 
 def _activation_quantities(y: Tensor, derivative: Tensor, limit: float) -> Quantities:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ablate.experiment.grid import Run
 from ablate.experiment.spec import Schedule
+from ablate.nn.parameters import FlatParameters
 
 # Defaults of torch.optim.Adam and AdamW.
 BETAS = (0.9, 0.999)
@@ -21,9 +22,40 @@ EPS = 1e-8
 class Optimizer(Protocol):
     """Updates flat parameters in place by their gradient."""
 
-    def step(self, learning_rate: float) -> None:
-        """Takes one step at this rate."""
+    @property
+    def descent(self) -> Tensor | None:
+        """Minus the rate, if `train_step` is to take the steps of the weights, which `step` then leaves out."""
         ...
+
+    def set_rate(self, rate: float) -> None:
+        """Sets the learning rate of the steps that follow."""
+        ...
+
+    def step(self) -> None:
+        """Takes one step; it asks nothing of the host."""
+        ...
+
+
+class Descent:
+    """Plain gradient descent, as `torch.optim.SGD` without momentum and decay.
+
+    Args:
+        values: All parameters, shape (elements,).
+        grad: Their gradient, which changes in place between steps.
+        weights: Where in them the weights are, which take their steps as their gradients are made.
+    """
+
+    def __init__(self, values: Tensor, grad: Tensor, weights: slice) -> None:
+        self.values, self.grad = values[weights.stop :], grad[weights.stop :]
+        self.descent = values.new_zeros(())
+
+    def set_rate(self, rate: float) -> None:
+        """Sets the learning rate."""
+        self.descent.fill_(-rate)
+
+    def step(self) -> None:
+        """Takes the step of all that are no weights."""
+        self.values.addcmul_(self.grad, self.descent)
 
 
 class SGD:
@@ -36,27 +68,33 @@ class SGD:
         weight_decay: L2 penalty added to the gradient.
     """
 
+    descent = None
+
     def __init__(self, values: Tensor, grad: Tensor, momentum: float, weight_decay: float) -> None:
         self.values, self.grads = [values], [grad]
         self.momentum, self.weight_decay = momentum, weight_decay
-        self.buffers = [torch.empty_like(values)] if momentum else []
-        self.is_first_step = True
+        # From zeros the first step is what torch makes it: the gradient itself.
+        self.buffers = [torch.zeros_like(values)] if momentum else []
+        self.rate = values.new_zeros(())
 
-    def step(self, learning_rate: float) -> None:
-        """Takes one step at this rate."""
+    def set_rate(self, rate: float) -> None:
+        """Sets the learning rate."""
+        self.rate.fill_(rate)
+
+    def step(self) -> None:
+        """Takes one step."""
         torch._fused_sgd_(
             self.values,
             self.grads,
             self.buffers,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
-            lr=learning_rate,
+            lr=self.rate,
             dampening=0.0,
             nesterov=False,
             maximize=False,
-            is_first_step=self.is_first_step,
+            is_first_step=False,
         )
-        self.is_first_step = False
 
 
 class Adam:
@@ -69,14 +107,21 @@ class Adam:
         decoupled: Whether it is AdamW.
     """
 
+    descent = None
+
     def __init__(self, values: Tensor, grad: Tensor, weight_decay: float, *, decoupled: bool) -> None:
         self.values, self.grads, self.weight_decay = [values], [grad], weight_decay
         self.means, self.squares = [torch.zeros_like(values)], [torch.zeros_like(values)]
         self.steps = [torch.zeros((), dtype=torch.float32, device=values.device)]
+        self.rate = values.new_zeros(())
         self.kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
 
-    def step(self, learning_rate: float) -> None:
-        """Takes one step at this rate."""
+    def set_rate(self, rate: float) -> None:
+        """Sets the learning rate."""
+        self.rate.fill_(rate)
+
+    def step(self) -> None:
+        """Takes one step."""
         self.steps[0] += 1
         self.kernel(
             self.values,
@@ -85,7 +130,7 @@ class Adam:
             self.squares,
             [],
             self.steps,
-            lr=learning_rate,
+            lr=self.rate,
             beta1=BETAS[0],
             beta2=BETAS[1],
             weight_decay=self.weight_decay,
@@ -95,9 +140,18 @@ class Adam:
         )
 
 
-def optimizer_for(run: Run, values: Tensor, grad: Tensor) -> Optimizer:
-    """Returns the optimizer of a run's settings over the parameters of its whole stack."""
+def optimizer_for(run: Run, parameters: FlatParameters, weights: slice) -> Optimizer:
+    """Returns the optimizer of a run's settings over the parameters of its whole stack.
+
+    Args:
+        run: Its settings.
+        parameters: Of the stack.
+        weights: Where in the flat parameters the weights are that can take their steps by themselves.
+    """
+    values, grad = parameters.flat, parameters.flat_grad
     match run.optimizer:
+        case "sgd" if run.momentum == run.weight_decay == 0:
+            return Descent(values, grad, weights)
         case "sgd":
             return SGD(values, grad, run.momentum, run.weight_decay)
         case "adam":

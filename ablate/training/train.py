@@ -48,7 +48,7 @@ def train_stack(
         init=run.init,
     )
     batches = Batches(network, dataset, run.batch_size)
-    optimizer = optimizer_for(run, network.parameters.flat, network.parameters.flat_grad)
+    optimizer = optimizer_for(run, network.parameters, network.weights)
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     record = Record(network, dataset, batches.per_epoch, guess=math.log(dataset.classes))
     if run.diagnostics:
@@ -57,10 +57,12 @@ def train_stack(
     for begin, end in pairwise(due):
         losses = []
         for step in range(begin, end):
-            losses.append(network.train_step(*batches.at(step), step))
             if record.diagnostics and step == end - 1:
                 record.diagnostics.before_last_step()
-            optimizer.step(run.learning_rate * rate_factor(run.schedule, step, due[-1]))
+            network.prepare(step, run.batch_size)
+            optimizer.set_rate(run.learning_rate * rate_factor(run.schedule, step, due[-1]))
+            losses.append(network.train_step(*batches.at(step), optimizer.descent))
+            optimizer.step()
         record.evaluate(end, torch.stack(losses))
         on_steps(end - begin)
         if record.all_diverged:

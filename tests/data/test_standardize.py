@@ -2,7 +2,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -29,7 +28,7 @@ def test_channel_takes_mean_and_std_over_samples_and_pixels(dtype):
     np.testing.assert_allclose(standardizer.std.squeeze(), train.std(axis=(0, 2, 3)), **STATISTIC)
     for channel in range(3):
         expected = (x[:, channel] - train[:, channel].mean()) / train[:, channel].std()
-        ours = standardizer(x, np.arange(16))[:, channel].numpy()
+        ours = standardizer(x, np.arange(16))[:, channel]
         np.testing.assert_allclose(ours, expected, **STANDARDIZED)
 
 
@@ -38,20 +37,20 @@ def test_feature_is_scikit_learns_standard_scaler(shape):
     x = np.random.default_rng(1).normal(3, 7, shape)
     flat = x.reshape(16, -1)
     scaler = StandardScaler().fit(flat[TRAIN])
-    ours = fit(x, TRAIN, "feature")(x, np.arange(16)).numpy().reshape(16, -1)
+    ours = fit(x, TRAIN, "feature")(x, np.arange(16)).reshape(16, -1)
     np.testing.assert_allclose(ours, scaler.transform(flat), **STANDARDIZED)
 
 
 def test_each_feature_of_flat_data_is_a_channel():
     x = np.random.default_rng(1).normal(3, 7, (16, 6))
-    assert torch.equal(fit(x, TRAIN, "channel")(x, TRAIN), fit(x, TRAIN, "feature")(x, TRAIN))
+    assert np.array_equal(fit(x, TRAIN, "channel")(x, TRAIN), fit(x, TRAIN, "feature")(x, TRAIN))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_none_leaves_the_numbers_as_they_are(dtype):
     x = _images(dtype)
     out = fit(x, TRAIN, "none")(x, np.arange(16))
-    np.testing.assert_array_equal(out.numpy(), x.astype(np.float32))
+    np.testing.assert_array_equal(out, x.astype(np.float32))
 
 
 @pytest.mark.parametrize("mode", ["channel", "feature", "none"])
@@ -59,19 +58,19 @@ def test_samples_outside_the_training_split_change_nothing_of_it(mode):
     x = _images(np.float32)
     changed = x.copy()
     changed[np.setdiff1d(np.arange(16), TRAIN)] = 1e6
-    assert torch.equal(fit(x, TRAIN, mode)(x, TRAIN), fit(changed, TRAIN, mode)(changed, TRAIN))
+    assert np.array_equal(fit(x, TRAIN, mode)(x, TRAIN), fit(changed, TRAIN, mode)(changed, TRAIN))
 
 
 @pytest.mark.parametrize("mode", ["channel", "feature", "none"])
-def test_tensors_are_contiguous_float32_in_the_order_of_the_index(mode):
+def test_samples_are_contiguous_float32_in_the_order_of_the_index(mode):
     x = _images()
     index = np.array([7, 1, 1])
     out = fit(x, TRAIN, mode)(x, index)
-    assert out.dtype == torch.float32
-    assert out.is_contiguous()
+    assert out.dtype == np.float32
+    assert out.flags["C_CONTIGUOUS"]
     assert out.shape == (3, 3, 4, 5)
-    assert torch.equal(out[1], out[2])
-    assert torch.equal(out, fit(x, TRAIN, mode)(x, np.arange(16))[index])
+    assert np.array_equal(out[1], out[2])
+    assert np.array_equal(out, fit(x, TRAIN, mode)(x, np.arange(16))[index])
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e-30, 123456.789, 3e38])
@@ -82,7 +81,7 @@ def test_what_never_varies_becomes_zero(value, mode, samples):
     x[:, 1] = value
     index = np.arange(samples)
     standardizer = fit(x, index, mode)
-    assert torch.equal(standardizer(x, index)[:, 1], torch.zeros(samples))
+    assert np.array_equal(standardizer(x, index)[:, 1], np.zeros(samples))
     assert standardizer.std[1] == 1.0
 
 
@@ -106,7 +105,7 @@ def test_the_training_split_gets_mean_0_and_std_1_or_is_constant(x, mode):
     axes = (0, 2) if mode == "channel" else (0,)
     spread = x.astype(np.float64).std(axis=axes)
     varies = spread > 1e-3
-    out = standardizer(x, np.arange(9)).numpy().astype(np.float64)
+    out = standardizer(x, np.arange(9)).astype(np.float64)
     np.testing.assert_allclose(out.mean(axis=axes)[varies], 0, atol=1e-5)
     np.testing.assert_allclose(out.std(axis=axes)[varies], 1, atol=1e-5)
     assert np.all(out.std(axis=axes)[np.ptp(x, axis=axes) == 0] == 0)
@@ -120,7 +119,7 @@ def test_the_size_of_a_chunk_does_not_matter(monkeypatch):
     np.testing.assert_allclose(single.mean, whole.mean, **STATISTIC)
     np.testing.assert_allclose(single.std, whole.std, **STATISTIC)
     monkeypatch.undo()
-    assert torch.equal(whole(x, TRAIN)[2:3], whole(x, TRAIN[2:3]))
+    assert np.array_equal(whole(x, TRAIN)[2:3], whole(x, TRAIN[2:3]))
 
 
 def test_no_double_of_the_data_is_ever_in_memory():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablate.data.dataset import load
+from ablate.data.arrays import prepare
 from ablate.errors import SpecError
 from ablate.execution.executor import Died
 from ablate.execution.local import LocalExecutor
@@ -36,7 +36,7 @@ def _train(runs, jobs):
     plan = make_plan(runs, sizes_of(EXPERIMENT), jobs)
     steps = []
     with LocalExecutor(jobs) as executor:
-        executor.use(load(EXPERIMENT))
+        executor.use(prepare(EXPERIMENT))
         curves = _curves(executor.run(plan.stacks, steps.append))
     assert sum(steps) == plan.run_steps
     return curves
@@ -68,7 +68,7 @@ def test_a_killed_worker_costs_its_stack_alone_and_is_replaced(trained):
     killer, *others = _one_run_stacks(4)
     killer = Stack((replace(killer.runs[0], activation="tests.execution.test_local:killer"),), 1)
     with LocalExecutor(2) as executor:
-        executor.use(load(EXPERIMENT))
+        executor.use(prepare(EXPERIMENT))
         outcomes = dict(executor.run([killer, *others], lambda steps: None))
     assert isinstance(outcomes[killer], Died)
     assert "SIGKILL" in outcomes[killer].message
@@ -91,7 +91,7 @@ def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
     (stack,) = _one_run_stacks(1)
     stack = Stack((replace(stack.runs[0], activation="no.such:thing"),), 1)
     with LocalExecutor(1) as executor:
-        executor.use(load(EXPERIMENT))
+        executor.use(prepare(EXPERIMENT))
         with pytest.raises(SpecError, match=r"no\.such") as error:
             list(executor.run([stack], lambda steps: None))
     assert "in a worker process" in "".join(error.value.__notes__)
@@ -99,8 +99,9 @@ def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
 
 def test_leaving_the_context_ends_the_workers_whatever_they_do():
     with LocalExecutor(1) as executor:
+        executor.starting.join()
         processes = list(executor.workers.values())
-        executor.use(load(EXPERIMENT))
+        executor.use(prepare(EXPERIMENT))
         long = [
             Stack(tuple(replace(run, epochs=10_000) for run in stack.runs), 1) for stack in _one_run_stacks(1)
         ]

@@ -64,14 +64,15 @@ def batches():
 
 def _train_stack(network, settings, batches):
     run = SimpleNamespace(**settings)
-    optimizer = optimizer_for(run, network.parameters.flat, network.parameters.flat_grad)
-    rate = run.learning_rate
+    optimizer = optimizer_for(run, network.parameters, network.weights)
+    optimizer.set_rate(run.learning_rate)
     losses = []
     for step in range(STEPS):
         x = torch.stack([batches[member.seed][0][step] for member in network.members])
         y = torch.stack([batches[member.seed][1][step] for member in network.members])
-        losses.append(network.train_step(x, y, step))
-        optimizer.step(rate)
+        network.prepare(step, BATCH)
+        losses.append(network.train_step(x, y, optimizer.descent))
+        optimizer.step()
     return torch.stack(losses)
 
 
@@ -162,7 +163,7 @@ def test_the_gradient_of_a_run_does_not_depend_on_the_size_of_its_stack(batches)
         network = StackedMLP(
             Shape(**SHAPE, batch_norm="off"), [Member("gelu", (0.0, 0.0), 0)] * copies, torch.float64
         )
-        network.train_step(x, y, 0)
+        network.train_step(x, y)
         grads.append(network.parameters.grads["linear.0.weight"][0].clone())
     assert torch.equal(*grads)
 

@@ -52,7 +52,8 @@ def _trained(members, batch_norm, data, steps=5):
     diagnostics = Diagnostics(network, data)
     for step in range(steps):
         batch = slice(16 * step, 16 * step + 16)
-        network.train_step(data.x_train[batch].unsqueeze(0), data.y_train[batch].unsqueeze(0), step)
+        network.prepare(step, 16)
+        network.train_step(data.x_train[batch].unsqueeze(0), data.y_train[batch].unsqueeze(0))
         if step == steps - 1:
             diagnostics.before_last_step()
         network.parameters.flat.sub_(network.parameters.flat_grad, alpha=0.3)

@@ -1,0 +1,99 @@
+"""The samples of an experiment, split and standardized, as arrays: what the command lays ready for those who train.
+
+Free of torch, so that the command prepares data while its workers are still loading their libraries.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablate.data.raw import Labels, RawData
+from ablate.data.sources import read_raw
+from ablate.data.split import probe, split
+from ablate.data.standardize import fit
+from ablate.errors import DataError
+from ablate.experiment.datasets import dataset_info
+from ablate.experiment.spec import Experiment
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """The samples of an experiment, the same for all its runs.
+
+    Attributes:
+        x_train: float32 (samples, *shape), channels first, contiguous, standardized by the training samples.
+        y_train: int64 (samples,), from 0 to classes - 1.
+        x_val: Validation samples, as x_train.
+        y_val: Their labels.
+        x_test: Test samples, as x_train.
+        y_test: Their labels.
+        classes: Number of labels.
+        train_probe: int64, ascending indices into x_train of the samples that training scores are taken on,
+            as many as there are validation samples (all if there are no more).
+    """
+
+    x_train: Samples
+    y_train: Labels
+    x_val: Samples
+    y_val: Labels
+    x_test: Samples
+    y_test: Labels
+    classes: int
+    train_probe: Labels
+
+    def save(self, folder: Path) -> None:
+        """Writes a file a field into a folder, for `open_arrays`; the folder must exist."""
+        for field in fields(self):
+            np.save(folder / f"{field.name}.npy", getattr(self, field.name))
+
+
+def open_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    """Returns saved arrays by field, mapped from their files: processes that open them share their memory."""
+    return {field.name: np.load(folder / f"{field.name}.npy", mmap_mode="c") for field in fields(Arrays)}
+
+
+def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:
+    """Returns the samples of an experiment, split as `split_sizes` says, standardized by its training split.
+
+    Args:
+        experiment: Names the dataset, the split and the standardization.
+        data_dir: Where torchvision's sets are; None is `data` in the working directory.
+
+    Raises:
+        DataError: The data are missing, cannot be downloaded, are unfit, are not as many as the dataset is
+            known for, or cannot be split as asked.
+    """
+    raw = read_raw(experiment.dataset, data_dir)
+    _check_sizes(experiment.dataset, raw)
+    _, val, test = experiment.split_sizes
+    own_test = len(raw.y_test) > 0
+    seed = experiment.split_seed
+    train_index, val_index, test_index = split(raw.y, val, 0 if own_test else test, seed)
+    x_test, y_test = raw.x, raw.y
+    if own_test:
+        x_test, y_test, test_index = raw.x_test, raw.y_test, np.arange(test, dtype=np.int64)
+    standardizer = fit(raw.x, train_index, experiment.standardize)
+    return Arrays(
+        x_train=standardizer(raw.x, train_index),
+        y_train=raw.y[train_index],
+        x_val=standardizer(raw.x, val_index),
+        y_val=raw.y[val_index],
+        x_test=standardizer(x_test, test_index),
+        y_test=y_test[test_index],
+        classes=raw.classes,
+        train_probe=probe(raw.y[train_index], val, seed),
+    )
+
+
+def _check_sizes(name: str, raw: RawData) -> None:
+    info = dataset_info(name)
+    if (len(raw.y), len(raw.y_test)) != (info.samples, info.test_samples):
+        raise DataError(
+            f"--data-dir: {name} has {info.samples} training and {info.test_samples} test samples, and the "
+            f"folder holds {len(raw.y)} and {len(raw.y_test)}; put the whole set there"
+        )
