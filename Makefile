@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test check bench gate baseline clean
+.PHONY: install demo test test-cuda check bench gate baseline clean
 
 install: $(INSTALLED)
 
@@ -18,6 +18,9 @@ demo: install  ## the default grid on digits, with its tables
 
 test: install
 	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
+
+test-cuda: install  ## what holds on a GPU; needs one
+	$(BIN)/python -m pytest -m cuda tests/cuda $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

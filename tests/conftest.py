@@ -1,9 +1,9 @@
 import os
 
 # Before anything imports torch: tests train with the threads and modes that ablate trains with.
-from ablate.training.backend import set_thread_environment
+from ablate.training.backend import set_environment
 
-set_thread_environment()
+set_environment()
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

@@ -14,10 +14,10 @@ from ablate.analysis.gate import compare
 from ablate.analysis.gate_match import SHARED, Side, match, score
 from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.comparing import Judging
-from ablate.cli.running import Jobs, jobs_for
-from ablate.cli.training import DataDir, ExecutorName, executor_for, train
+from ablate.cli.running import Jobs
+from ablate.cli.training import DataDir, DeviceOption, ExecutorName, executor_for, plan_for, train
+from ablate.execution.devices import device_for
 from ablate.experiment.grid import expand
-from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import FACTORS, Experiment, build
 from ablate.report.numbers import counted
 from ablate.store.parquet import ResultsFolder
@@ -38,6 +38,7 @@ class Confirming:
     executor: ExecutorName = "local"
     jobs: Jobs = "auto"
     data_dir: DataDir = None
+    device: DeviceOption = "auto"
 
 
 def confirmed(
@@ -101,11 +102,11 @@ def _experiment(candidate: Side, row: dict[str, str], seeds: list[int]) -> Exper
 
 
 def _trained(experiments: Sequence[Experiment], candidate: Side, confirming: Confirming) -> pd.DataFrame:
-    first, workers = experiments[0], jobs_for(confirming.jobs)
+    first, device = experiments[0], device_for(confirming.device)
     runs = [run for experiment in experiments for run in expand(experiment)]
-    plan = make_plan(runs, sizes_of(first), workers)
+    plan, workers = plan_for(runs, first, confirming.jobs, device)
     with tempfile.TemporaryDirectory(prefix="ablate-") as place:
         folder = ResultsFolder(Path(place))
-        with executor_for(confirming.executor, first, confirming.data_dir, plan, workers) as ready:
+        with executor_for(confirming.executor, first, confirming.data_dir, plan, workers, device) as ready:
             train(first, plan, ready, folder, fail_fast=False)
         return score(folder.read("runs"), folder.read("curves"), candidate.target)

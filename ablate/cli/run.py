@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from ablate.cli.options import takes_experiment
-from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
-from ablate.cli.training import DataDir, Device, ExecutorName, check_device, executor_for, runs_of, train
+from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, to_train
+from ablate.cli.training import DataDir, DeviceOption, ExecutorName, executor_for, plan_for, runs_of, train
+from ablate.execution.devices import device_for
 from ablate.experiment.grid import Run
-from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import FINISHED
@@ -31,22 +31,21 @@ def run(
     output: Output = None,
     jobs: Jobs = "auto",
     data_dir: DataDir = None,
-    device: Device = "auto",
+    device: DeviceOption = "auto",
     executor: ExecutorName = "local",
     force: Force = False,
     fail_fast: FailFast = False,
 ) -> None:
     """Train what is missing of a grid, store it, and show the tables."""
-    check_device(device)
+    trainer = device_for(device)
     runs = runs_of(experiment, executor)
-    workers = jobs_for(jobs)
     folder = ResultsFolder(folder_for(experiment, output))
     folder.ensure_same_data(runs[0].data)
 
     def train_missing(grid: Experiment, runs: Sequence[Run], where: ResultsFolder) -> None:
-        plan = make_plan(to_train(runs, where.statuses(), force), sizes_of(grid), workers)
+        plan, workers = plan_for(to_train(runs, where.statuses(), force), grid, jobs, trainer)
         if plan.stacks:
-            with executor_for(executor, grid, data_dir, plan, workers) as ready:
+            with executor_for(executor, grid, data_dir, plan, workers, trainer) as ready:
                 # A rate that diverges while rates are tried is an answer, no reason to stop.
                 train(grid, plan, ready, where, fail_fast and grid is experiment)
         else:

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablate.cli.running import RUNNING
+from ablate.cli.running import RUNNING, jobs_for
 from ablate.errors import SpecError
+from ablate.execution.devices import Device
 from ablate.experiment.grid import Run, expand, varied
-from ablate.experiment.plan import Plan, sizes_of
+from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment, to_toml
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance
 from ablate.store.schema import DATA, EXPERIMENT
-from ablate.training.backend import PROCESS, set_thread_environment
+from ablate.training.backend import PROCESS, set_environment
 
 if TYPE_CHECKING:
     from ablate.execution.executor import Executor
 
 EXECUTORS = ("local", "fake")
-DEVICES = ("auto", "cpu")
 
 DataDir = Annotated[
     Path | None,
@@ -37,13 +37,13 @@ DataDir = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
-Device = Annotated[
+DeviceOption = Annotated[
     str,
     typer.Option(
         "--device",
         envvar="ABLATE_DEVICE",
         show_envvar=False,
-        help="auto or cpu",
+        help="auto, cpu or cuda; auto is cuda where there is a GPU",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -82,14 +82,19 @@ def _metadata(experiment: Experiment, plan: Plan) -> dict[str, str]:
     return provenance() | PROCESS | shared
 
 
-def check_device(device: str) -> None:
-    """Refuses a device that nothing is trained on.
+def plan_for(runs: Iterable[Run], experiment: Experiment, jobs: str, device: Device) -> tuple[Plan, int]:
+    """Returns the plan that trains runs on a device, and the number of its workers: one a core, or one a GPU.
 
     Raises:
-        SpecError: It is neither `auto` nor `cpu`.
+        SpecError: The number of jobs is not legal, or the device cannot do what is asked.
     """
-    if device not in DEVICES:
-        raise SpecError(f"--device: {device!r} is not one of {', '.join(DEVICES)}")
+    if experiment.precision == "tf32" and device.kind == "cpu":
+        raise SpecError(
+            "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
+        )
+    workers = len(device.memory) if jobs == "auto" and device.memory else jobs_for(jobs)
+    gpu_memory = min(device.memory) if device.memory else None
+    return make_plan(runs, sizes_of(experiment), workers, gpu_memory), workers
 
 
 def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
@@ -108,7 +113,7 @@ def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
 
 @contextmanager
 def executor_for(
-    name: str, experiment: Experiment, data_dir: Path | None, plan: Plan, workers: int
+    name: str, experiment: Experiment, data_dir: Path | None, plan: Plan, workers: int, device: Device
 ) -> Iterator["Executor"]:
     """Gives the executor of this name, ready to train; whatever is wrong with the data is found out here.
 
@@ -123,11 +128,11 @@ def executor_for(
 
         yield FakeExecutor(sizes_of(experiment))
         return
-    set_thread_environment()
+    set_environment()
     # Imported here because they take time that commands which train nothing need not spend.
     from ablate.execution.local import LocalExecutor
 
-    with LocalExecutor(min(workers, len(plan.stacks))) as local:
+    with LocalExecutor(min(workers, len(plan.stacks)), len(device.memory)) as local:
         from ablate.data.arrays import prepare
 
         _check_activations(each for stack in plan.stacks for each in stack.runs)

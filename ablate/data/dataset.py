@@ -1,6 +1,6 @@
 """A dataset ready for training, as tensors in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -41,6 +41,11 @@ class Dataset:
         arrays = open_arrays(folder)
         classes = int(arrays.pop("classes"))
         return cls(**{name: torch.from_numpy(values) for name, values in arrays.items()}, classes=classes)
+
+    def to(self, device: str) -> Self:
+        """Returns the dataset with its tensors on a device."""
+        moved = {name: value.to(device) for name, value in vars(self).items() if name != "classes"}
+        return replace(self, **moved)
 
     @classmethod
     def of(cls, arrays: Arrays) -> Self:

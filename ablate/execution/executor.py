@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,11 @@ class Died:
 class Executor(Protocol):
     """Trains stacks, in any order and number at a time."""
 
+    @property
+    def numerics(self) -> dict[str, str]:
+        """What of the machine results depend on, as it stands in their metadata; known once stacks are run."""
+        ...
+
     def run(
         self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
     ) -> Iterator[tuple[Stack, StackResult | Died]]:
@@ -40,6 +45,7 @@ class FakeExecutor:
     """
 
     sizes: Sizes
+    numerics: dict[str, str] = field(default_factory=dict)
 
     def run(
         self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]

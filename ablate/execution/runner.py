@@ -50,7 +50,7 @@ def train_all(plan: Plan, executor: Executor, job: Job, observer: Observer) -> C
             tables, seconds = trained_tables(stack, outcome, job.identity), outcome.seconds
         # Only now: a run that is trained again stays stored until its successor is there.
         job.folder.discard(run.run_id for run in stack.runs)
-        job.folder.write_part(tables, job.metadata)
+        job.folder.write_part(tables, job.metadata | executor.numerics)
         statuses = dict(Counter(tables["runs"]["status"]))
         tally.update(statuses)
         observer.stack_finished(stack.label, statuses, seconds)

@@ -21,6 +21,7 @@ from ablate.experiment.spec import (
     Experiment,
     Init,
     Optimizer,
+    Precision,
     Schedule,
 )
 
@@ -53,6 +54,7 @@ class Run:
     weight_decay: float
     schedule: Schedule
     init: Init
+    precision: Precision
     code: str
     seed: int
     data: str
@@ -77,7 +79,8 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
     Raises:
         SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
     """
-    shared = {"data": _data(experiment), "init": experiment.init, "diagnostics": experiment.diagnostics}
+    shared = {name: getattr(experiment, name) for name in ("init", "precision", "diagnostics")}
+    shared["data"] = _data(experiment)
     runs = tuple(
         _run(dict(zip(FACTORS, chosen, strict=True)), seed, shared)
         for chosen in product(*(getattr(experiment, factor) for factor in FACTORS))
@@ -122,7 +125,16 @@ def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tupl
 
 
 def _data(experiment: Experiment) -> str:
-    names = ("model", "init", "standardize", "evals_per_epoch", "val_fraction", "test_fraction", "split_seed")
+    names = (
+        "model",
+        "init",
+        "precision",
+        "standardize",
+        "evals_per_epoch",
+        "val_fraction",
+        "test_fraction",
+        "split_seed",
+    )
     shared = {name: getattr(experiment, name) for name in names}
     return json.dumps(shared | {"dataset": fingerprint(experiment.dataset)}, sort_keys=True)
 

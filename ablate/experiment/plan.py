@@ -15,15 +15,32 @@ from ablate.experiment.spec import Experiment
 T = TypeVar("T")
 
 # Runs in a stack: more hide the calls of a step better, fewer stay in the cache. The time of a run is flat around here.
-MAX_RUNS = 64
+MAX_RUNS = 32
+# On a GPU stacks are large, and all of one size, filled up where runs are missing: its libraries choose kernels, and
+# so bits, by the size of the whole problem.
+GPU_RUNS = 128
+# Share of a GPU's memory that a stack may take by estimate.
+GPU_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Runs trained as one network: equal but for activation, dropout and seed, equal activations side by side."""
+    """Runs trained as one network: equal but for activation, dropout and seed, equal activations side by side.
+
+    Attributes:
+        runs: At least one.
+        evals_per_epoch: Evaluations an epoch.
+        padding: Copies of the last run that fill the stack up, see `train_stack`.
+    """
 
     runs: tuple[Run, ...]
     evals_per_epoch: int
+    padding: int = 0
+
+    @property
+    def size(self) -> int:
+        """Runs that are trained, copies included."""
+        return len(self.runs) + self.padding
 
     @property
     def label(self) -> str:
@@ -59,17 +76,28 @@ def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
     return Sizes(info.features, classes or info.classes or 10, train, val, experiment.evals_per_epoch)
 
 
-def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
-    """Returns the stacks that train these runs with this many workers."""
+def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None) -> Plan:
+    """Returns the stacks that train these runs with this many workers.
+
+    Args:
+        runs: In any order.
+        sizes: Of their data.
+        jobs: Number of workers.
+        gpu_memory: Bytes of the GPU (the smallest, if there are several) that they are trained on; None is a CPU.
+    """
     groups: dict[Run, list[Run]] = defaultdict(list)
     for run in runs:
         groups[_stack_key(run)].append(run)
-    limit = MAX_RUNS
+    limit = MAX_RUNS if gpu_memory is None else _gpu_limit(groups, sizes, gpu_memory)
     # A worker without a stack helps nobody: cut finer until there is one for each, or a stack a run.
-    total = sum(len(group) for group in groups.values())
-    while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < min(jobs, total):
+    wanted = min(jobs, sum(len(group) for group in groups.values())) if gpu_memory is None else 1
+    while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < wanted:
         limit = max(1, limit // 2)
-    stacks = [Stack(part, sizes.evals_per_epoch) for group in groups.values() for part in _cut(group, limit)]
+    stacks = [
+        Stack(part, sizes.evals_per_epoch, 0 if gpu_memory is None else limit - len(part))
+        for group in groups.values()
+        for part in _cut(group, limit)
+    ]
     stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
         tuple(stacks),
@@ -77,6 +105,22 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
         max((sum(run_bytes(run, sizes) for run in stack.runs) for stack in stacks), default=0),
         sum(run.epochs * (sizes.train // run.batch_size) for stack in stacks for run in stack.runs),
     )
+
+
+def halves(stack: Stack) -> list[Stack]:
+    """Returns stacks of half the size of one of at least two, which hold its runs."""
+    size = (stack.size + 1) // 2
+    parts = [part for part in (stack.runs[:size], stack.runs[size:]) if part]
+    return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
+
+
+def _gpu_limit(groups: Iterable[Run], sizes: Sizes, memory: int) -> int:
+    """Returns the size of all stacks on a GPU: a power of two, so that neighbouring grids have the same."""
+    held = max((run_bytes(run, sizes) for run in groups), default=1)
+    limit = GPU_RUNS
+    while limit > 1 and limit * held > GPU_SHARE * memory:
+        limit //= 2
+    return limit
 
 
 def _stack_key(run: Run) -> Run:

@@ -18,6 +18,7 @@ Schedule = Literal["constant", "cosine"]
 Standardize = Literal["channel", "feature", "none"]
 Model = Literal["mlp"]
 Init = Literal["torch", "kaiming", "auto-gain"]
+Precision = Literal["fp32", "tf32", "bf16"]
 
 # What `auto` means: torch's own defaults, and for sgd, which has none for the rate, the textbook's 0.1.
 LEARNING_RATES: dict[str, float] = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
@@ -105,6 +106,9 @@ class Experiment(BaseModel):
     init: Annotated[Init, BeforeValidator(levels.choice(*get_args(Init)))] = Field(
         "torch",
         description="initial weights: torch, kaiming (gain of relu) or auto-gain (of each activation)",
+    )
+    precision: Annotated[Precision, BeforeValidator(levels.choice(*get_args(Precision)))] = Field(
+        "fp32", description="of products: fp32, bf16 (rounded operands and results), tf32 (on CUDA)"
     )
     tune: Annotated[tuple[float, ...], BeforeValidator(_tuned)] = Field(
         (), description="learning_rate=0.01,0.03,0.1: each variant at its own best, found on other seeds"

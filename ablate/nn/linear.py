@@ -1,7 +1,37 @@
 """The linear layer of a stack: every run's own weights, z = W x + b."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
+
+from ablate.experiment.spec import Precision
+
+
+class Multiply(Protocol):
+    """Writes the batched product a @ b into out, or adds it to what out holds."""
+
+    def __call__(self, a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
+        """Multiplies (runs, rows, inner) by (runs, inner, columns)."""
+        ...
+
+
+def multiplication(precision: Precision) -> Multiply:
+    """Returns the batched product in a precision.
+
+    bf16 rounds both operands and the result to bfloat16, which has 8 bits of significand, and adds up in float32. fp32
+    and tf32 are the same calls: whether a GPU rounds operands to TF32 in them is a setting of the process.
+    """
+    return _rounded if precision == "bf16" else _exact
+
+
+def _exact(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
+    return out.baddbmm_(a, b) if add else torch.bmm(a, b, out=out)
+
+
+def _rounded(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
+    product = torch.bmm(a.bfloat16(), b.bfloat16())
+    return out.add_(product) if add else out.copy_(product)
 
 
 class StackedLinear:
@@ -15,11 +45,18 @@ class StackedLinear:
         bias: Shape (runs, outputs), or None.
         weight_grad: Where `backward` writes the gradient of the weight, same shape.
         bias_grad: The same for the bias.
+        multiply: Writes the products, see `multiplication`.
     """
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None, weight_grad: Tensor, bias_grad: Tensor | None
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        weight_grad: Tensor,
+        bias_grad: Tensor | None,
+        multiply: Multiply,
     ) -> None:
+        self.multiply = multiply
         self.weight, self.bias = weight, bias
         self.weight_grad, self.bias_grad = weight_grad, bias_grad
         self.x = self.z = self.x_grad = torch.empty(0)
@@ -29,7 +66,12 @@ class StackedLinear:
         self.x = x.expand(self.weight.shape[0], -1, -1)
         if self.z.shape[-1] != x.shape[-1]:
             self.z = x.new_empty((*self.weight.shape[:2], x.shape[-1]))
-        return affine(self.weight, self.bias, self.x, self.z)
+        return self.affine(self.x, self.z)
+
+    def affine(self, x: Tensor, out: Tensor) -> Tensor:
+        """Writes W x + b of every run into out, shape (runs, outputs, batch), and returns it."""
+        self.multiply(self.weight, x, out)
+        return out if self.bias is None else out.add_(self.bias.unsqueeze(2))
 
     def backward(self, grad: Tensor, *, needs_input_grad: bool, descent: Tensor | None = None) -> Tensor:
         """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed.
@@ -51,7 +93,7 @@ class StackedLinear:
             if single:
                 torch.sum(self.weight * grad, 1, keepdim=True, out=self.x_grad)
             else:
-                torch.bmm(self.weight.transpose(1, 2), grad, out=self.x_grad)
+                self.multiply(self.weight.transpose(1, 2), grad, self.x_grad)
         if descent is not None:
             grad.mul_(descent)
         if single:
@@ -59,13 +101,7 @@ class StackedLinear:
             if descent is not None:
                 self.weight.add_(self.weight_grad)
         elif descent is None:
-            torch.bmm(grad, self.x.transpose(1, 2), out=self.weight_grad)
+            self.multiply(grad, self.x.transpose(1, 2), self.weight_grad)
         else:
-            self.weight.baddbmm_(grad, self.x.transpose(1, 2))
+            self.multiply(grad, self.x.transpose(1, 2), self.weight, add=True)
         return self.x_grad
-
-
-def affine(weight: Tensor, bias: Tensor | None, x: Tensor, out: Tensor) -> Tensor:
-    """Writes W x + b of every run into out, shape (runs, outputs, batch), and returns it."""
-    torch.bmm(weight, x, out=out)
-    return out if bias is None else out.add_(bias.unsqueeze(2))

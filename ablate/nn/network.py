@@ -7,12 +7,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ablate.experiment.spec import Init
+from ablate.experiment.spec import Init, Precision
 from ablate.nn.activation import StackedActivation
 from ablate.nn.batch_norm import StackedBatchNorm
 from ablate.nn.dropout import StackedDropout
 from ablate.nn.initial import initial_values
-from ablate.nn.linear import StackedLinear, affine
+from ablate.nn.linear import StackedLinear, multiplication
 from ablate.nn.loss import cross_entropy
 from ablate.nn.members import Member, Shape, segments
 from ablate.nn.parameters import FlatParameters, padded
@@ -40,6 +40,7 @@ class StackedMLP:
         dtype: float32, or float64 to be compared with the reference.
         device: Where everything lives.
         init: How initial weights are scaled, see `initial_values`.
+        precision: Of products, see `multiplication`.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class StackedMLP:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         init: Init = "torch",
+        precision: Precision = "fp32",
     ) -> None:
         self.shape = shape
+        self.multiply = multiplication(precision)
         self.members = tuple(members)
         self.parts = segments(members)
         self.parameters = FlatParameters(self._parameter_shapes(), dtype, torch.device(device))
@@ -124,7 +127,7 @@ class StackedMLP:
 
     def _evaluated(self, linear: StackedLinear, x: Tensor) -> Tensor:
         out = x.new_empty((*linear.weight.shape[:2], x.shape[2]))
-        return affine(linear.weight, linear.bias, x.expand(len(self.members), -1, -1), out)
+        return linear.affine(x.expand(len(self.members), -1, -1), out)
 
     def member_state(self, run: int) -> dict[str, Tensor]:
         """Returns copies of one run's parameters and running statistics, by name, without the runs axis."""
@@ -190,7 +193,7 @@ class StackedMLP:
         values, grads = self.parameters.values, self.parameters.grads
         bias, bias_grad = self._views(f"linear.{layer}.bias")
         name = f"linear.{layer}.weight"
-        return StackedLinear(values[name], bias, grads[name], bias_grad)
+        return StackedLinear(values[name], bias, grads[name], bias_grad, self.multiply)
 
     def _hidden(self, layer: int) -> Hidden:
         values, grads = self.parameters.values, self.parameters.grads

@@ -19,7 +19,7 @@ from ablate.nn.activation import StackedActivation
 from ablate.nn.activations import value_and_derivative
 from ablate.nn.batch_norm import EPS, StackedBatchNorm
 from ablate.nn.gains import largest_derivative
-from ablate.nn.linear import StackedLinear, affine
+from ablate.nn.linear import StackedLinear
 from ablate.nn.loss import cross_entropy
 from ablate.nn.network import Hidden, StackedMLP
 from ablate.training.result import LayerValues
@@ -90,9 +90,9 @@ class Diagnostics:
     def result(self) -> LayerValues:
         """Returns all quantities as arrays."""
         names = tuple(dict.fromkeys(name for row in self.rows for name in row))
-        absent = torch.full((len(self.network.members),), torch.nan, dtype=torch.float64)
+        absent = self.network.parameters.flat.new_full((len(self.network.members),), torch.nan)
         rows = [torch.stack([row.get(name, absent).double() for name in names]) for row in self.rows]
-        return LayerValues(names, torch.stack(rows).numpy())
+        return LayerValues(names, torch.stack(rows).cpu().numpy())
 
     def _update_ratios(self) -> Iterator[tuple[tuple[str, str], Tensor]]:
         if self.before is None:
@@ -107,7 +107,7 @@ class Diagnostics:
 
 def _evenly_spaced(indices: Tensor, count: int) -> Tensor:
     count = min(count, len(indices))
-    return indices[torch.arange(count) * len(indices) // count]
+    return indices[torch.arange(count, device=indices.device) * len(indices) // count]
 
 
 class Pass:
@@ -173,7 +173,7 @@ class Normalized:
 
 
 def _linear(linear: StackedLinear, x: Tensor) -> Tensor:
-    return affine(linear.weight, linear.bias, x, x.new_empty((*linear.weight.shape[:2], x.shape[2])))
+    return linear.affine(x, x.new_empty((*linear.weight.shape[:2], x.shape[2])))
 
 
 def _activate(layer: StackedActivation, z: Tensor) -> tuple[Tensor, Tensor, Quantities]:

@@ -26,8 +26,9 @@ class EvaluationSet:
 
     def scores(self, network: StackedMLP) -> tuple[Tensor, Tensor]:
         """Returns loss and accuracy of each run, each float64 of shape (runs,)."""
-        loss = torch.zeros(len(network.members), dtype=torch.float64)
-        correct = torch.zeros(len(network.members), dtype=torch.int64)
+        device = network.parameters.flat.device
+        loss = torch.zeros(len(network.members), dtype=torch.float64, device=device)
+        correct = torch.zeros(len(network.members), dtype=torch.int64, device=device)
         for x, y in zip(self.chunks, self.labels, strict=True):
             logits = network.logits(x)[:, :, : len(y)]
             index = y.expand(len(logits), 1, -1)

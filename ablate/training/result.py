@@ -1,11 +1,14 @@
 """What training a stack returns: the curves of its runs as plain arrays, free of torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+# The libraries that multiply float32 matrices on a CPU.
+Gemm = Literal["mkl", "onednn"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,17 @@ class StackResult:
     seconds: float
     device: str
     layers: LayerValues | None = None
+
+    def of_the_first(self, runs: int) -> "StackResult":
+        """Returns the curves of the first runs alone."""
+        layers = self.layers
+        return replace(
+            self,
+            **{name: getattr(self, name)[:, :runs] for name in CURVES},
+            divergences=self.divergences[:runs],
+            parameters=self.parameters[:runs],
+            layers=layers and LayerValues(layers.names, layers.values[:, :, :runs]),
+        )
+
+
+CURVES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy")

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from ablate.data.arrays import prepare
-from ablate.errors import SpecError
+from ablate.errors import AblateError, SpecError
 from ablate.execution.executor import Died
 from ablate.execution.local import LocalExecutor
 from ablate.experiment.grid import expand
@@ -97,9 +98,46 @@ def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
     assert "in a worker process" in "".join(error.value.__notes__)
 
 
+def test_a_stack_too_large_for_its_memory_is_trained_in_halves(trained):
+    runs = [run for run in expand(EXPERIMENT) if run.batch_norm == "pre" and run.activation == "relu"][:5]
+    large = Stack(tuple(replace(run, activation="tests.execution.test_local:of_two") for run in runs), 1)
+    with LocalExecutor(1) as executor:
+        executor.use(prepare(EXPERIMENT))
+        outcomes = list(executor.run([large], lambda steps: None))
+    assert [len(stack.runs) for stack, _ in outcomes] == [2, 1, 2]
+    for (stack, result), part in zip(outcomes, (runs[:2], runs[2:3], runs[3:]), strict=True):
+        assert [run.seed for run in stack.runs] == [run.seed for run in part]
+        found = _curves([(replace(stack, runs=tuple(part)), result)])
+        for run in part:
+            np.testing.assert_allclose(found[run.run_id], trained[run.run_id], rtol=1e-4)
+
+
+def of_two(z):
+    """A relu that finds no memory for more than two runs."""
+    if z.shape[0] > 2 and z.shape[-1] != 8:
+        raise torch.OutOfMemoryError("made up")
+    return torch.relu(z)
+
+
+def of_none(z):
+    """A relu that finds no memory at all."""
+    if z.shape[-1] != 8:
+        raise torch.OutOfMemoryError("made up")
+    return torch.relu(z)
+
+
+def test_a_single_run_too_large_for_its_memory_is_an_error_that_names_the_flags():
+    (stack,) = _one_run_stacks(1)
+    stack = Stack((replace(stack.runs[0], activation="tests.execution.test_local:of_none"),), 1)
+    with LocalExecutor(1) as executor:
+        executor.use(prepare(EXPERIMENT))
+        with pytest.raises(AblateError, match=r"--device: a single run .* --batch-size .* --device cpu"):
+            list(executor.run([stack], lambda steps: None))
+
+
 def test_leaving_the_context_ends_the_workers_whatever_they_do():
     with LocalExecutor(1) as executor:
-        executor.starting.join()
+        executor.wait_for_workers()
         processes = list(executor.workers.values())
         executor.use(prepare(EXPERIMENT))
         long = [

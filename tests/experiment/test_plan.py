@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablate.experiment.cost import PROCESS_SECONDS
+from ablate.experiment.cost import PROCESS_SECONDS, run_bytes
 from ablate.experiment.grid import expand
-from ablate.experiment.plan import MAX_RUNS, make_plan, sizes_of
+from ablate.experiment.plan import GPU_RUNS, MAX_RUNS, Stack, halves, make_plan, sizes_of
 from ablate.experiment.spec import build
 
 GRID = build({"learning_rate": "0.1,0.01", "dropout": "0,0.2,0.5", "seeds": 7})
@@ -38,8 +38,8 @@ def test_a_plan_does_not_depend_on_the_order_of_the_runs():
 
 def test_a_large_grid_shares_seeds_batches_within_a_stack():
     plan = make_plan(expand(build({})), sizes_of(build({})), 2)
-    assert all(len({run.seed for run in stack.runs}) <= 2 for stack in plan.stacks)
-    assert {len(stack.runs) for stack in plan.stacks} == {27, 54}
+    assert all(len({run.seed for run in stack.runs}) == 1 for stack in plan.stacks)
+    assert {len(stack.runs) for stack in plan.stacks} == {27}
 
 
 def test_the_dearest_stack_comes_first_and_time_falls_with_workers():
@@ -50,6 +50,31 @@ def test_the_dearest_stack_comes_first_and_time_falls_with_workers():
     seconds = [plan.seconds - PROCESS_SECONDS for plan in plans]
     assert seconds[0] == pytest.approx(2 * seconds[1], rel=0.2)
     assert seconds[2] < seconds[1]
+
+
+def test_on_a_gpu_all_stacks_are_of_one_size_whatever_the_grid():
+    runs = expand(GRID)
+    for some in (runs, runs[:5], runs[7::3]):
+        stacks = make_plan(some, sizes_of(GRID), 3, gpu_memory=80 << 30).stacks
+        assert {stack.size for stack in stacks} == {GPU_RUNS}
+        assert sum(len(stack.runs) for stack in stacks) == len(some)
+
+
+def test_a_gpu_of_little_memory_gets_smaller_stacks():
+    run = expand(GRID)[0]
+    memory = 20 * run_bytes(run, sizes_of(GRID))
+    stacks = make_plan(expand(GRID), sizes_of(GRID), 1, gpu_memory=memory).stacks
+    assert {stack.size for stack in stacks} == {8}
+
+
+@pytest.mark.parametrize(
+    ("runs", "padding", "expected"), [(5, 3, [(4, 0), (1, 3)]), (3, 5, [(3, 1)]), (2, 0, [(1, 0)] * 2)]
+)
+def test_halves_hold_the_runs_of_a_stack_and_are_half_as_large(runs, padding, expected):
+    stack = Stack(expand(GRID)[:runs], 1, padding)
+    parts = halves(stack)
+    assert [(len(part.runs), part.padding) for part in parts] == expected
+    assert tuple(run for part in parts for run in part.runs) == stack.runs
 
 
 def test_an_empty_plan_is_legal():

@@ -25,6 +25,7 @@ SCORES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accur
 def _as_in_a_worker():
     prepare_process()
     yield
+    torch.set_flush_denormal(False)
     torch.set_grad_enabled(True)
 
 
@@ -66,6 +67,30 @@ def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(
     by_activation = {run.activation: None for run in reversed(full.runs)}
     backwards = [run for name in by_activation for run in reversed(full.runs) if run.activation == name]
     _assert_same_bits(_curves(backwards, dataset), expected)
+
+
+def test_copies_that_fill_a_stack_up_change_nothing_and_are_not_returned(dataset):
+    experiment = build(SETTINGS | {"batch_norm": "pre", "diagnostics": True})
+    (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
+    padded, plain = (train_stack(replace(full, padding=padding), dataset) for padding in (12, 0))
+    for name in SCORES:
+        np.testing.assert_array_equal(getattr(padded, name), getattr(plain, name))
+    assert padded.parameters == plain.parameters
+    assert padded.layers.values.shape == plain.layers.values.shape
+
+
+def test_bf16_rounds_products_and_trains_all_the_same(dataset):
+    experiment = build(SETTINGS | {"batch_norm": "pre", "epochs": 3})
+    rounded = build(SETTINGS | {"batch_norm": "pre", "epochs": 3, "precision": "bf16"})
+    results = []
+    for each in (experiment, rounded):
+        (stack,) = make_plan(expand(each), sizes_of(each), 1).stacks
+        results.append(train_stack(stack, dataset))
+    exact, result = results
+    difference = np.abs(exact.val_loss - result.val_loss)
+    assert 1e-4 < difference.max() < 0.2
+    assert np.abs(exact.val_accuracy[-1] - result.val_accuracy[-1]).mean() < 0.05
+    assert {run.run_id for run in expand(experiment)}.isdisjoint(run.run_id for run in expand(rounded))
 
 
 def test_cosine_momentum_and_weight_decay_keep_bits_too(dataset):

@@ -1,0 +1,72 @@
+"""What there is to train on, asked of the CUDA driver itself: torch, which also knows, takes a second to load."""
+
+import ctypes
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, get_args
+
+from ablate.errors import SpecError, did_you_mean
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+DEVICES: tuple[DeviceName, ...] = get_args(DeviceName)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where stacks are trained.
+
+    Attributes:
+        kind: cpu or cuda.
+        memory: Bytes of each GPU; empty for a CPU.
+    """
+
+    kind: Literal["cpu", "cuda"]
+    memory: tuple[int, ...] = ()
+
+
+def device_for(name: str) -> Device:
+    """Returns the device of this name; `auto` is CUDA where there is a GPU that torch can use, else the CPU.
+
+    Raises:
+        SpecError: There is no such device.
+    """
+    if name not in DEVICES:
+        raise SpecError(f"--device: {name!r} is not one of {', '.join(DEVICES)}{did_you_mean(name, DEVICES)}")
+    memory = () if name == "cpu" else gpu_memory()
+    if name == "cuda" and not memory:
+        raise SpecError(
+            "--device: there is no GPU that torch can use for 'cuda' here; legal are auto and cpu"
+        )
+    return Device("cuda", memory) if memory else Device("cpu")
+
+
+def gpu_memory() -> tuple[int, ...]:
+    """Returns the bytes of memory of each GPU; none without a driver, or with a torch that is built for CPUs alone."""
+    driver = _driver() if _torch_has_cuda() else None
+    if driver is None or driver.cuInit(0) != 0:
+        return ()
+    count = ctypes.c_int()
+    driver.cuDeviceGetCount(ctypes.byref(count))
+    return tuple(_memory(driver, index) for index in range(count.value))
+
+
+def _memory(driver: ctypes.CDLL, index: int) -> int:
+    handle, size = ctypes.c_int(), ctypes.c_size_t()
+    driver.cuDeviceGet(ctypes.byref(handle), index)
+    driver.cuDeviceTotalMem_v2(ctypes.byref(size), handle)
+    return size.value
+
+
+def _driver() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
+
+
+def _torch_has_cuda() -> bool:
+    try:
+        return "+cpu" not in version("torch")
+    except PackageNotFoundError:
+        return False

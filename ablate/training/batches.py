@@ -1,0 +1,51 @@
+"""The batches of a stack: each run sees its seed's order of the training data."""
+
+import torch
+from torch import Tensor
+
+from ablate.data.dataset import Dataset
+from ablate.data.order import epoch_order
+from ablate.nn.members import distinct_seeds
+from ablate.nn.network import StackedMLP
+
+
+class Batches:
+    """Full batches, in the order of each run's seed, gathered on the device that holds the data.
+
+    `prepare` does what needs the host, into a buffer that stays where it is; `gather` does not, and can be recorded
+    and played again.
+
+    Attributes:
+        x: Training inputs as the network reads them, shape (samples, ...).
+        y: Labels, shape (samples,).
+        per_epoch: Full batches in an epoch.
+        index: Samples of the prepared step, shape (runs, batch), or (1, batch) where all runs see the same.
+    """
+
+    def __init__(self, network: StackedMLP, dataset: Dataset, batch_size: int) -> None:
+        self.x, self.y = network.arrange(dataset.x_train), dataset.y_train
+        self.batch_size = batch_size
+        self.per_epoch = len(self.y) // batch_size
+        self.seeds = distinct_seeds(network.members)
+        rows = len(network.members) if len(self.seeds) > 1 else 1
+        places = [self.seeds.index(member.seed) for member in network.members][:rows]
+        self.places = torch.tensor(places, device=self.y.device)
+        self.epoch = -1
+        self.orders = self.y.new_empty(0)
+        self.index = self.y.new_empty((rows, batch_size))
+        self.inputs = self.x.new_empty((rows * batch_size, *self.x.shape[1:]))
+
+    def prepare(self, step: int) -> None:
+        """Lays ready which samples a step sees."""
+        epoch, batch = divmod(step, self.per_epoch)
+        if epoch != self.epoch:
+            self.epoch = epoch
+            orders = [epoch_order(seed, epoch, len(self.y)) for seed in self.seeds]
+            self.orders = torch.stack(orders).to(self.y.device)
+        chosen = self.orders[:, batch * self.batch_size : (batch + 1) * self.batch_size]
+        torch.index_select(chosen, 0, self.places, out=self.index)
+
+    def gather(self) -> tuple[Tensor, Tensor]:
+        """Returns the prepared step's inputs (runs or 1, batch, ...) and labels (runs or 1, batch)."""
+        torch.index_select(self.x, 0, self.index.view(-1), out=self.inputs)
+        return self.inputs.view(*self.index.shape, *self.x.shape[1:]), self.y[self.index]

@@ -1,0 +1,57 @@
+"""Which library multiplies float32 matrices on a CPU: calibrated once a command, and the same in all its workers.
+
+torch sends products to MKL, which on some processors runs older kernels than they are made for; where it is permitted
+bfloat16 inside a product, it sends them to oneDNN instead, which has newer ones. With a unit for bfloat16 oneDNN
+really rounds; without one it computes in float32 as asked. So accuracy is measured first, and then speed.
+"""
+
+import time
+from typing import get_args
+
+import torch
+
+from ablate.training.result import Gemm
+
+GEMMS: tuple[Gemm, ...] = get_args(Gemm)
+
+# Largest error of a float32 product against float64, as a share of its largest element; bfloat16 makes 1e-3 of it.
+SINGLE_ERROR = 1e-5
+# Gains below this are not worth other bits, and too near to noise for two calibrations to agree.
+WORTHWHILE = 1.3
+_ROUNDS = 7
+
+
+def use(gemm: Gemm) -> None:
+    """Sends the float32 products of this process to a library."""
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]
+
+
+def calibrate() -> Gemm:
+    """Returns the library to use: oneDNN where its float32 is exact and faster by at least 1.3; MKL elsewhere."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(8, 100, 784, generator=generator)
+    x = torch.randn(8, 784, 64, generator=generator)
+    exact = weight.double() @ x.double()
+    errors, seconds = {}, {}
+    for gemm in GEMMS:
+        use(gemm)
+        errors[gemm] = float(((weight @ x) - exact).abs().max() / exact.abs().max())
+        seconds[gemm] = min(_seconds(weight, x) for _ in range(_ROUNDS))
+    return choose(errors["onednn"], seconds["mkl"] / seconds["onednn"])
+
+
+def choose(error: float, gain: float) -> Gemm:
+    """Returns the library to use.
+
+    Args:
+        error: Of oneDNN, as `SINGLE_ERROR`.
+        gain: MKL's time over oneDNN's.
+    """
+    return "onednn" if error < SINGLE_ERROR and gain > WORTHWHILE else "mkl"
+
+
+def _seconds(weight: torch.Tensor, x: torch.Tensor) -> float:
+    start = time.perf_counter()
+    for _ in range(3):
+        torch.bmm(weight, x)
+    return time.perf_counter() - start

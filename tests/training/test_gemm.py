@@ -1,0 +1,40 @@
+"""The choice of the library that multiplies: only where it is as exact and clearly faster."""
+
+import pytest
+import torch
+
+from ablate.training.gemm import GEMMS, SINGLE_ERROR, WORTHWHILE, calibrate, choose, use
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    yield
+    torch.backends.mkldnn.matmul.fp32_precision = before
+
+
+@pytest.mark.parametrize(
+    ("error", "gain", "expected"),
+    [
+        (1e-7, 2.0, "onednn"),
+        (1e-7, WORTHWHILE - 0.01, "mkl"),
+        (1e-3, 5.0, "mkl"),  # a unit that rounds to bfloat16
+        (float("nan"), 5.0, "mkl"),
+    ],
+)
+def test_onednn_is_chosen_where_it_is_exact_and_faster(error, gain, expected):
+    assert choose(error, gain) == expected
+
+
+def test_what_calibration_chooses_multiplies_in_single_precision():
+    use(calibrate())
+    generator = torch.Generator().manual_seed(1)
+    a, b = torch.randn(3, 70, 90, generator=generator), torch.randn(3, 90, 50, generator=generator)
+    exact = a.double() @ b.double()
+    assert float(((a @ b) - exact).abs().max() / exact.abs().max()) < SINGLE_ERROR
+
+
+def test_every_library_can_be_used_and_left_again():
+    for gemm in (*GEMMS, *GEMMS[::-1]):
+        use(gemm)
+        assert (torch.backends.mkldnn.matmul.fp32_precision == "bf16") == (gemm == "onednn")
