@@ -14,8 +14,8 @@ from ablate.analysis.gate import compare
 from ablate.analysis.gate_match import SHARED, Side, match, score
 from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.comparing import Judging
-from ablate.cli.running import Jobs, jobs_for
-from ablate.cli.training import DataDir, ExecutorName, executor_for, train
+from ablate.cli.running import ExecutorName, Jobs, jobs_for
+from ablate.cli.training import DataDir, executor_for, train
 from ablate.experiment.grid import expand
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import FACTORS, Experiment, build

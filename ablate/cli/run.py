@@ -9,8 +9,18 @@ import typer
 
 from ablate.cli.options import takes_experiment
 from ablate.cli.report import show
-from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, jobs_for, to_train
-from ablate.cli.training import DataDir, Device, ExecutorName, check_device, executor_for, runs_of, train
+from ablate.cli.running import (
+    RUNNING,
+    ExecutorName,
+    Force,
+    Jobs,
+    Output,
+    folder_for,
+    jobs_for,
+    runs_of,
+    to_train,
+)
+from ablate.cli.training import DataDir, Device, check_device, executor_for, train
 from ablate.cli.tuning import tuned
 from ablate.experiment.grid import Run
 from ablate.experiment.plan import make_plan, sizes_of

@@ -1,11 +1,7 @@
 """Training from the command line: the executor by its name, and a plan trained into a results folder."""
 
-import json
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +12,7 @@ from ablate.errors import SpecError
 from ablate.execution.executor import Executor, FakeExecutor
 from ablate.execution.rows import Identity
 from ablate.execution.runner import Job, train_all
-from ablate.experiment.grid import Run, expand, varied
+from ablate.experiment.grid import Run, varied
 from ablate.experiment.plan import Plan, sizes_of
 from ablate.experiment.spec import Experiment, to_toml
 from ablate.report.progress import Progress
@@ -45,14 +41,6 @@ Device = Annotated[
         envvar="ABLATE_DEVICE",
         show_envvar=False,
         help="auto or cpu",
-        rich_help_panel=RUNNING,
-    ),
-]
-ExecutorName = Annotated[
-    str,
-    typer.Option(
-        "--executor",
-        help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -86,20 +74,6 @@ def check_device(device: str) -> None:
     """
     if device not in DEVICES:
         raise SpecError(f"--device: {device!r} is not one of {', '.join(DEVICES)}")
-
-
-def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
-    """Returns the runs of a grid; made-up ones are other runs than trained ones, and share no folder with them.
-
-    Raises:
-        SpecError: As `expand`.
-    """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
-    runs = expand(experiment)
-    if executor != "fake":
-        return runs
-    return tuple(replace(run, data=json.dumps(json.loads(run.data) | {"executor": executor})) for run in runs)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from ablate.cli import main as command_line
-from ablate.cli.training import runs_of
+from ablate.cli.running import runs_of
 from ablate.experiment.grid import _code
 from ablate.experiment.spec import build
 from ablate.store.parquet import ResultsFolder
