@@ -47,12 +47,12 @@ def _tuned(received: Any) -> tuple[float, ...]:
 
 
 def _widths(received: Any) -> Any:
-    """Parses the networks to compare by their widths; a bare list of numbers, as a file can hold, might be one or many."""
+    """Parses the networks to compare by their widths; a bare list of numbers, as in a file, may be one or many."""
     if isinstance(received, list) and len(received) > 1 and all(type(part) is int for part in received):
         one, many = "/".join(map(str, received)), ", ".join(f'"{part}"' for part in received)
         raise ValueError(
-            f'{received} could be one network or {len(received)}; write "{one}" for one of {len(received)} hidden layers, '
-            f"[{many}] for {len(received)} networks of one hidden layer"
+            f'{received} could be one network or {len(received)}; write "{one}" for one of {len(received)} hidden '
+            f"layers, [{many}] for {len(received)} networks of one hidden layer"
         )
     return levels.list_of(levels.per_layer(levels.whole(1)))(received)
 
@@ -143,10 +143,11 @@ class Experiment(BaseModel):
     def _is_legal_as_a_whole(self) -> Self:
         for widths in self.hidden:
             for rates in self.dropout:
-                if len(rates) not in (1, len(widths)):
+                legal = sorted({1, len(widths)})
+                if len(rates) not in legal:
                     raise ValueError(
                         f"--dropout: {levels.label(rates)!r} gives {len(rates)} rates for the {len(widths)} hidden "
-                        f"layers of --hidden {levels.label(widths)}; legal is {' or '.join(dict.fromkeys(('1', str(len(widths)))))}"
+                        f"layers of --hidden {levels.label(widths)}; legal is {' or '.join(map(str, legal))}"
                     )
         if min(self.batch_size) < 2 and set(self.batch_norm) != {"off"}:
             raise ValueError(
