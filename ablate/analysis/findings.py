@@ -8,7 +8,7 @@ from ablate.analysis.differences import level_differences, variant_differences
 from ablate.analysis.effects import effects
 from ablate.analysis.interactions import Moderation, cells, contrasts, moderation
 from ablate.analysis.margin import Margin
-from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, values_column
+from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, STEPS_TO_TARGET, values_column
 from ablate.analysis.summary import Summary, ranked
 
 
@@ -20,7 +20,7 @@ class Findings:
         metric: Which.
         margin: Differences up to it do not matter.
         variants: Differences of all variants from the reference, as `analysis.differences` describes them.
-        winner: The variant with the best mean, None if no run finished.
+        winner: The variant with the best mean, None if no run finished or reached the target.
         against_winner: Differences of all variants from the winner, no rows if there is none.
         reference_levels: The level of each varied factor in the reference.
         levels: Main effects: differences of each factor's levels from the reference's, by factor.
@@ -52,11 +52,13 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
     metric = metric or _asked(summary)
     margin = METRICS[metric].margin if margin is None else margin
     factors, reference = summary.factors, summary.reference
-    runs = summary.runs[[BY_VARIANT, *factors, "seed", "finished", values_column(metric)]]
+    columns = [BY_VARIANT, *factors, "seed", "steps", "finished", values_column(metric)]
+    runs = summary.runs[list(dict.fromkeys(columns))]
     at_reference = runs[runs[BY_VARIANT] == reference].iloc[0]
     base = {factor: str(at_reference[factor]) for factor in factors if runs[factor].nunique() > 1}
     best = ranked(summary.variants, metric).iloc[0]
-    winner = None if pd.isna(best[f"{metric}_mean"]) else str(best[BY_VARIANT])
+    is_known = not pd.isna(best[f"{metric}_mean"]) and (metric != STEPS_TO_TARGET or best["reached"])
+    winner = str(best[BY_VARIANT]) if is_known else None
     variants = variant_differences(runs, metric, reference, margin)
     found, moderations = {}, {}
     for pair in _pairs(runs, tuple(base)):
@@ -68,7 +70,9 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
         margin,
         variants,
         winner,
-        variants.iloc[:0] if winner is None else variant_differences(runs, metric, winner, margin),
+        variants.iloc[:0]
+        if winner is None
+        else variant_differences(runs, metric, winner, margin, is_chosen=True),
         base,
         {
             factor: level_differences(runs, metric, factor, factors, level, margin)

@@ -32,8 +32,9 @@ class Cells:
     values: Floats
 
     def means(self) -> pd.DataFrame:
-        """Returns the means over seeds, rows and columns as named."""
-        mean = self.values.mean(axis=0)
+        """Returns the means over seeds, rows and columns as named; NaN if no seed is left."""
+        nothing = np.full(self.values.shape[1:], np.nan)
+        mean = self.values.mean(axis=0) if len(self.values) else nothing
         return pd.DataFrame(
             mean, pd.Index(self.row_levels, name=self.rows), pd.Index(self.column_levels, name=self.columns)
         )

@@ -47,8 +47,8 @@ BY_VARIANT = "variant"
 
 
 def values_column(metric: str) -> str:
-    """Returns the column of scored runs that holds a metric's value of every run, censored or not."""
-    return "restricted_steps" if metric == STEPS_TO_TARGET else metric
+    """Returns the column of scored runs by which a metric of runs is compared, censored or not."""
+    return "comparable_steps" if metric == STEPS_TO_TARGET else metric
 
 
 def metrics_by_margin() -> dict[Margin, str]:

@@ -77,17 +77,18 @@ def t_p(differences: Floats) -> float:
     return float(2 * special.stdtr(len(differences) - 1, -abs(differences.mean()) / error))
 
 
-def holm(p: Floats) -> Floats:
+def holm(p: Floats, family: int | None = None) -> Floats:
     """Returns the p values adjusted for all of them being looked at.
 
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6:65-70, 1979.
 
     Args:
         p: Shape (tests,); NaN, a test that could not be made, stays NaN and does not count.
+        family: Number of tests these are a part of, if they were chosen after a look at all of them.
     """
     adjusted = np.full(p.shape, np.nan)
     order = np.argsort(p)[: int(np.sum(~np.isnan(p)))]
-    times = np.arange(len(order), 0, -1)
+    times = (len(order) if family is None else family) - np.arange(len(order))
     adjusted[order] = np.minimum(np.maximum.accumulate(times * p[order]), 1.0)
     return adjusted
 

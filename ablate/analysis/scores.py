@@ -18,8 +18,9 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
     """Returns the runs with what their curves tell, one row a run, in the order given.
 
     The columns added are `finished`, `steps_to_target` (NaN where censored), `restricted_steps` (that or the
-    steps planned), `best_gap_accuracy`, `best_gap_loss` and `overfit_step` (NaN where it never overfits). A run
-    that diverged or failed has reached no target, whatever its curve did before.
+    steps planned), `comparable_steps` (the same within the fewest steps that any run was planned for),
+    `best_gap_accuracy`, `best_gap_loss` and `overfit_step` (NaN where it never overfits). A run that diverged or
+    failed has reached no target, whatever its curve did before.
 
     Args:
         runs: Frame with the columns of `store.schema.RUNS`.
@@ -39,6 +40,9 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
         finished=finished,
         steps_to_target=times,
         restricted_steps=np.nan if np.isnan(target) else restricted(times, horizons),
+        comparable_steps=np.nan
+        if np.isnan(target)
+        else np.minimum(restricted(times, horizons), horizons.min()),
         best_gap_accuracy=gap_accuracy,
         best_gap_loss=gap_loss,
         overfit_step=onset,

@@ -4,7 +4,9 @@ A summary table has the identifying columns, `n` (seeds that finished), `runs`, 
 included), `reached` (runs that reached the target), `overfitting` (runs whose validation loss turned up), and
 `METRIC_mean`, `METRIC_sd` (of the sample, over seeds), `METRIC_low` and `METRIC_high` (95 % interval of the mean)
 of each metric. Of `steps_to_target` the mean is the restricted one, over all runs: one that failed never reached
-its target. Of `overfit_step`, which is no metric, it is the restricted one over the runs that finished.
+its target; and `steps_to_target_rank` is the mean to rank by, in which a run that missed it counts with the most
+steps that any run was trained for, so that less training is never taken for more speed. Of
+`overfit_step`, which is no metric, it is the restricted one over the runs that finished.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from ablate.analysis.scores import reference_best, scored
 from ablate.analysis.seconds import with_seconds
 from ablate.analysis.variants import levels_of, named, reference_variant, varied
 
+STEPS_RANK = f"{STEPS_TO_TARGET}_rank"
 _OF_FINISHED = [name for name in METRICS if name != STEPS_TO_TARGET]
 
 
@@ -172,7 +175,9 @@ def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataF
     counts.insert(0, "n", n)
     times = runs.assign(steps_to_target=runs["restricted_steps"])
     onsets = compared.assign(overfit_step=compared["overfit_step"].fillna(compared["steps"]))
+    latest = runs[STEPS_TO_TARGET].fillna(float(runs["steps"].max())).where(runs["restricted_steps"].notna())
     tables: list[pd.DataFrame | pd.Series[float]] = [
+        latest.groupby(runs[key]).mean().rename(STEPS_RANK),
         _over_seeds(compared, key, _OF_FINISHED),
         _over_seeds(times, key, [STEPS_TO_TARGET]),
         _over_seeds(onsets, key, ["overfit_step"]),
@@ -200,8 +205,12 @@ def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
     if sort == BY_VARIANT:
         return table
     sign = -1 if METRICS[sort].higher_is_better else 1
-    keys = pd.DataFrame({"never": table["n"] == 0, "score": sign * table[f"{sort}_mean"]})
+    keys = pd.DataFrame({"never": table["n"] == 0, "score": sign * table[_rank_column(sort)]})
     return table.loc[keys.sort_values(["never", "score"]).index].reset_index(drop=True)
+
+
+def _rank_column(metric: str) -> str:
+    return STEPS_RANK if metric == STEPS_TO_TARGET else f"{metric}_mean"
 
 
 def extremes(table: pd.DataFrame, metric: str) -> tuple[list[bool], list[bool]]:
@@ -209,7 +218,7 @@ def extremes(table: pd.DataFrame, metric: str) -> tuple[list[bool], list[bool]]:
 
     What never finished is neither, and where all are equal none is.
     """
-    mean = table[f"{metric}_mean"].where(table["n"] > 0)
+    mean = table[_rank_column(metric)].where(table["n"] > 0)
     low, high = (np.isclose(mean, end, rtol=1e-12, atol=1e-12) for end in (mean.min(), mean.max()))
     differ = ~(low & high)
     best, worst = (high, low) if METRICS[metric].higher_is_better else (low, high)

@@ -29,6 +29,9 @@ class Verdict(StrEnum):
     TIED = "tied"
     TOO_FEW = "too few seeds"
     NO_PAIRS = "no pairs"
+    FAILED = "failed"
+    REFERENCE_FAILED = "reference failed"
+    NOT_REACHED = "not reached"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ class Evidence:
 
     Attributes:
         pairs: Seeds with a result of both.
-        unmatched: Seeds where one of both did not finish.
+        failed: Seeds where only the reference finished.
+        reference_failed: Seeds where only the other one finished.
+        unreached: Pairs in which neither reached the target, where steps to it are compared.
         mean: Of the differences, the failed ones counted as losses.
         sd: Standard deviation of the same.
         low: Lower end of the interval of the differences where both finished.
@@ -49,7 +54,9 @@ class Evidence:
     """
 
     pairs: int
-    unmatched: int
+    failed: int
+    reference_failed: int
+    unreached: int
     mean: float
     sd: float
     low: float
@@ -58,6 +65,11 @@ class Evidence:
     t_p_holm: float
     family: int
     margin: float
+
+    @property
+    def unmatched(self) -> int:
+        """Seeds where one of both did not finish."""
+        return self.failed + self.reference_failed
 
 
 def exact_can_tell(pairs: int, family: int) -> bool:
@@ -70,9 +82,15 @@ def judge(evidence: Evidence) -> Verdict:
 
     Tied within the margin comes first: a difference that is sure and too small to matter is a tie. The interval
     knows nothing of runs that failed, so where they leave a pair without its match there is no tie.
+
+    That all runs of one of both failed, or that none of either reached the target, is a fact and needs no test.
     """
     if evidence.pairs + evidence.unmatched == 0:
         return Verdict.NO_PAIRS
+    if evidence.pairs == 0 and min(evidence.failed, evidence.reference_failed) == 0:
+        return Verdict.FAILED if evidence.failed else Verdict.REFERENCE_FAILED
+    if evidence.unreached == evidence.pairs + evidence.unmatched:
+        return Verdict.NOT_REACHED
     within = -evidence.margin <= evidence.low and evidence.high <= evidence.margin
     if within and not evidence.unmatched:
         return Verdict.TIED

@@ -14,8 +14,8 @@ from ablate.analysis.gate import compare
 from ablate.analysis.gate_match import SHARED, Side, match, score
 from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.comparing import Judging
-from ablate.cli.running import Jobs
-from ablate.cli.training import DataDir, DeviceOption, ExecutorName, executor_for, plan_for, train
+from ablate.cli.running import ExecutorName, Jobs
+from ablate.cli.training import DataDir, DeviceOption, executor_for, plan_for, train
 from ablate.execution.devices import device_for
 from ablate.experiment.grid import expand
 from ablate.experiment.spec import FACTORS, Experiment, build

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,6 @@ from ablate.errors import SpecError, StoreError, did_you_mean
 from ablate.experiment.datasets import DATASETS
 from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.presets import PRESETS
-from ablate.experiment.spec import LEARNING_RATES, WEIGHT_DECAYS, Model
 
 MODELS = {"mlp": "hidden layers of linear, [batch norm], activation, [dropout]; linear output"}
 
@@ -40,7 +39,7 @@ def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
     lines: dict[str, Callable[[], list[str]]] = {
         "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
         "datasets": _datasets,
-        "models": lambda: [f"{name:6} {MODELS[name]}" for name in get_args(Model)],
+        "models": lambda: [f"{name:6} {about}" for name, about in MODELS.items()],
         "optimizers": _optimizers,
         "presets": lambda: [f"{name:12} {preset.about}" for name, preset in PRESETS.items()],
     }
@@ -97,6 +96,9 @@ def _datasets() -> list[str]:
 
 
 def _optimizers() -> list[str]:
+    # Imported here because it brings pydantic, which nothing else that is listed needs.
+    from ablate.experiment.spec import LEARNING_RATES, WEIGHT_DECAYS
+
     return [
         f"{name:6} learning rate {rate:g}, weight decay {WEIGHT_DECAYS[name]:g} unless set"
         for name, rate in LEARNING_RATES.items()

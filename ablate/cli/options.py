@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ablate.cli.once import LEVELS
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
 from ablate.experiment.presets import PRESETS, preset_settings
@@ -115,7 +116,7 @@ def _option(name: str) -> inspect.Parameter:
         flag(name),
         envvar=variable(name),
         show_envvar=False,
-        metavar="LEVELS" if name in FACTORS else "VALUE",
+        metavar=LEVELS if name in FACTORS else "VALUE",
         help=f"{field.description} [default: {shown or 'none'}]",
         show_default=False,
         rich_help_panel="Factors (comma separated levels)" if name in FACTORS else "What all runs share",

@@ -1,12 +1,12 @@
 """`ablate plan`: what a run would train; trains and writes nothing."""
 
+from pathlib import Path
+
 from ablate.cli.options import takes_experiment
-from ablate.cli.running import Force, Jobs, Output, folder_for, jobs_for, to_train
-from ablate.cli.training import ExecutorName, runs_of
+from ablate.cli.running import ExecutorName, Force, Jobs, Output, folder_for, jobs_for, runs_of, to_train
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.report.plan import plan_text
-from ablate.store.parquet import ResultsFolder
 
 
 @takes_experiment
@@ -20,8 +20,19 @@ def plan(
     """Show what a grid would train and take; trains nothing."""
     runs = runs_of(experiment, executor)
     workers = jobs_for(jobs)
-    folder = ResultsFolder(folder_for(experiment, output))
-    folder.ensure_same_data(runs[0].data)
-    statuses = folder.statuses()
+    folder = folder_for(experiment, output)
+    statuses = _statuses(folder, runs[0].data)
     ready = make_plan(to_train(runs, statuses, force), sizes_of(experiment), workers)
-    print(plan_text(experiment, runs, statuses, ready, workers, folder.path))
+    print(plan_text(experiment, runs, statuses, ready, workers, folder))
+
+
+def _statuses(path: Path, data: str) -> dict[str, str]:
+    """Returns the status of each run stored in a folder of the same data, by its id; none if there is no folder."""
+    if not path.exists():
+        return {}
+    # Arrow takes longer to load than the rest of the command to run.
+    from ablate.store.parquet import ResultsFolder
+
+    folder = ResultsFolder(path)
+    folder.ensure_same_data(data)
+    return folder.statuses()

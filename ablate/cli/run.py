@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from ablate.cli.options import takes_experiment
-from ablate.cli.running import RUNNING, Force, Jobs, Output, folder_for, to_train
-from ablate.cli.training import DataDir, DeviceOption, ExecutorName, executor_for, plan_for, runs_of, train
+from ablate.cli.running import RUNNING, ExecutorName, Force, Jobs, Output, folder_for, runs_of, to_train
+from ablate.cli.training import DataDir, DeviceOption, executor_for, plan_for, train
 from ablate.execution.devices import device_for
 from ablate.experiment.grid import Run
 from ablate.experiment.spec import Experiment

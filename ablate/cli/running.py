@@ -1,6 +1,10 @@
 """Options of how a grid is run, shared by `run` and `plan`."""
 
+import json
+import os
+import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +12,10 @@ import typer
 
 from ablate.errors import SpecError
 from ablate.execution.cores import available_cores
-from ablate.experiment.grid import Run
+from ablate.experiment.grid import Run, expand
 from ablate.experiment.levels import auto_or, whole
 from ablate.experiment.spec import Experiment
-from ablate.store.schema import FAILED
+from ablate.store.status import FAILED
 
 RUNNING = "How it is run"
 
@@ -37,9 +41,31 @@ Jobs = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+ExecutorName = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
+        rich_help_panel=RUNNING,
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="train stored runs again, replacing them", rich_help_panel=RUNNING)
 ]
+
+
+def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
+    """Returns the runs of a grid; made-up ones are other runs than trained ones, and share no folder with them.
+
+    Raises:
+        SpecError: As `expand`.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
+    runs = expand(experiment)
+    if executor != "fake":
+        return runs
+    return tuple(replace(run, data=json.dumps(json.loads(run.data) | {"executor": executor})) for run in runs)
 
 
 def folder_for(experiment: Experiment, output: Path | None) -> Path:

@@ -1,11 +1,7 @@
 """Training from the command line: the executor by its name, and a plan trained into a results folder."""
 
-import json
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +10,7 @@ import typer
 from ablate.cli.running import RUNNING, jobs_for
 from ablate.errors import SpecError
 from ablate.execution.devices import Device
-from ablate.experiment.grid import Run, expand, varied
+from ablate.experiment.grid import Run, varied
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment, to_toml
 from ablate.store.parquet import ResultsFolder
@@ -44,14 +40,6 @@ DeviceOption = Annotated[
         envvar="ABLATE_DEVICE",
         show_envvar=False,
         help="auto, cpu or cuda; auto is cuda where there is a GPU",
-        rich_help_panel=RUNNING,
-    ),
-]
-ExecutorName = Annotated[
-    str,
-    typer.Option(
-        "--executor",
-        help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -95,20 +83,6 @@ def plan_for(runs: Iterable[Run], experiment: Experiment, jobs: str, device: Dev
     workers = len(device.memory) if jobs == "auto" and device.memory else jobs_for(jobs)
     gpu_memory = min(device.memory) if device.memory else None
     return make_plan(runs, sizes_of(experiment), workers, gpu_memory), workers
-
-
-def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
-    """Returns the runs of a grid; made-up ones are other runs than trained ones, and share no folder with them.
-
-    Raises:
-        SpecError: As `expand`.
-    """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
-    runs = expand(experiment)
-    if executor != "fake":
-        return runs
-    return tuple(replace(run, data=json.dumps(json.loads(run.data) | {"executor": executor})) for run in runs)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -64,7 +64,8 @@ class Run:
     @cached_property
     def run_id(self) -> str:
         """Sixteen hex digits, a hash of what determines the result: never of device, jobs, stack or diagnostics."""
-        content = {key: value for key, value in asdict(self).items() if key not in ("levels", "diagnostics")}
+        names = (field.name for field in fields(self) if field.name not in ("levels", "diagnostics"))
+        content = {name: getattr(self, name) for name in names}
         text = json.dumps([NUMERICS_VERSION, content], sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 

@@ -47,6 +47,17 @@ def _tuned(received: Any) -> tuple[float, ...]:
     return found
 
 
+def _widths(received: Any) -> Any:
+    """Parses the networks to compare by their widths; a bare list of numbers, as in a file, may be one or many."""
+    if isinstance(received, list) and len(received) > 1 and all(type(part) is int for part in received):
+        one, many = "/".join(map(str, received)), ", ".join(f'"{part}"' for part in received)
+        raise ValueError(
+            f'{received} could be one network or {len(received)}; write "{one}" for one of {len(received)} hidden '
+            f"layers, [{many}] for {len(received)} networks of one hidden layer"
+        )
+    return levels.list_of(levels.per_layer(levels.whole(1)))(received)
+
+
 def _switch(received: Any) -> bool:
     if not isinstance(received, bool):
         raise ValueError(f"{received!r} is neither true nor false")
@@ -81,8 +92,8 @@ class Experiment(BaseModel):
     seeds: Annotated[tuple[int, ...], BeforeValidator(levels.seeds)] = Field(
         (0, 1, 2, 3, 4), description="a count (5), a range (0-4) or a list (1,7)"
     )
-    hidden: Annotated[tuple[tuple[int, ...], ...], _factor(levels.per_layer(levels.whole(1)))] = Field(
-        ((100, 50),), description="widths of the hidden layers: 100/50"
+    hidden: Annotated[tuple[tuple[int, ...], ...], BeforeValidator(_widths)] = Field(
+        ((100, 50),), description="widths of the hidden layers: 100/50; a comma parts networks: 100/50,200"
     )
     epochs: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
         (30,), description="passes over the training data"
@@ -136,10 +147,11 @@ class Experiment(BaseModel):
     def _is_legal_as_a_whole(self) -> Self:
         for widths in self.hidden:
             for rates in self.dropout:
-                if len(rates) not in (1, len(widths)):
+                legal = sorted({1, len(widths)})
+                if len(rates) not in legal:
                     raise ValueError(
                         f"--dropout: {levels.label(rates)!r} gives {len(rates)} rates for the {len(widths)} hidden "
-                        f"layers of --hidden {levels.label(widths)}; legal are 1 or {len(widths)}"
+                        f"layers of --hidden {levels.label(widths)}; legal is {' or '.join(map(str, legal))}"
                     )
         if min(self.batch_size) < 2 and set(self.batch_norm) != {"off"}:
             raise ValueError(

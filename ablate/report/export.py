@@ -11,7 +11,7 @@ import pandas as pd
 from ablate.analysis.findings import Findings
 from ablate.analysis.metrics import BY_VARIANT, METRICS, STEPS_TO_TARGET
 from ablate.analysis.seconds import SECONDS_TO_TARGET
-from ablate.analysis.summary import LevelSummary, Summary
+from ablate.analysis.summary import STEPS_RANK, LevelSummary, Summary
 from ablate.store.schema import SCORES
 
 SCHEMA_VERSION = 1
@@ -101,7 +101,8 @@ def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
         findings: By metric; their differences become columns METRIC_difference, METRIC_difference_low and so on.
     """
     # The name says what kind of mean it is to a reader who sees nothing else.
-    table = summary.variants.rename(columns={f"{STEPS_TO_TARGET}_mean": f"{STEPS_TO_TARGET}_restricted_mean"})
+    table = summary.variants.drop(columns=STEPS_RANK)
+    table = table.rename(columns={f"{STEPS_TO_TARGET}_mean": f"{STEPS_TO_TARGET}_restricted_mean"})
     for metric, each in findings.items():
         names = {
             name: f"{metric}_{name if name == 'difference' else f'difference_{name}'}" for name in _DIFFERENCE

@@ -8,7 +8,7 @@ from ablate.experiment.levels import label
 from ablate.experiment.plan import Plan
 from ablate.experiment.spec import FACTORS, Experiment
 from ablate.report.numbers import duration
-from ablate.store.schema import DIVERGED, FAILED, FINISHED
+from ablate.store.status import DIVERGED, FAILED, FINISHED
 
 # What a worker takes besides its stack: the interpreter and torch.
 PROCESS_BYTES = 450e6

@@ -10,7 +10,7 @@ import pandas as pd
 from ablate.analysis.effects import SEED, UNEXPLAINED, Term
 from ablate.analysis.findings import Findings
 from ablate.analysis.interactions import Moderation
-from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.metrics import BY_VARIANT, STEPS_TO_TARGET
 from ablate.analysis.paired import smallest_p
 from ablate.analysis.summary import Summary, ranked
 from ablate.analysis.verdict import ALPHA, MOST_SEEDS, STRICT_ALPHA, Verdict, exact_can_tell
@@ -21,6 +21,12 @@ from ablate.report.numbers import Unit, counted
 Row = Mapping[Any, Any]
 
 _NAMED = 3
+_IN_FULL = {
+    Verdict.TIED: "tied within the margin",
+    Verdict.FAILED: "failed with every seed",
+    Verdict.REFERENCE_FAILED: "which failed with every seed",
+    Verdict.NOT_REACHED: "neither reached the target",
+}
 # An interaction is put into words if it is sure and accounts for at least this share of the variance.
 _WORTH_A_WORD = 0.01
 
@@ -29,7 +35,10 @@ def winner(summary: Summary, findings: Findings) -> list[str]:
     """Returns which variant did best, by how much, and what is as good or cannot be told from it."""
     heading = HEADINGS[findings.metric]
     if findings.winner is None:
-        return [f"no run has a {heading.words}"]
+        is_steps = findings.metric == STEPS_TO_TARGET
+        return [
+            "no run reached the target" if is_steps else f"no run finished, so none has a {heading.words}"
+        ]
     row = {row[BY_VARIANT]: row for row in findings.variants.to_dict("records")}[findings.winner]
     line = findings.winner
     if row["verdict"] == Verdict.REFERENCE:
@@ -84,7 +93,7 @@ def warnings(summary: Summary, findings: Findings) -> list[str]:
 def verdict(row: Row) -> str:
     """Returns a verdict in words, with about how many more seeds it would take."""
     if row["verdict"] != Verdict.TOO_FEW:
-        return "tied within the margin" if row["verdict"] == Verdict.TIED else str(row["verdict"])
+        return _IN_FULL.get(row["verdict"], str(row["verdict"]))
     more = row["more_seeds"]
     needed: str = f"more than {MOST_SEEDS} in all" if pd.isna(more) else f"about {more} more"
     return "too few seeds to tell" + (f" ({needed} needed)" if row["pairs"] > 1 else "")
@@ -203,4 +212,4 @@ def _seeds_warning(findings: Findings) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} others"
+    return shown if len(names) <= _NAMED else f"{shown} and {counted(len(names) - _NAMED, 'other')}"

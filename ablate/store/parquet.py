@@ -13,14 +13,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from ablate.errors import NothingToShow, StoreError
 from ablate.store import parts
 from ablate.store.atomic import exclusive, make_folder, quietly, remove_file, remove_leftovers, replace_files
 from ablate.store.schema import DATA, TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WRITE_ORDER = ("layers", "curves", "runs")
 _LOCK, _EXPERIMENT = ".lock", "experiment.toml"
@@ -52,7 +55,7 @@ class ResultsFolder:
         ]
         return dict(sorted(rows))
 
-    def read(self, table: str) -> pd.DataFrame:
+    def read(self, table: str) -> "pd.DataFrame":
         """Returns the whole of `runs`, `curves` or `layers` with the schema's columns, sorted by its key.
 
         Text has pandas' default type for text (`str`, before pandas 3 `object`), whole numbers are int64, or
@@ -133,7 +136,7 @@ class ResultsFolder:
             finally:
                 self._stored = None
 
-    def write_part(self, tables: Mapping[str, pd.DataFrame], metadata: Mapping[str, str]) -> None:
+    def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
         """Stores runs, their curves and their layers as one part, all of it or nothing.
 
         The same tables and metadata give the same files, to the byte.

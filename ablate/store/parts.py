@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ablate.errors import StoreError
 from ablate.store.schema import KEYS, NULLABLE, SCHEMA_VERSION, STATUSES, TABLES
+
+if TYPE_CHECKING:
+    # Not at run time: what is stored is looked up by `ablate plan` too, which needs no frames.
+    import pandas as pd
 
 NAME_PATTERN = r"part-[0-9a-f]{32}\.parquet"
 
@@ -25,7 +28,7 @@ def part_name(held: Iterable[str]) -> str:
     return f"part-{blake2b(text.encode(), digest_size=16).hexdigest()}.parquet"
 
 
-def checked(tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
+def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:
     """Returns the three tables of a part as `to_arrow` makes them, those left out empty.
 
     Raises:
@@ -48,7 +51,7 @@ def checked(tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
     return arrow
 
 
-def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
+def to_arrow(table: str, frame: "pd.DataFrame") -> pa.Table:
     """Returns a frame as an Arrow table of the table's schema, sorted by its key; NaN becomes null.
 
     Raises:
@@ -137,8 +140,10 @@ def keep_runs(arrow: pa.Table, staying: Iterable[str]) -> pa.Table:
     return arrow.filter(pc.is_in(arrow["run_id"], pa.array(sorted(staying), pa.string())))
 
 
-def to_pandas(arrow: pa.Table) -> pd.DataFrame:
+def to_pandas(arrow: pa.Table) -> "pd.DataFrame":
     """Returns a frame with the types that `ResultsFolder.read` promises."""
+    import pandas as pd
+
     frame: pd.DataFrame = arrow.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     filled = [field.name for field in arrow.schema if field.type == pa.int64() and field.name not in NULLABLE]
     return frame.astype(dict.fromkeys(filled, "int64"))

@@ -6,13 +6,12 @@ untrained network. `layers` has one row a run, evaluation, layer and quantity.
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+from ablate.store.status import DIVERGED as DIVERGED
+from ablate.store.status import FAILED as FAILED
+from ablate.store.status import FINISHED as FINISHED
+from ablate.store.status import STATUSES as STATUSES
 
-# A run's status. Only a `failed` run (its worker died) is worth training again: `diverged` repeats exactly.
-FINISHED = "finished"
-DIVERGED = "diverged"
-FAILED = "failed"
-STATUSES = (FINISHED, DIVERGED, FAILED)
+SCHEMA_VERSION = 1
 
 # Level texts of the factors, as `experiment.levels.label` writes them; numeric settings keep their type.
 SETTINGS = pa.schema(

@@ -66,3 +66,18 @@ def test_where_nothing_finished_there_is_no_winner():
     assert found.winner is None
     assert len(found.against_winner) == 0
     assert found.variants["pairs"].tolist() == [0, 0]
+
+
+def test_by_steps_a_variant_trained_for_less_that_misses_the_target_does_not_win():
+    runs = [made("relu", seed=seed, val=(0.1, 0.2, 0.3, 0.9)) for seed in range(3)]
+    runs += [made("tanh", seed=seed, val=(0.1, 0.2)) for seed in range(3)]
+    summary = summary_of(*runs, sort="steps_to_target")
+    assert find(summary).winner == "relu bn=off dropout=0"
+    assert summary.variants["variant"].tolist() == ["relu bn=off dropout=0", "tanh bn=off dropout=0"]
+
+
+def test_where_nobody_reaches_the_target_nobody_wins_by_steps():
+    runs = [made(name, seed=seed, val=(0.1, 0.2, 0.3)) for name in ("relu", "tanh") for seed in range(3)]
+    found = find(summary_of(*runs, sort="steps_to_target"))
+    assert found.winner is None
+    assert set(found.variants["verdict"]) == {"reference", "not reached"}

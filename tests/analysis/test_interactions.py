@@ -119,3 +119,8 @@ def test_nothing_is_said_where_nothing_differs_or_nothing_is_there():
     assert moderation(cells_of(grid(status=lambda *key: FAILED)), "off") == ()
     (found,) = moderation(cells_of(grid(2)), "off")
     assert np.isnan([found.low, found.high]).all()
+
+
+def test_where_no_run_finished_there_are_no_means_and_no_warning():
+    found = cells(grid(status=lambda *key: FAILED), "val_accuracy", "activation", "batch_norm", FACTORS)
+    assert found.means().isna().all(axis=None)

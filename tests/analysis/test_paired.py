@@ -110,3 +110,10 @@ def test_a_test_that_was_not_made_does_not_count_for_holm():
 def test_the_probability_of_improvement_counts_a_draw_half():
     assert improvement(np.array([0.1, 0.2, -0.1, 0.0])) == 2.5 / 4
     assert np.isnan(improvement(np.zeros(0)))
+
+
+def test_holm_within_a_larger_family_is_that_of_the_family_with_the_other_tests_at_1():
+    p = np.array([0.001, 0.04, 0.01, nan])
+    whole = holm(np.array([0.001, 0.04, 0.01, *[1.0] * 7]))
+    assert holm(p, 10)[:3] == pytest.approx(whole[:3])
+    assert np.isnan(holm(p, 10)[3])

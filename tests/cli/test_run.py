@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from ablate.cli import main as command_line
-from ablate.cli.training import runs_of
+from ablate.cli.running import runs_of
 from ablate.experiment.grid import _code
 from ablate.experiment.spec import build
 from ablate.store.parquet import ResultsFolder
@@ -104,6 +104,11 @@ def test_the_command_line_beats_the_environment_beats_the_file(ablate, tmp_path,
         (["--executor", "slurm"], "--executor: 'slurm' is not one of"),
         (["--dataset", "mnist", "--data-dir", "nowhere"], "--data-dir"),
         (["--dataset", "npz:nowhere.npz"], "--dataset: there is no file 'nowhere.npz'"),
+        (
+            ["--activation", "relu", "--activation", "elu"],
+            "--activation: given 2 times.* as --activation A,B",
+        ),
+        (["-o", "a", "--output", "b"], "--output: given 2 times, .* give it once"),
         (["nowhere.toml"], "EXPERIMENT: 'nowhere.toml' cannot be read"),
         (["--activation", "no.such:thing"], "--activation: 'no.such:thing' cannot be imported"),
     ],

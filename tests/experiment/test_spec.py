@@ -33,6 +33,7 @@ def test_an_experiment_cannot_be_changed():
         ({"batchnorm": "off"}, "unknown key 'batchnorm'; did you mean 'batch_norm'"),
         ({"dropout": "0,1"}, "--dropout: '1' is not a number of at least 0 and below 1"),
         ({"dropout": -0.1}, "--dropout: -0.1 is not"),
+        ({"hidden": [100, 50]}, r"--hidden: .* one network or 2; write \"100/50\" .* \[\"100\", \"50\"\]"),
         ({"dropout": "0.1/0.2/0.3"}, "--dropout: .* 3 rates for the 2 hidden layers of --hidden 100/50"),
         ({"epochs": 0}, "--epochs: 0 is not a whole number of at least 1"),
         ({"activation": ""}, "--activation: an empty level"),
@@ -101,6 +102,16 @@ EXPERIMENTS = st.fixed_dictionaries(
 @given(EXPERIMENTS)
 def test_toml_holds_the_whole_experiment(settings):
     experiment = build(settings)
+    assert build(tomllib.loads(to_toml(experiment))) == experiment
+
+
+@pytest.mark.parametrize(
+    ("hidden", "networks"),
+    [("100,50", ((100,), (50,))), (["100", "50"], ((100,), (50,))), ([100], ((100,),)), (7, ((7,),))],
+)
+def test_widths_of_single_layers_stay_the_networks_they_are(hidden, networks):
+    experiment = build({"hidden": hidden})
+    assert experiment.hidden == networks
     assert build(tomllib.loads(to_toml(experiment))) == experiment
 
 

@@ -147,7 +147,9 @@ def test_the_reference_can_win_and_nobody_can():
     assert winner(*about([made("relu"), made("tanh", val=(0.1, 0.2, 0.3))]))[0] == (
         "relu bn=off dropout=0, the reference"
     )
-    assert winner(*about([made("relu", status=FAILED)])) == ["no run has a final validation accuracy"]
+    assert winner(*about([made("relu", status=FAILED)])) == [
+        "no run finished, so none has a final validation accuracy"
+    ]
 
 
 def test_margins_in_words():
