@@ -80,7 +80,7 @@ def bench(
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time the engine against plain loops on this machine, or what a step of each variant costs."""
+    """Time the engine against plain loops, or what a step of each variant costs."""
     check_device(device)
     times, workers = _rounds(rounds), jobs_for(jobs)
     plain = experiment.model_copy(update={"tune": (), "diagnostics": False})
