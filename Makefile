@@ -27,8 +27,8 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: install  ## the engine against the tightest plain loop, side by side
-	$(BIN)/python tests/benchmarks/engine_vs_loop.py $(ARGS)
+bench: install  ## the engine against plain loops, DataLoader and vmap, side by side
+	$(BIN)/ablate bench $(ARGS)
 
 # Quality only, with margins: bits differ between machines, accuracies by less than a point.
 GATE_GRID := --activation relu,tanh --dropout 0,0.2,0.5 --seeds 8 --epochs 12

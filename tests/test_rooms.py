@@ -12,7 +12,19 @@ import ablate
 PACKAGE = Path(ablate.__file__).parent
 
 # In the order data flow: a room imports from itself and from those above it.
-ROOMS = ("errors", "experiment", "store", "analysis", "data", "nn", "training", "execution", "report", "cli")
+ROOMS = (
+    "errors",
+    "experiment",
+    "store",
+    "analysis",
+    "data",
+    "nn",
+    "training",
+    "execution",
+    "bench",
+    "report",
+    "cli",
+)
 FORBIDDEN = {
     "errors": {"pydantic", "numpy", "pandas", "pyarrow", "torch", "rich", "typer"},
     "experiment": {"numpy", "pandas", "pyarrow", "scipy", "torch", "torchvision", "sklearn", "rich", "typer"},
@@ -22,6 +34,7 @@ FORBIDDEN = {
     "nn": {"numpy", "pandas", "pyarrow", "scipy", "torchvision", "sklearn", "rich", "typer"},
     "training": {"pandas", "pyarrow", "scipy", "torchvision", "sklearn", "rich", "typer"},
     "execution": {"torchvision", "sklearn", "rich", "typer"},
+    "bench": {"torchvision", "sklearn", "rich", "typer"},
     "report": {"torch", "torchvision", "sklearn", "typer"},
     "cli": {"torch", "torchvision", "sklearn"},
 }
@@ -45,6 +58,7 @@ LIGHT = {
     "report --help": _NO_TORCH,
     "report STORED": _NO_TORCH,
     "plot --help": _NO_TORCH,
+    "bench --help": _NO_TORCH,
     "gate --self-test": _NO_TORCH,
 }
 

@@ -3,6 +3,8 @@
 import pandas as pd
 
 from ablate.analysis.metrics import BY_VARIANT, STEPS_TO_TARGET
+from ablate.experiment.cost import COST_FACTORS
+from ablate.experiment.levels import label
 
 SECONDS_TO_TARGET = "seconds_to_target"
 
@@ -25,3 +27,20 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
         for figure in ("mean", "sd", "low", "high")
     }
     return table.assign(**scaled)
+
+
+def costs_by_variant(runs: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame | None:
+    """Returns `variant` and `step_seconds` of the variants whose step was measured, None if it was of none.
+
+    A variant has the cost of those settings of it that a cost depends on: what was measured before the grid grew by
+    learning rates holds for them all.
+
+    Args:
+        runs: Named runs.
+        step_costs: Frame with the columns of `store.schema.STEP_COSTS`.
+    """
+    keys = list(COST_FACTORS)
+    texts = {factor: [label(value) for value in step_costs[factor].tolist()] for factor in keys}
+    variants = runs[[BY_VARIANT, *keys]].drop_duplicates(BY_VARIANT)
+    found = variants.merge(step_costs.assign(**texts), on=keys, validate="m:1")
+    return None if found.empty else found[[BY_VARIANT, "step_seconds"]]

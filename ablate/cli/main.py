@@ -29,6 +29,7 @@ COMMANDS = {
     "baseline": "Write a results folder into one file, to commit and gate against.",
     "compare": "Show what improved, regressed or stayed as it was.",
     "gate": "Judge a candidate against a baseline, by exit code.",
+    "bench": "Time the engine against plain loops, or what a step of each variant costs.",
     "list": "List activations, datasets, models, optimizers or presets.",
 }
 

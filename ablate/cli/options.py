@@ -29,6 +29,15 @@ def takes_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
 
     The command line beats `ABLATE_*`, which beats the file, which beats the preset, which beats the defaults.
     """
+    return with_defaults({})(command)
+
+
+def with_defaults(defaults: Mapping[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Returns `takes_experiment` for a command that has other defaults of some settings."""
+    return lambda command: _wrapped(command, defaults)
+
+
+def _wrapped(command: Callable[..., Any], defaults: Mapping[str, Any]) -> Callable[..., Any]:
     signature = inspect.signature(command)
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -39,12 +48,12 @@ def takes_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(experiment_file: Path | None = None, preset: str | None = None, **given: Any) -> Any:
         settings = {name: given.pop(name) for name in Experiment.model_fields}
-        return command(experiment=assemble(experiment_file, settings, preset), **given)
+        return command(experiment=assemble(experiment_file, settings, preset, defaults), **given)
 
     parameters = [
         _file_argument(),
         _preset_option(),
-        *(_option(name) for name in Experiment.model_fields),
+        *(_option(name, defaults) for name in Experiment.model_fields),
         *own,
     ]
     wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what typer reads
@@ -53,9 +62,18 @@ def takes_experiment(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def assemble(
-    file: Path | None, settings: Mapping[str, str | bool | None], preset: str | None = None
+    file: Path | None,
+    settings: Mapping[str, str | bool | None],
+    preset: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Experiment:
     """Returns the experiment of a preset, overridden by a file, overridden by the settings that are given.
+
+    Args:
+        file: An experiment as TOML.
+        settings: By field; None where nothing was given.
+        preset: A name.
+        defaults: Those of the command that differ from the experiment's.
 
     Raises:
         SpecError: The preset, the file, a key, an environment variable or a value is not legal.
@@ -64,7 +82,7 @@ def assemble(
     from_preset = preset_settings(preset) if preset else {}
     from_file = read_toml(file) if file else {}
     given = {name: value for name, value in settings.items() if value is not None}
-    return build({**from_preset, **from_file, **given})
+    return build({**(defaults or {}), **from_preset, **from_file, **given})
 
 
 def _check_environment() -> None:
@@ -96,9 +114,9 @@ def _preset_option() -> inspect.Parameter:
     )
 
 
-def _option(name: str) -> inspect.Parameter:
+def _option(name: str, defaults: Mapping[str, Any]) -> inspect.Parameter:
     field = Experiment.model_fields[name]
-    default = field.default
+    default = defaults.get(name, field.default)
     if field.annotation is bool:
         option = typer.Option(
             f"{flag(name)}/--no-{flag(name).removeprefix('--')}",

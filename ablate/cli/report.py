@@ -11,6 +11,7 @@ from ablate.analysis.findings import find, find_all
 from ablate.analysis.layers import health
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, metrics_by_margin, sort_column
+from ablate.analysis.seconds import costs_by_variant
 from ablate.analysis.summary import Summary, summarize
 from ablate.analysis.variants import named
 from ablate.cli.html import write_html
@@ -23,6 +24,7 @@ from ablate.report.numbers import symbols_for
 from ablate.report.sections import print_section
 from ablate.report.terminal import print_report
 from ablate.store.parquet import ResultsFolder
+from ablate.store.step_costs import read_step_costs
 
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder, as `ablate run` writes it")]
 TargetText = Annotated[
@@ -129,4 +131,6 @@ def _print_layers(folder: ResultsFolder) -> None:
 
 def _summary(folder: ResultsFolder, target: str, reference: str | None, sort: str) -> Summary:
     wanted, column = Target.parse(target), sort_column(sort)
-    return summarize(folder.read("runs"), folder.read("curves"), wanted, reference, column)
+    runs, measured = folder.read("runs"), read_step_costs(folder.path)
+    costs = None if measured is None else costs_by_variant(named(runs), measured)
+    return summarize(runs, folder.read("curves"), wanted, reference, column, costs)

@@ -80,9 +80,17 @@ def plan_for(runs: Iterable[Run], experiment: Experiment, jobs: str, device: Dev
         raise SpecError(
             "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
         )
-    workers = len(device.memory) if jobs == "auto" and device.memory else jobs_for(jobs)
-    gpu_memory = min(device.memory) if device.memory else None
-    return make_plan(runs, sizes_of(experiment), workers, gpu_memory), workers
+    workers = workers_for(jobs, device)
+    return make_plan(runs, sizes_of(experiment), workers, device.smallest), workers
+
+
+def workers_for(jobs: str, device: Device) -> int:
+    """Returns the number of worker processes: one a core, or one a GPU, unless it is given.
+
+    Raises:
+        SpecError: It is no legal number.
+    """
+    return len(device.memory) if jobs == "auto" and device.memory else jobs_for(jobs)
 
 
 @contextmanager

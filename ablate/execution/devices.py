@@ -24,6 +24,11 @@ class Device:
     kind: Literal["cpu", "cuda"]
     memory: tuple[int, ...] = ()
 
+    @property
+    def smallest(self) -> int | None:
+        """Bytes of the smallest GPU; None for a CPU."""
+        return min(self.memory, default=None)
+
 
 def device_for(name: str) -> Device:
     """Returns the device of this name; `auto` is CUDA where there is a GPU that torch can use, else the CPU.

@@ -31,6 +31,10 @@ PROCESS_SECONDS = 6.0
 EVALUATION_SHARE = 0.4
 
 
+# The factors that what a step costs depends on: not how long it goes on, nor at what rate.
+COST_FACTORS = ("activation", "batch_norm", "dropout", "hidden", "batch_size", "optimizer", "momentum")
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What a cost depends on besides the run.
@@ -59,6 +63,19 @@ def parameter_count(run: Run, sizes: Sizes) -> int:
 def step_count(run: Run, sizes: Sizes) -> int:
     """Returns the steps of a run."""
     return run.epochs * (sizes.train // run.batch_size)
+
+
+def run_flops(run: Run, sizes: Sizes) -> int:
+    """Returns the floating-point operations of all matrix products that a run needs.
+
+    A product of one weight with one number counts as two. A step takes one pass forward and two backward, without the
+    gradient of the input of the first layer, which nobody needs; an evaluation takes one forward, over the validation
+    set and the training samples that are scored with it.
+    """
+    weights = [inputs * outputs for inputs, outputs in pairwise((sizes.features, *run.hidden, sizes.classes))]
+    step = run.batch_size * (6 * sum(weights) - 2 * weights[0])
+    evaluation = (sizes.val + min(sizes.val, sizes.train)) * 2 * sum(weights)
+    return step_count(run, sizes) * step + (run.epochs * sizes.evals_per_epoch + 1) * evaluation
 
 
 def run_seconds(run: Run, sizes: Sizes) -> float:

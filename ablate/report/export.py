@@ -101,8 +101,9 @@ def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
         findings: By metric; their differences become columns METRIC_difference, METRIC_difference_low and so on.
     """
     # The name says what kind of mean it is to a reader who sees nothing else.
-    table = summary.variants.drop(columns=STEPS_RANK)
-    table = table.rename(columns={f"{STEPS_TO_TARGET}_mean": f"{STEPS_TO_TARGET}_restricted_mean"})
+    table = summary.variants.drop(columns=STEPS_RANK).rename(
+        columns={f"{name}_mean": f"{name}_restricted_mean" for name in (STEPS_TO_TARGET, SECONDS_TO_TARGET)}
+    )
     for metric, each in findings.items():
         names = {
             name: f"{metric}_{name if name == 'difference' else f'difference_{name}'}" for name in _DIFFERENCE

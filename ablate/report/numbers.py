@@ -43,7 +43,12 @@ class Unit:
 PERCENT = Unit(100, 1)
 NATS = Unit(1, 3)
 STEPS = Unit(1, 0)
-SECONDS = Unit(1, 2)
+
+
+def unit_for(values: Iterable[float], scale: float = 1) -> Unit:
+    """Returns how values of very different size are written in one column: the smallest with three digits."""
+    known = [value * scale for value in values if value > 0 and math.isfinite(value)]
+    return Unit(scale, min(9, max(0, 2 - math.floor(math.log10(min(known))))) if known else 2)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from ablate.report.columns import Column
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import (
     PERCENT,
-    SECONDS,
     STEPS,
     Cell,
     Symbols,
@@ -28,6 +27,7 @@ from ablate.report.numbers import (
     mean_and_spread,
     spans,
     steps_cell,
+    unit_for,
 )
 from ablate.report.words import Row, difference, short_verdict
 
@@ -107,8 +107,9 @@ def variants_section(summary: Summary, findings: Findings, symbols: Symbols, det
         findings.variants,
         symbols,
     )
+    section = replace(section, groups=(*section.groups, *_seconds_group(summary.variants, symbols)))
     if details:
-        return replace(section, groups=(*section.groups, *_detail_groups(summary.variants, symbols)))
+        return replace(section, groups=(*section.groups, *_overfitting_group(summary.variants, symbols)))
     count = len(summary.variants)
     if count <= _FIRST + _LAST + 1:
         return section
@@ -142,6 +143,11 @@ def legend(summary: Summary, symbols: Symbols) -> list[str]:
         f"{symbols.best} best, {symbols.worst} worst of a column. "
         "Differences are paired by seed, with 95 % intervals; too few, +k: about k more seeds would tell.",
     ]
+    if f"{SECONDS_TO_TARGET}_mean" in summary.variants:
+        lines.append(
+            "Seconds to target: the steps times what a step of that variant costs alone, by `ablate bench "
+            "--per-variant`; evaluations are not counted."
+        )
     if summary.variants["reached"].sum() < len(summary.runs) and not math.isnan(summary.target_accuracy):
         lines.append(
             f"{symbols.at_least} and >: some or all runs missed the target; they count with all their steps."
@@ -212,17 +218,22 @@ def _difference(row: Row | None, unit: Unit) -> str:
     return "" if row["verdict"] == Verdict.REFERENCE else difference(row, unit)
 
 
-def _detail_groups(table: pd.DataFrame, symbols: Symbols) -> list[tuple[Column, ...]]:
-    """Returns the onset of overfitting and, where step costs were measured, seconds to target."""
-    groups: list[tuple[Column, ...]] = []
-    if table["overfitting"].any():
-        some = [f"{some}/{n}" for some, n in zip(table["overfitting"], table["n"], strict=True)]
-        cells = _restricted(table, "overfit_step", ("overfitting", "n"), STEPS, symbols)
-        groups.append((Column("overfits\nfrom step", cells), Column("overfit", some, right=True)))
-    if f"{SECONDS_TO_TARGET}_mean" in table:
-        cells = _restricted(table, SECONDS_TO_TARGET, ("reached", "runs"), SECONDS, symbols)
-        groups.append((Column("seconds to\ntarget", cells),))
-    return groups
+def _seconds_group(table: pd.DataFrame, symbols: Symbols) -> list[tuple[Column, ...]]:
+    """Returns the seconds to target, nothing unless the cost of a step was measured."""
+    name = f"{SECONDS_TO_TARGET}_mean"
+    if name not in table:
+        return []
+    cells = _restricted(table, SECONDS_TO_TARGET, ("reached", "runs"), unit_for(table[name]), symbols)
+    return [(Column("seconds to\ntarget", cells),)]
+
+
+def _overfitting_group(table: pd.DataFrame, symbols: Symbols) -> list[tuple[Column, ...]]:
+    """Returns the onset of overfitting, nothing unless some run overfits."""
+    if not table["overfitting"].any():
+        return []
+    some = [f"{some}/{n}" for some, n in zip(table["overfitting"], table["n"], strict=True)]
+    cells = _restricted(table, "overfit_step", ("overfitting", "n"), STEPS, symbols)
+    return [(Column("overfits\nfrom step", cells), Column("overfit", some, right=True))]
 
 
 def _restricted(

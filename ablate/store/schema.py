@@ -6,6 +6,7 @@ untrained network. `layers` has one row a run, evaluation, layer and quantity.
 
 import pyarrow as pa
 
+from ablate.experiment.cost import COST_FACTORS
 from ablate.store.status import DIVERGED as DIVERGED
 from ablate.store.status import FAILED as FAILED
 from ablate.store.status import FINISHED as FINISHED
@@ -82,6 +83,20 @@ LAYERS = pa.schema(
         ("layer", pa.string()),
         ("quantity", pa.string()),
         ("value", pa.float64()),
+    ]
+)
+
+# What one step of one run costs, a row a variant measured: in a stack of its runs alone, median and range of the
+# rounds. Not of runs but of the settings that a cost depends on, so it is no part of `TABLES`.
+STEP_COSTS = pa.schema(
+    [
+        *(SETTINGS.field(name) for name in COST_FACTORS),
+        ("runs", pa.int64()),  # in the stack
+        ("rounds", pa.int64()),
+        ("step_seconds", pa.float64()),
+        ("step_seconds_low", pa.float64()),
+        ("step_seconds_high", pa.float64()),
+        ("device", pa.string()),
     ]
 )
 

@@ -27,27 +27,37 @@ def use(gemm: Gemm) -> None:
 
 
 def calibrate() -> Gemm:
-    """Returns the library to use: oneDNN where its float32 is exact and faster by at least 1.3; MKL elsewhere."""
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(8, 100, 784, generator=generator)
-    x = torch.randn(8, 784, 64, generator=generator)
-    exact = weight.double() @ x.double()
-    errors, seconds = {}, {}
+    """Returns the library to use, after trying both: oneDNN where its float32 is exact and clearly faster, else MKL."""
+    weight, x = _operands()
+    seconds = {}
     for gemm in GEMMS:
         use(gemm)
-        errors[gemm] = float(((weight @ x) - exact).abs().max() / exact.abs().max())
         seconds[gemm] = min(_seconds(weight, x) for _ in range(_ROUNDS))
-    return choose(errors["onednn"], seconds["mkl"] / seconds["onednn"])
+    return choose(error("onednn"), seconds["mkl"] / seconds["onednn"])
 
 
-def choose(error: float, gain: float) -> Gemm:
+def choose(onednn_error: float, gain: float) -> Gemm:
     """Returns the library to use.
 
     Args:
-        error: Of oneDNN, as `SINGLE_ERROR`.
+        onednn_error: As `error` finds it.
         gain: MKL's time over oneDNN's.
     """
-    return "onednn" if error < SINGLE_ERROR and gain > WORTHWHILE else "mkl"
+    return "onednn" if onednn_error < SINGLE_ERROR and gain > WORTHWHILE else "mkl"
+
+
+def error(gemm: Gemm) -> float:
+    """Returns the largest error of a library's float32 product against float64, over the largest element."""
+    weight, x = _operands()
+    exact = weight.double() @ x.double()
+    use(gemm)
+    return float(((weight @ x) - exact).abs().max() / exact.abs().max())
+
+
+def _operands() -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the weights and inputs of a layer of a stack."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(8, 100, 784, generator=generator), torch.randn(8, 784, 64, generator=generator)
 
 
 def _seconds(weight: torch.Tensor, x: torch.Tensor) -> float:

@@ -2,8 +2,10 @@ import math
 
 import pandas as pd
 import pytest
+from made_up import frames, made
 
-from ablate.analysis.seconds import with_seconds
+from ablate.analysis.seconds import costs_by_variant, with_seconds
+from ablate.analysis.variants import named
 
 VARIANTS = pd.DataFrame(
     {
@@ -29,3 +31,33 @@ def test_what_was_not_measured_is_unknown_and_a_variant_measured_twice_is_a_mist
     assert math.isnan(with_seconds(VARIANTS, one).loc[0, "seconds_to_target_mean"])
     with pytest.raises(pd.errors.MergeError):
         with_seconds(VARIANTS, pd.concat([one, one]))
+
+
+MEASURED = pd.DataFrame(
+    {
+        "activation": ["relu", "mish"],
+        "batch_norm": ["off", "off"],
+        "dropout": ["0", "0"],
+        "hidden": ["100/50", "100/50"],
+        "batch_size": [64, 64],
+        "optimizer": ["sgd", "sgd"],
+        "momentum": [0.0, 0.0],
+        "step_seconds": [0.25, 0.5],
+    }
+)
+
+
+def test_a_cost_is_that_of_every_variant_with_the_settings_it_depends_on():
+    runs, _ = frames(made("relu"), made("relu", learning_rate=0.5), made("mish", seed=1), made("tanh"))
+    costs = costs_by_variant(named(runs), MEASURED)
+    found = dict(zip(costs["variant"], costs["step_seconds"], strict=True))
+    assert found == {
+        "relu bn=off dropout=0 lr=0.1": 0.25,
+        "relu bn=off dropout=0 lr=0.5": 0.25,
+        "mish bn=off dropout=0 lr=0.1": 0.5,
+    }
+
+
+def test_other_widths_were_not_measured():
+    runs, _ = frames(made("relu", hidden="10"), made("gelu"))
+    assert costs_by_variant(named(runs), MEASURED) is None

@@ -1,0 +1,129 @@
+"""A process that gets ready once and then does the same piece of work each time it is asked."""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, TypeVar, cast
+
+from ablate.errors import AblateError
+from ablate.training.backend import ENVIRONMENT, prepare_process
+
+T = TypeVar("T")
+
+
+class Assistant(Generic[T]):
+    """Warm and idle until it is asked; a context manager, whose exit ends the process whatever it is doing.
+
+    Args:
+        name: What it does, for messages.
+        prepare: Called once in the process, to be picklable; returns the work.
+        is_tuned: Whether the process has one thread and all that the engine's workers have, or torch's defaults.
+    """
+
+    def __init__(self, name: str, prepare: Callable[[], Callable[[], T]], is_tuned: bool = True) -> None:
+        self.name, self.prepare, self.is_tuned = name, prepare, is_tuned
+
+    def __enter__(self) -> Self:
+        context = _context(self.is_tuned)
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_serve, args=(theirs, self.prepare, self.is_tuned), name=self.name, daemon=True
+        )
+        with _environment(self.is_tuned):
+            self.process.start()
+        theirs.close()
+        self._receive()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        self.process.join()
+        self.connection.close()
+
+    def ask(self) -> None:
+        """Starts the work."""
+        self.connection.send(None)
+
+    def answer(self) -> T:
+        """Returns what the work returned, when it is done.
+
+        Raises:
+            AblateError: The process has died.
+        """
+        return cast(T, self._receive())
+
+    def __call__(self) -> T:
+        """Does the work once."""
+        self.ask()
+        return self.answer()
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory it has held so far."""
+        return peak_bytes(self.process.pid)
+
+    def _receive(self) -> object:
+        try:
+            message = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            raise AblateError(
+                f"the process of {self.name} ended with exit code {self.process.exitcode}; out of memory?"
+            ) from None
+        if isinstance(message, BaseException):
+            raise message
+        return message
+
+
+def peak_bytes(pid: int | None) -> int | None:
+    """Returns the largest resident set a process has had, or None where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
+    return peaks[0] if peaks else None
+
+
+def _context(is_tuned: bool) -> ForkServerContext | SpawnContext:
+    # The engine's fork server has torch loaded for one thread; torch's own defaults take a process of their own.
+    if is_tuned and "forkserver" in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def _environment(is_tuned: bool) -> Iterator[None]:
+    """Hides from a process that starts meanwhile what this one asks of the numeric libraries."""
+    hidden = {} if is_tuned else {name: os.environ.pop(name) for name in ENVIRONMENT if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _serve(connection: Connection, prepare: Callable[[], Callable[[], object]], is_tuned: bool) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its assistants
+    try:
+        if is_tuned:
+            prepare_process()
+        work = prepare()
+        connection.send(None)
+        while True:
+            connection.recv()
+            connection.send(work())
+    except (EOFError, BrokenPipeError):
+        return
+    except BaseException as error:
+        error.add_note("in a process of its own:\n" + traceback.format_exc())
+        connection.send(error)
+        raise

@@ -1,0 +1,182 @@
+"""The plain loops: one run after another, as one writes them with `torch.nn` and `torch.optim`."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from ablate.data.dataset import Dataset
+from ablate.experiment.grid import Run, evaluation_steps
+from ablate.nn.members import Member, Shape
+from ablate.nn.reference import PlainDropout, plain_network
+from ablate.training.optimizers import rate_factor
+
+Scores = list[list[float]]
+
+# Samples of one pass of an evaluation, so that its layers stay in the cache.
+_CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class PlainData:
+    """A dataset as the plain networks read it.
+
+    Attributes:
+        x: Training samples, on the device.
+        y: Their labels.
+        sets: Samples and labels of the two sets that are scored: of the training data, and of the validation data.
+        classes: Number of labels.
+        evals_per_epoch: Evaluations an epoch.
+    """
+
+    x: Tensor
+    y: Tensor
+    sets: tuple[tuple[Tensor, Tensor], ...]
+    classes: int
+    evals_per_epoch: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, run: Run, evals_per_epoch: int, device: str) -> "PlainData":
+        """Returns the data of a model: samples flat for an mlp, as they are for the others."""
+        flat = json.loads(run.data)["model"] == "mlp"
+        x, x_val = (part.flatten(1) if flat else part for part in (dataset.x_train, dataset.x_val))
+        parts = (x, dataset.y_train, x[dataset.train_probe], dataset.y_train[dataset.train_probe])
+        # Copied, since the tensors of a dataset in a file are read when they are first touched.
+        x, y, *scored = (part.clone().to(device) for part in (*parts, x_val, dataset.y_val))
+        sets = ((scored[0], scored[1]), (scored[2], scored[3]))
+        return cls(x, y, sets, dataset.classes, evals_per_epoch)
+
+    def head(self, samples: int) -> "PlainData":
+        """Returns the same with a part of the training samples."""
+        return replace(self, x=self.x[:samples], y=self.y[:samples])
+
+    def order(self, epoch: int) -> Tensor:
+        """Returns the order of the training samples in an epoch, another one each time."""
+        del epoch
+        return torch.randperm(len(self.y), device=self.y.device)
+
+
+def plain_module(
+    run: Run, data: PlainData, dropout: Callable[[float], nn.Module | None] | None = None
+) -> nn.Module:
+    """Returns the reference's network of a run with dropout as torch has it.
+
+    Args:
+        run: With the seed of the initial values.
+        data: Sizes of inputs and outputs, and the device.
+        dropout: Returns the layer for a rate, or None for no layer; by default `torch.nn.Dropout` for rates above 0.
+    """
+    shape = Shape(data.x[0].numel(), run.hidden, data.classes, run.batch_norm)
+    network = plain_network(shape, Member(run.activation, run.dropout, run.seed))
+    make = dropout or (lambda rate: nn.Dropout(rate) if rate else None)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, PlainDropout):
+                layer = make(child.rate)
+                delattr(parent, name) if layer is None else setattr(parent, name, layer)
+    return network.to(data.x.device)
+
+
+def optimizer_of(run: Run, parameters: Iterable[Tensor], fused: bool | None) -> torch.optim.Optimizer:
+    """Returns torch's optimizer of a run's settings; `fused` of None is torch's own default."""
+    decay, rate = run.weight_decay, run.learning_rate
+    match run.optimizer:
+        case "sgd":
+            return torch.optim.SGD(parameters, rate, run.momentum, weight_decay=decay, fused=fused)
+        case "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=fused)
+        case "adamw":
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=fused)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, run: Run, step: int, steps: int) -> None:
+    """Sets the learning rate of a step where the schedule changes it."""
+    if run.schedule != "constant":
+        for group in optimizer.param_groups:
+            group["lr"] = run.learning_rate * rate_factor(run.schedule, step, steps)
+
+
+def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
+    """Trains one run the fastest way without fusion and returns its scores, one row an evaluation, see `score`."""
+    optimizer = optimizer_of(run, network.parameters(), fused=True)
+    criterion, batch = nn.CrossEntropyLoss(), run.batch_size
+    due = evaluation_steps(run, len(data.y), data.evals_per_epoch)
+    per_epoch = len(data.y) // batch
+    shuffled = data.y
+    scores = [score(network, data)]
+    for begin, end in pairwise(due):
+        network.train()
+        for step in range(begin, end):
+            epoch, place = divmod(step, per_epoch)
+            if place == 0:
+                shuffled = data.order(epoch)
+            set_rate(optimizer, run, step, due[-1])
+            chosen = shuffled[place * batch : (place + 1) * batch]
+            optimizer.zero_grad()
+            criterion(network(data.x[chosen]), data.y[chosen]).backward()
+            optimizer.step()
+        scores.append(score(network, data))
+    return scores
+
+
+def stock_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
+    """Trains one run as most write it."""
+    return _usual_loop(network, run, data, _sliced(run, data))
+
+
+def dataloader_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
+    """Trains one run as most write it, with a DataLoader."""
+    loader = DataLoader(TensorDataset(data.x, data.y), run.batch_size, shuffle=True, drop_last=True)
+    return _usual_loop(network, run, data, lambda epoch: iter(loader))
+
+
+def _usual_loop(
+    network: nn.Module, run: Run, data: PlainData, batches: Callable[[int], Iterable[tuple[Tensor, Tensor]]]
+) -> Scores:
+    optimizer = optimizer_of(run, network.parameters(), fused=None)
+    criterion, step = nn.CrossEntropyLoss(), 0
+    due = evaluation_steps(run, len(data.y), data.evals_per_epoch)
+    scores, running = [score(network, data)], 0.0
+    for epoch in range(run.epochs):
+        network.train()
+        for x, y in batches(epoch):
+            set_rate(optimizer, run, step, due[-1])
+            optimizer.zero_grad()
+            loss = criterion(network(x), y)
+            loss.backward()
+            optimizer.step()
+            running += loss.item()
+            step += 1
+            if step in due:
+                scores.append(score(network, data))
+                network.train()
+    return scores
+
+
+def _sliced(run: Run, data: PlainData) -> Callable[[int], Iterator[tuple[Tensor, Tensor]]]:
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        order = data.order(epoch)
+        for start in range(0, len(order) - run.batch_size + 1, run.batch_size):
+            chosen = order[start : start + run.batch_size]
+            yield data.x[chosen], data.y[chosen]
+
+    return batches
+
+
+@torch.inference_mode()
+def score(network: nn.Module, data: PlainData) -> list[float]:
+    """Returns loss and accuracy in eval mode on the training subset, then on the validation set."""
+    network.eval()
+    found = []
+    for x, y in data.sets:
+        loss, correct = torch.zeros((), device=x.device), torch.zeros((), dtype=torch.int64, device=x.device)
+        for some, labels in zip(torch.split(x, _CHUNK), torch.split(y, _CHUNK), strict=True):
+            logits = network(some)
+            loss += nn.functional.cross_entropy(logits, labels, reduction="sum")
+            correct += (logits.argmax(1) == labels).sum()
+        found += [loss.item() / len(y), correct.item() / len(y)]
+    return found

@@ -1,0 +1,72 @@
+"""The rivals of the engine by name: what each is, and in what kind of process it is timed."""
+
+from dataclasses import dataclass
+
+from ablate.errors import SpecError
+from ablate.experiment.levels import choice, list_of
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A way to train the same runs without the engine.
+
+    Attributes:
+        label: In tables.
+        about: What it is, in one line.
+        is_tuned: Whether its process has one thread and the floating-point modes and memory of the engine's workers;
+            otherwise it has whatever torch starts with.
+        is_ensemble: Whether it trains all dropout rates and seeds of the rest of a variant together.
+        needs_cuda: Whether it exists on CUDA alone.
+    """
+
+    label: str
+    about: str
+    is_tuned: bool = True
+    is_ensemble: bool = False
+    needs_cuda: bool = False
+
+
+def rivals_for(wanted: str | None, device: str) -> list[str]:
+    """Returns the rivals to time: those wanted, or all there are on this kind of device.
+
+    Raises:
+        SpecError: There is no such rival, or not on this device.
+    """
+    if wanted is None:
+        return [name for name, rival in RIVALS.items() if device == "cuda" or not rival.needs_cuda]
+    try:
+        found: tuple[str, ...] = list_of(choice(*RIVALS))(wanted)
+    except ValueError as error:
+        raise SpecError(f"--rivals: {error}") from None
+    for name in found:
+        if RIVALS[name].needs_cuda and device != "cuda":
+            raise SpecError(f"--rivals: {name!r} needs a CUDA device; leave it out or give --device cuda")
+    return list(found)
+
+
+RIVALS: dict[str, Rival] = {
+    "loop": Rival(
+        "loop",
+        "one run after another: torch.nn, tensors in memory, slices of a permutation, fused optimizer, one thread, "
+        "denormals flushed, memory kept",
+    ),
+    "stock": Rival(
+        "loop, stock",
+        "the same loop as most write it: torch's default threads, default optimizer, loss read every step",
+        is_tuned=False,
+    ),
+    "dataloader": Rival(
+        "DataLoader",
+        "the stock loop with a shuffling DataLoader over a TensorDataset, in its own process",
+        is_tuned=False,
+    ),
+    "vmap": Rival(
+        "vmap",
+        "torch.func: all dropout rates and seeds of an activation and batch norm as one ensemble, fused optimizer, "
+        "one thread; it cannot mix activations, nor networks with batch norm and without",
+        is_ensemble=True,
+    ),
+    "graph": Rival(
+        "CUDA graph", "the loop with each step replayed from a captured CUDA graph", needs_cuda=True
+    ),
+}

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from ablate.bench.stand_in import at_hand_or_random
+from ablate.data.dataset import load
+from ablate.data.folders import FOLDERS
+from ablate.errors import DataError
+from ablate.experiment.datasets import DATASETS, DatasetInfo
+from ablate.experiment.spec import build
+
+
+def test_what_is_at_hand_is_taken(tmp_path):
+    for name in ("digits", "mnist"):
+        experiment = build({"dataset": name})
+        if name in FOLDERS:
+            folder = FOLDERS[name]
+            (tmp_path / folder.path).mkdir(parents=True)
+            for file in (*folder.train, *folder.test):
+                (tmp_path / folder.path / file).touch()
+        data = at_hand_or_random(experiment, tmp_path, tmp_path)
+        assert (data.experiment, data.is_random) == (experiment, False)
+
+
+def test_random_data_have_the_shape_and_sizes_of_those_that_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATASETS, "cifar10", DatasetInfo((3, 4, 4), 10, 200, 50, ""))
+    experiment = build({"dataset": "cifar10", "batch_size": 16})
+    data = at_hand_or_random(experiment, tmp_path, tmp_path)
+    assert data.is_random
+    assert data.experiment.split_sizes == experiment.split_sizes
+    loaded = load(data.experiment)
+    assert loaded.x_train.shape == (160, 3, 4, 4)
+    assert (len(loaded.y_val), len(loaded.y_test), loaded.classes) == (40, 50, 10)
+
+
+def test_a_folder_that_does_not_exist_is_still_a_mistake(tmp_path):
+    experiment = build({"dataset": "mnist"})
+    assert not at_hand_or_random(experiment, Path("nowhere"), tmp_path).is_random
+    with pytest.raises(DataError, match="--data-dir: 'nowhere' is not a folder"):
+        load(experiment, Path("nowhere"))

@@ -1,0 +1,67 @@
+from collections import Counter
+
+import pytest
+
+from ablate.bench.rivals import RIVALS, rivals_for
+from ablate.bench.workload import contestants, ensembles, sample, units_for
+from ablate.errors import SpecError
+from ablate.experiment.cost import run_flops, step_count
+from ablate.experiment.grid import expand
+from ablate.experiment.plan import sizes_of
+from ablate.experiment.spec import build
+
+GRID = build({})
+RUNS = expand(GRID)
+
+
+def test_the_sample_has_every_activation_with_every_batch_norm_and_all_rates_alike():
+    chosen = sample(RUNS)
+    assert Counter((run.activation, run.batch_norm) for run in chosen) == Counter(
+        {(activation, batch_norm): 1 for activation in GRID.activation for batch_norm in GRID.batch_norm}
+    )
+    assert set(Counter(run.dropout for run in chosen).values()) == {6}
+    assert {run.seed for run in chosen} == {0}
+
+
+def test_other_factors_are_in_the_sample_at_every_level():
+    chosen = sample(expand(build({"activation": "relu", "optimizer": "sgd,adam", "batch_size": "32,64"})))
+    assert len(chosen) == 2 * 2 * 2
+    assert len({(run.batch_norm, run.optimizer, run.batch_size) for run in chosen}) == 8
+
+
+def test_ensembles_are_all_runs_once_and_agree_in_all_but_dropout_and_seed():
+    units = ensembles(RUNS)
+    assert sorted(run.run_id for unit in units for run in unit) == sorted(run.run_id for run in RUNS)
+    assert {len(unit) for unit in units} == {3 * 5}
+    assert all(len({(run.activation, run.batch_norm) for run in unit}) == 1 for unit in units)
+    assert units_for("vmap", RUNS) == units
+    assert units_for("loop", RUNS) == tuple((run,) for run in sample(RUNS))
+
+
+def test_contestants_count_what_they_train():
+    command, engine, loop = contestants(RUNS, ["loop"], sizes_of(GRID), 2)
+    assert (command.name, engine.name, loop.name) == ("command", "engine", "loop")
+    assert (engine.runs, loop.runs) == (270, 18)
+    assert engine.run_steps == sum(step_count(run, sizes_of(GRID)) for run in RUNS)
+    assert loop.flops == 18 * run_flops(RUNS[0], sizes_of(GRID))
+    assert "2 worker processes" in engine.about
+
+
+def test_the_rivals_are_those_named_or_all_there_are_on_the_device():
+    assert rivals_for(None, "cpu") == ["loop", "stock", "dataloader", "vmap"]
+    assert rivals_for(None, "cuda") == list(RIVALS)
+    assert rivals_for("vmap,loop", "cpu") == ["vmap", "loop"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("lop", "--rivals: 'lop' is not one of loop, stock, dataloader, vmap, graph; did you mean 'loop'"),
+        ("loop,loop", "--rivals: 'loop' stands there twice"),
+        ("", "--rivals: an empty level"),
+        ("graph", "--rivals: 'graph' needs a CUDA device"),
+    ],
+)
+def test_a_wrong_rival_is_explained(given, says):
+    with pytest.raises(SpecError, match=says):
+        rivals_for(given, "cpu")
