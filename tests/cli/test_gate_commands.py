@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ablate.cli import main as command_line
+from tests.arguments import given
 
 GRID = [
     "--activation",
@@ -121,7 +122,7 @@ def test_a_vanished_variant_is_5_unless_allowed(ablate, stored):
 
 
 def test_other_epochs_are_5(ablate, stored):
-    ablate("run", *GRID, "--epochs", "4", "--seeds", "6", "-o", "other")
+    ablate("run", *given(GRID, "--epochs", "4"), "--seeds", "6", "-o", "other")
     code, out, _ = ablate("gate", stored[0], "other")
     assert code == 5
     assert "epochs is 3 in the baseline and 4 in the candidate" in out

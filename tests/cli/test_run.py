@@ -17,6 +17,7 @@ from ablate.experiment.grid import _code
 from ablate.experiment.spec import build
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import TIMING_COLUMNS
+from tests.arguments import given
 
 GRID = ["--activation", "relu,tanh", "--dropout", "0,0.5", "--seeds", "2", "--epochs", "2"]
 FAKE = [*GRID, "--executor", "fake"]
@@ -58,7 +59,7 @@ def test_a_second_call_trains_nothing_and_says_so(ablate):
 
 def test_one_more_activation_trains_only_that(ablate):
     ablate("run", *FAKE)
-    _, _, err = ablate("run", *FAKE, "--activation", "relu,tanh,gelu")
+    _, _, err = ablate("run", *given(FAKE, "--activation", "relu,tanh,gelu"))
     assert "8 runs in" in err
     assert len(ResultsFolder(Path("results/digits")).statuses()) == 24
 
@@ -162,7 +163,7 @@ def test_a_function_of_the_user_with_another_source_is_another_run(ablate, tmp_p
     (tmp_path / "my_functions.py").write_text("import torch\n\n\ndef f(z):\n    return torch.cos(z)\n")
     _code.cache_clear()
     assert not first & {run.run_id for run in runs_of(build({"activation": "my_functions:f"}), "local")}
-    code, _, err = ablate("plan", *grid, "--activation", "no_such_module:f")
+    code, _, err = ablate("plan", *given(grid, "--activation", "no_such_module:f"))
     assert code == 2
     assert "there is no module 'no_such_module'" in err
 
@@ -325,7 +326,7 @@ def test_rates_are_tuned_apart_shown_and_used(ablate, tmp_path):
 def test_layers_are_stored_if_asked_for_and_runs_without_them_are_named(ablate, tmp_path):
     ablate("run", *FAKE)
     assert pd.read_parquet(tmp_path / "results/digits/layers").empty
-    code, _, err = ablate("run", *FAKE, "--seeds", "3", "--diagnostics")
+    code, _, err = ablate("run", *given(FAKE, "--seeds", "3"), "--diagnostics")
     assert code == 0
     assert (
         "--diagnostics: 16 of these 24 runs were stored before without it and have no layers; with --force"
@@ -333,7 +334,7 @@ def test_layers_are_stored_if_asked_for_and_runs_without_them_are_named(ablate, 
     )
     layers = pd.read_parquet(tmp_path / "results/digits/layers")
     assert layers["run_id"].nunique() == 8
-    assert "--diagnostics:" not in ablate("run", *FAKE, "--seeds", "3", "--diagnostics", "--force")[2]
+    assert "--diagnostics:" not in ablate("run", *given(FAKE, "--seeds", "3"), "--diagnostics", "--force")[2]
     assert pd.read_parquet(tmp_path / "results/digits/layers")["run_id"].nunique() == 24
 
 
