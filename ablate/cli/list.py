@@ -3,17 +3,16 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 from ablate.errors import SpecError, StoreError, did_you_mean
 from ablate.experiment.datasets import DATASETS
-from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.levels import ACTIVATIONS, label
+from ablate.experiment.models import MODELS
 from ablate.experiment.presets import PRESETS
-from ablate.experiment.spec import LEARNING_RATES, WEIGHT_DECAYS, Model
-
-MODELS = {"mlp": "hidden layers of linear, [batch norm], activation, [dropout]; linear output"}
+from ablate.experiment.spec import LEARNING_RATES, WEIGHT_DECAYS
 
 Kind = Annotated[
     str, typer.Argument(metavar="KIND", help="activations, datasets, models, optimizers or presets")
@@ -40,7 +39,7 @@ def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
     lines: dict[str, Callable[[], list[str]]] = {
         "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
         "datasets": _datasets,
-        "models": lambda: [f"{name:6} {MODELS[name]}" for name in get_args(Model)],
+        "models": _models,
         "optimizers": _optimizers,
         "presets": lambda: [f"{name:12} {preset.about}" for name, preset in PRESETS.items()],
     }
@@ -94,6 +93,15 @@ def _datasets() -> list[str]:
         for name, info in DATASETS.items()
     ]
     return [*known, "npz:FILE       arrays x_train, y_train and optionally x_test, y_test"]
+
+
+def _models() -> list[str]:
+    return [f"{name:6} {info.about}{_given_by(info.channels, info.hidden)}" for name, info in MODELS.items()]
+
+
+def _given_by(channels: tuple[int, ...], hidden: tuple[int, ...]) -> str:
+    convolutions = f"--channels {label(channels)}, " if channels else ""
+    return f" ({convolutions}--hidden {label(hidden)} unless set)"
 
 
 def _optimizers() -> list[str]:

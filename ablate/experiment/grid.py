@@ -13,6 +13,7 @@ from typing import Any
 from ablate.errors import SpecError
 from ablate.experiment.datasets import fingerprint
 from ablate.experiment.levels import label
+from ablate.experiment.models import Model
 from ablate.experiment.spec import (
     FACTORS,
     LEARNING_RATES,
@@ -33,11 +34,13 @@ class Run:
     """One network trained once: a variant and a seed, with all that determines the result.
 
     Attributes:
-        dropout: One rate a hidden layer.
+        dropout: One rate a block and hidden layer, in order.
         hidden: Widths of the hidden layers.
         code: Hash of the source of a user's own activation, empty for ours.
         data: Everything about data, model and evaluation the runs of an experiment share, as canonical JSON.
         levels: The level of each factor as text, in the order of `FACTORS`.
+        model: The kind of network; `data` says it too.
+        channels: Of the convolutions, one a block; none in an mlp.
         diagnostics: Whether its layers are looked into at every evaluation, which changes no result.
     """
 
@@ -57,12 +60,15 @@ class Run:
     seed: int
     data: str
     levels: tuple[str, ...]
+    model: Model = "mlp"
+    channels: tuple[int, ...] = ()
     diagnostics: bool = False
 
     @cached_property
     def run_id(self) -> str:
         """Sixteen hex digits, a hash of what determines the result: never of device, jobs, stack or diagnostics."""
-        content = {key: value for key, value in asdict(self).items() if key not in ("levels", "diagnostics")}
+        elsewhere = ("levels", "diagnostics", "model") + (() if self.channels else ("channels",))
+        content = {key: value for key, value in asdict(self).items() if key not in elsewhere}
         text = json.dumps([NUMERICS_VERSION, content], sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -77,9 +83,10 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
     Raises:
         SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
     """
-    shared = {"data": _data(experiment), "init": experiment.init, "diagnostics": experiment.diagnostics}
+    shared = {name: getattr(experiment, name) for name in ("model", "init", "diagnostics")}
+    shared["data"] = _data(experiment)
     runs = tuple(
-        _run(dict(zip(FACTORS, chosen, strict=True)), seed, shared)
+        _run(experiment, dict(zip(FACTORS, chosen, strict=True)), seed, shared)
         for chosen in product(*(getattr(experiment, factor) for factor in FACTORS))
         for seed in experiment.seeds
     )
@@ -147,9 +154,11 @@ def _code(activation: str) -> str:
     return blake2b(source.read_bytes(), digest_size=8).hexdigest() if source and source.is_file() else module
 
 
-def _run(chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
+def _run(experiment: Experiment, chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
     optimizer = chosen["optimizer"]
     resolved = dict(chosen)
+    resolved["channels"] = experiment.channels_of(chosen["channels"])
+    resolved["hidden"] = experiment.hidden_of(chosen["hidden"])
     if chosen["learning_rate"] == "auto":
         resolved["learning_rate"] = LEARNING_RATES[optimizer]
     if chosen["weight_decay"] == "auto":
@@ -158,7 +167,7 @@ def _run(chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
         resolved["dropout"] = chosen["dropout"][:1]
     texts = tuple(label(resolved[factor]) for factor in FACTORS)
     if len(resolved["dropout"]) == 1:
-        resolved["dropout"] *= len(chosen["hidden"])
+        resolved["dropout"] *= len(resolved["channels"]) + len(resolved["hidden"])
     if optimizer != "sgd":
         resolved["momentum"] = 0.0
     return Run(**resolved, **shared, code=_code(chosen["activation"]), seed=seed, levels=texts)

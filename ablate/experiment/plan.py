@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ablate.experiment.cost import PROCESS_SECONDS, Sizes, run_bytes, run_seconds, stack_overhead_seconds
+from ablate.experiment.cost import (
+    PROCESS_SECONDS,
+    Sizes,
+    activation_bytes,
+    run_bytes,
+    run_seconds,
+    stack_overhead_seconds,
+)
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.grid import Run
 from ablate.experiment.levels import ACTIVATIONS
@@ -14,6 +21,10 @@ from ablate.experiment.spec import Experiment
 
 T = TypeVar("T")
 
+# Bytes of activations that the runs of a stack of convolutional networks may hold together. Their convolutions are done
+# run by run, so a stack saves no more than the calls of the fully connected layers, and loses more than that where
+# what one run has written is out of cache when its gradient comes.
+STACK_BYTES = 16 << 20
 # Runs in a stack: more hide the calls of a step better, fewer stay in the cache. The time of a run is flat around here.
 MAX_RUNS = 64
 
@@ -56,7 +67,9 @@ def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
     """Returns the sizes costs depend on; a dataset whose classes only the data can tell counts as ten."""
     info = dataset_info(experiment.dataset)
     train, val, _ = experiment.split_sizes
-    return Sizes(info.features, classes or info.classes or 10, train, val, experiment.evals_per_epoch)
+    return Sizes(
+        info.features, classes or info.classes or 10, train, val, experiment.evals_per_epoch, info.shape
+    )
 
 
 def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
@@ -64,7 +77,7 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
     groups: dict[Run, list[Run]] = defaultdict(list)
     for run in runs:
         groups[_stack_key(run)].append(run)
-    limit = MAX_RUNS
+    limit = _most_runs(groups, sizes)
     # A worker without a stack helps nobody: cut finer until there is one for each, or a stack a run.
     total = sum(len(group) for group in groups.values())
     while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < min(jobs, total):
@@ -77,6 +90,12 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int) -> Plan:
         max((sum(run_bytes(run, sizes) for run in stack.runs) for stack in stacks), default=0),
         sum(run.epochs * (sizes.train // run.batch_size) for stack in stacks for run in stack.runs),
     )
+
+
+def _most_runs(groups: Iterable[Run], sizes: Sizes) -> int:
+    """Returns how many runs a stack may have, of all the groups the fewest."""
+    held = max((activation_bytes(run, sizes) for run in groups), default=0)
+    return max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
 
 
 def _stack_key(run: Run) -> Run:

@@ -14,8 +14,8 @@ from ablate.data.dataset import Dataset
 from ablate.data.order import epoch_order
 from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
-from ablate.nn.members import Member, Shape, distinct_seeds
-from ablate.nn.network import StackedMLP
+from ablate.nn.build import Network, build_network
+from ablate.nn.members import distinct_seeds
 from ablate.training.diagnostics import Diagnostics
 from ablate.training.evaluate import EvaluationSet
 from ablate.training.optimizers import optimizer_for, rate_factor
@@ -39,21 +39,14 @@ def train_stack(
     """
     start = time.perf_counter()
     run = stack.runs[0]
-    members = [Member(run.activation, run.dropout, run.seed) for run in stack.runs]
-    features = dataset.x_train[0].numel()
-    network = StackedMLP(
-        Shape(features, run.hidden, dataset.classes, run.batch_norm),
-        members,
-        dataset.x_train.dtype,
-        init=run.init,
-    )
+    network = build_network(stack.runs, dataset.x_train.shape[1:], dataset.classes, dataset.x_train.dtype)
     batches = Batches(network, dataset, run.batch_size)
     optimizer = optimizer_for(run, network.parameters.flat, network.parameters.flat_grad)
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     record = Record(network, dataset, batches.per_epoch, guess=math.log(dataset.classes))
     if run.diagnostics:
         record.diagnostics = Diagnostics(network, dataset)
-    record.evaluate(0, network.parameters.flat.new_empty((0, len(members))))
+    record.evaluate(0, network.parameters.flat.new_empty((0, len(stack.runs))))
     for begin, end in pairwise(due):
         losses = []
         for step in range(begin, end):
@@ -76,7 +69,7 @@ class Batches:
         per_epoch: Full batches in an epoch.
     """
 
-    def __init__(self, network: StackedMLP, dataset: Dataset, batch_size: int) -> None:
+    def __init__(self, network: Network, dataset: Dataset, batch_size: int) -> None:
         members = network.members
         self.x = network.arrange(dataset.x_train)
         self.y = dataset.y_train
@@ -107,7 +100,7 @@ class Record:
     A diverged run stays in the stack, where it can touch no other, but nothing of it counts from its divergence on.
     """
 
-    network: StackedMLP
+    network: Network
     dataset: Dataset
     steps_per_epoch: int
     guess: float
