@@ -88,11 +88,11 @@ def _draw(path: Path) -> None:
 
 def _datasets() -> list[str]:
     known = [
-        f"{name:14} {'x'.join(map(str, info.shape)):8} {info.classes or '?':>4} classes "
+        f"{name:19} {'x'.join(map(str, info.shape)):9} {info.classes or '?':>4} classes "
         f"{info.samples:>6}+{info.test_samples:<6} {info.about}"
         for name, info in DATASETS.items()
     ]
-    return [*known, "npz:FILE       arrays x_train, y_train and optionally x_test, y_test"]
+    return [*known, "npz:FILE            arrays x_train, y_train and optionally x_test, y_test"]
 
 
 def _models() -> list[str]:

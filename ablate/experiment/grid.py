@@ -96,10 +96,20 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
         differing = [name for name, a, b in zip(FACTORS, first.levels, second.levels, strict=True) if a != b]
         levels = ", ".join(f"{name} {first.level(name)} and {second.level(name)}" for name in differing)
         raise SpecError(
-            f"the levels {levels or 'dropout ' + first.level('dropout') + ' written in two ways'} "
+            f"the levels {levels or _written_twice(experiment, first)} "
             f"give the same run ({variant_name(first, FACTORS[:3])}, {first.optimizer}); leave one of them out"
         )
     return runs
+
+
+def _written_twice(experiment: Experiment, run: Run) -> str:
+    """Returns the level of a run that stands in the experiment in two ways, as 0.2 and 0.2/0.2."""
+    resolved = {
+        "channels": list(map(experiment.channels_of, experiment.channels)),
+        "hidden": list(map(experiment.hidden_of, experiment.hidden)),
+    }
+    factor = next((name for name, levels in resolved.items() if len(set(levels)) < len(levels)), "dropout")
+    return f"{factor} {run.level(factor)} written in two ways"
 
 
 def varied(experiment: Experiment) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal, get_args
 
+from ablate.experiment.levels import label
+
 Model = Literal["mlp", "cnn", "cnn3d"]
 Size = tuple[int, ...]
 
@@ -83,10 +85,24 @@ def misfit(model: Model, sample: Size, channels: tuple[int, ...]) -> str:
             for blocks in range(1, len(channels) + 1)
             if 0 in sizes_by_block(model, sample, blocks)[-1]
         )
-        label = "/".join(map(str, channels))
         legal = f"at most {most} for samples of {shown}" if most else f"samples larger than {shown}"
-        return f"--channels: {label!r} is {len(channels)} blocks, each of which halves height and width; legal are {legal}"
+        return (
+            f"--channels: {label(channels)!r} is {len(channels)} blocks, each of which halves height and width; "
+            f"legal are {legal}"
+        )
     return ""
+
+
+def misfit_rates(rates: tuple[float, ...], channels: tuple[int, ...], hidden: tuple[int, ...]) -> str:
+    """Returns why dropout rates do not fit the layers, as the middle of a sentence; nothing if they do."""
+    count = len(channels) + len(hidden)
+    if len(rates) in (1, count):
+        return ""
+    blocks = f"{len(channels)} blocks of --channels {label(channels)} and " if channels else ""
+    return (
+        f"--dropout: {label(rates)!r} gives {len(rates)} rates for the {blocks}{len(hidden)} hidden "
+        f"layers of --hidden {label(hidden)}; legal are 1 or {count}"
+    )
 
 
 MODELS: dict[Model, ModelInfo] = {

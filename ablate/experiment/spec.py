@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment import levels
 from ablate.experiment.datasets import dataset_info
-from ablate.experiment.models import MODELS, Model, misfit
+from ablate.experiment.models import MODELS, Model, misfit, misfit_rates
 
 BatchNorm = Literal["off", "pre", "post"]
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -174,24 +175,13 @@ class Experiment(BaseModel):
         for channels in map(self.channels_of, self.channels):
             if self.model != "mlp" and not channels:
                 raise ValueError(
-                    f"--channels: 'none' leaves {self.model} without a block; legal are numbers as 32/64"
+                    f"--channels: 'none' is no block for {self.model}; legal are numbers as 32/64"
                 )
             if reason := misfit(self.model, sample, channels):
                 raise ValueError(f"{reason} ({self.dataset})")
-            for widths in map(self.hidden_of, self.hidden):
-                for rates in self.dropout:
-                    self._check_rates(rates, channels, widths)
-
-    def _check_rates(
-        self, rates: tuple[float, ...], channels: tuple[int, ...], hidden: tuple[int, ...]
-    ) -> None:
-        count = len(channels) + len(hidden)
-        if len(rates) not in (1, count):
-            blocks = f"{len(channels)} blocks of --channels {levels.label(channels)} and " if channels else ""
-            raise ValueError(
-                f"--dropout: {levels.label(rates)!r} gives {len(rates)} rates for the {blocks}{len(hidden)} hidden "
-                f"layers of --hidden {levels.label(hidden)}; legal are 1 or {count}"
-            )
+            for widths, rates in product(map(self.hidden_of, self.hidden), self.dropout):
+                if reason := misfit_rates(rates, channels, widths):
+                    raise ValueError(reason)
 
     def channels_of(self, level: Widths) -> tuple[int, ...]:
         """Returns a level of `channels`, the model's own where it is `auto`; none for an mlp."""

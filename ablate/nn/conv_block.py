@@ -3,17 +3,17 @@
 import torch
 from torch import Tensor
 
+from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.spec import BatchNorm
 from ablate.nn.activation import StackedActivation
 from ablate.nn.conv import Convolution, convolve
 from ablate.nn.conv_batch_norm import ConvBatchNorm
 from ablate.nn.pooling import MaxPool
 
-# Functions that never fall: the largest of their values is their value at the largest. A PReLU's slope may get negative.
-MONOTONE = frozenset(
-    ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "celu", "softplus", "softsign", "hardtanh")
-    + ("relu6", "logsigmoid", "tanhshrink", "softshrink")
-)  # fmt: skip
+# Functions that may fall: a PReLU's slope can get negative, and of a user's own nothing is known. Of all others the
+# largest of their values is their value at the largest.
+NOT_MONOTONE = ("gelu", "silu", "mish", "hardswish", "prelu")
+MONOTONE = frozenset(ACTIVATIONS) - frozenset(NOT_MONOTONE)
 
 
 class ConvBlock:

@@ -61,8 +61,8 @@ class PlainChannelDropout(PlainDropout):
 
     def forward(self, x: Tensor) -> Tensor:
         """Drops channels of x, shape (batch, channels, *spatial)."""
-        kept = super().forward(torch.ones_like(x[(..., *(0,) * (x.ndim - 2))]))
-        return x * kept[(..., *(None,) * (x.ndim - 2))]
+        kept = super().forward(x.new_ones(x.shape[:2]))
+        return x * kept.view(*x.shape[:2], *(1,) * (x.ndim - 2))
 
 
 def plain_network(shape: Shape, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:

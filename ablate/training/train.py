@@ -16,6 +16,7 @@ from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
 from ablate.nn.build import Network, build_network
 from ablate.nn.members import distinct_seeds
+from ablate.training.conv_diagnostics import diagnostics_for
 from ablate.training.diagnostics import Diagnostics
 from ablate.training.evaluate import EvaluationSet
 from ablate.training.optimizers import optimizer_for, rate_factor
@@ -45,7 +46,7 @@ def train_stack(
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     record = Record(network, dataset, batches.per_epoch, guess=math.log(dataset.classes))
     if run.diagnostics:
-        record.diagnostics = Diagnostics(network, dataset)
+        record.diagnostics = diagnostics_for(network, dataset)
     record.evaluate(0, network.parameters.flat.new_empty((0, len(stack.runs))))
     for begin, end in pairwise(due):
         losses = []
