@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ablate.experiment.spec import Init
 from ablate.nn.activation import StackedActivation
-from ablate.nn.conv import Convolution, channels_first
+from ablate.nn.conv import Convolution
 from ablate.nn.conv_batch_norm import ConvBatchNorm
 from ablate.nn.conv_block import ConvBlock
 from ablate.nn.conv_initial import initial_conv_values
@@ -78,34 +78,32 @@ class StackedConvNet:
             labels: Shape (runs, batch) or (1, batch).
             step: Counts from 0; tells one step's dropout uniforms from the next's.
         """
-        runs, batch = len(self.members), x.shape[1]
-        if self.features.shape[1:2] != x.shape[1:2]:
-            self.features = x.new_empty((runs, batch, self.shape.tail.features))
+        batch = x.shape[1]
+        if self.features.shape[2:] != (batch,):
+            self.features = self._new_features(x)
         masks = [self._mask(block, batch, step) for block in range(len(self.dropouts))]
         for run, blocks in enumerate(self.blocks):
             y = x[run % len(x)]
             for block, mask in zip(blocks, masks, strict=True):
                 y = block.forward(y, None if mask is None else mask[run])
-            self._picture(self.features[run]).copy_(channels_first(y))
-        losses = self.tail.train_step(self.features, labels, step)
-        grads = self.tail.input_grad.transpose(1, 2)
-        for run, blocks in enumerate(self.blocks):
-            grad = self._picture(grads[run]).movedim(1, -1).contiguous()
+            self._picture(self.features[run]).copy_(y.movedim(-1, 1))
+        losses = self.tail.train_step(self.features.transpose(1, 2), labels, step)
+        for blocks, features in zip(self.blocks, self.tail.input_grad, strict=True):
+            grad = self._picture(features).movedim(1, -1).contiguous()
             for index, block in reversed(list(enumerate(blocks))):
                 grad = block.backward(grad, needs_input_grad=index > 0)
         return losses
 
     def logits(self, x: Tensor) -> Tensor:
         """Returns the outputs at inference, shape (runs, classes, samples), for x as in `train_step`."""
-        features = x.new_empty((len(self.members), x.shape[1], self.shape.tail.features))
+        features = self._new_features(x)
         for run, blocks in enumerate(self.blocks):
-            for y, place in zip(
-                torch.split(x[run % len(x)], CHUNK), torch.split(features[run], CHUNK), strict=True
-            ):
+            parts = torch.split(x[run % len(x)], CHUNK), torch.split(features[run], CHUNK, dim=1)
+            for y, place in zip(*parts, strict=True):
                 for block in blocks:
                     y = block.apply(y)
-                self._picture(place).copy_(channels_first(y))
-        return self.tail.logits(features)
+                self._picture(place).copy_(y.movedim(-1, 1))
+        return self.tail.logits(features.transpose(1, 2))
 
     def member_state(self, run: int) -> dict[str, Tensor]:
         """Returns copies of one run's parameters and running statistics, by name, kernels as torch has them."""
@@ -194,6 +192,10 @@ class StackedConvNet:
         ones = self.parameters.flat.new_ones((len(self.members), self.shape.channels[block], batch))
         return dropout.forward(ones, step).transpose(1, 2).contiguous()
 
+    def _new_features(self, x: Tensor) -> Tensor:
+        """Returns room for what the tail gets, shape (runs, features, batch): as its layers keep it, gradient too."""
+        return x.new_empty((len(self.members), self.shape.tail.features, x.shape[1]))
+
     def _picture(self, features: Tensor) -> Tensor:
-        """Views (samples, features) as (samples, channels, *spatial)."""
-        return features.view(-1, self.shape.channels[-1], *self.shape.sizes[-1])
+        """Views (features, samples) as (samples, channels, *spatial)."""
+        return features.view(self.shape.channels[-1], *self.shape.sizes[-1], -1).movedim(-1, 0)
