@@ -46,6 +46,7 @@ def made(
         "activation": activation,
         "batch_norm": batch_norm,
         "dropout": dropout,
+        "channels": "none",
         "hidden": "100/50",
         "epochs": 3,
         "batch_size": 64,

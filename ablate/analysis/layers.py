@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from ablate.analysis.metrics import BY_VARIANT
 from ablate.store.schema import FINISHED
 
-FIRST, LAST = "hidden.0", "output"
+# The first hidden layer, of a network with convolutions the first of those; and the last layer.
+FIRST, LAST = ("conv.0", "hidden.0"), "output"
 
 # The columns of `health` that a sign is read from, and the range in which they give none. Rules of thumb, wide enough
 # to leave alone what every relu network shows (half of all derivatives are 0, activations are not centred on 0).
@@ -107,9 +108,10 @@ def _wide(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gradient_ratio(wide: pd.DataFrame) -> "pd.Series[float]":
-    norms = wide["gradient_norm"].unstack("layer").reindex(columns=[FIRST, LAST])
+    norms = wide["gradient_norm"].unstack("layer").reindex(columns=[*FIRST, LAST])
+    convolution, hidden = FIRST
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio: pd.Series[float] = norms[FIRST] / norms[LAST]
+        ratio: pd.Series[float] = norms[convolution].fillna(norms[hidden]) / norms[LAST]
     return ratio
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ablate.errors import SpecError, StoreError, did_you_mean
 from ablate.experiment.grid import name_of
-from ablate.experiment.levels import ACTIVATIONS, label
+from ablate.experiment.levels import ACTIVATIONS, NONE, label
 from ablate.experiment.spec import FACTORS, BatchNorm, Optimizer, Schedule
 from ablate.store.schema import FINISHED
 
@@ -74,7 +74,7 @@ def _check_unique(runs: pd.DataFrame) -> None:
 def level_key(factor: str, level: str) -> tuple[float | str, ...]:
     """Returns what a level is sorted by among those of its factor: its place in a list, or its numbers."""
     if factor not in _ORDERS:
-        return tuple(float(part) for part in level.split("/"))
+        return tuple(float(part) for part in level.split("/")) if level != NONE else ()
     order = _ORDERS[factor]
     return (order.index(level) if level in order else len(order), level)
 

@@ -9,10 +9,9 @@ import typer
 
 from ablate.errors import SpecError, StoreError, did_you_mean
 from ablate.experiment.datasets import DATASETS
-from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.levels import ACTIVATIONS, label
+from ablate.experiment.models import MODELS
 from ablate.experiment.presets import PRESETS
-
-MODELS = {"mlp": "hidden layers of linear, [batch norm], activation, [dropout]; linear output"}
 
 Kind = Annotated[
     str, typer.Argument(metavar="KIND", help="activations, datasets, models, optimizers or presets")
@@ -39,7 +38,7 @@ def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
     lines: dict[str, Callable[[], list[str]]] = {
         "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
         "datasets": _datasets,
-        "models": lambda: [f"{name:6} {about}" for name, about in MODELS.items()],
+        "models": _models,
         "optimizers": _optimizers,
         "presets": lambda: [f"{name:12} {preset.about}" for name, preset in PRESETS.items()],
     }
@@ -88,11 +87,20 @@ def _draw(path: Path) -> None:
 
 def _datasets() -> list[str]:
     known = [
-        f"{name:14} {'x'.join(map(str, info.shape)):8} {info.classes or '?':>4} classes "
+        f"{name:19} {'x'.join(map(str, info.shape)):9} {info.classes or '?':>4} classes "
         f"{info.samples:>6}+{info.test_samples:<6} {info.about}"
         for name, info in DATASETS.items()
     ]
-    return [*known, "npz:FILE       arrays x_train, y_train and optionally x_test, y_test"]
+    return [*known, "npz:FILE            arrays x_train, y_train and optionally x_test, y_test"]
+
+
+def _models() -> list[str]:
+    return [f"{name:6} {info.about}{_given_by(info.channels, info.hidden)}" for name, info in MODELS.items()]
+
+
+def _given_by(channels: tuple[int, ...], hidden: tuple[int, ...]) -> str:
+    convolutions = f"--channels {label(channels)}, " if channels else ""
+    return f" ({convolutions}--hidden {label(hidden)} unless set)"
 
 
 def _optimizers() -> list[str]:

@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from ablate.data.folders import read_folder
+from ablate.data.moving_digits import moving_digits
 from ablate.data.npz import read_npz
 from ablate.data.raw import RawData
+from ablate.experiment.datasets import MOVING
 
 
 def read_raw(name: str, data_dir: Path | None) -> RawData:
     """Returns the arrays of a dataset that `dataset_info` knows.
 
     Args:
-        name: `digits`, `npz:FILE` or a set of torchvision's.
+        name: `digits`, `moving-digits`, `npz:FILE` or a set of torchvision's.
         data_dir: Where torchvision's sets are; None is `data` in the working directory. The others ignore it.
 
     Raises:
@@ -21,6 +23,9 @@ def read_raw(name: str, data_dir: Path | None) -> RawData:
     """
     if name == "digits":
         return _digits()
+    if name.startswith(MOVING):
+        digits = _digits()
+        return moving_digits(digits.x[:, 0], digits.y, "digit" if name.endswith(":digit") else "direction")
     if name.startswith("npz:"):
         return read_npz(Path(name.removeprefix("npz:")))
     return read_folder(name, data_dir)

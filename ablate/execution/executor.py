@@ -88,7 +88,9 @@ class FakeExecutor:
 
 def _made_up_layers(stack: Stack, evaluations: int) -> LayerValues:
     """Returns gradients that shrink by a half from each layer to the one below, the same at every evaluation."""
-    layers = [f"hidden.{index}" for index in range(len(stack.runs[0].hidden))] + ["output"]
+    run = stack.runs[0]
+    layers = [f"conv.{index}" for index in range(len(run.channels))]
+    layers += [f"hidden.{index}" for index in range(len(run.hidden))] + ["output"]
     norms = np.array([0.5 ** (len(layers) - 1 - index) for index in range(len(layers))])
     values = np.broadcast_to(norms[:, np.newaxis], (evaluations, len(layers), len(stack.runs)))
     return LayerValues(tuple((layer, "gradient_norm") for layer in layers), values)

@@ -6,8 +6,10 @@ between runs matter for the first two; results depend on none of it.
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 from ablate.experiment.grid import Run
+from ablate.experiment.models import KERNEL, flat_features, sizes_by_block
 
 FLOP_SECONDS = 1 / 90e9
 # Seconds an element of a hidden layer costs in one step, forward and backward; other activations cost as the default.
@@ -45,6 +47,7 @@ class Sizes:
         train: Training samples.
         val: Validation samples; each evaluation scores as many training samples too.
         evals_per_epoch: Evaluations an epoch.
+        sample: Shape of one sample, channels first; only models with convolutions need it.
     """
 
     features: int
@@ -52,12 +55,47 @@ class Sizes:
     train: int
     val: int
     evals_per_epoch: int
+    sample: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Convolved:
+    """What one block of a run costs for one sample.
+
+    Attributes:
+        weights: Numbers in its kernels.
+        products: Multiplications of a forward pass.
+        elements: Numbers the convolution gives.
+    """
+
+    weights: int
+    products: int
+    elements: int
+
+
+def convolved(run: Run, sizes: Sizes) -> tuple[Convolved, ...]:
+    """Returns the costs of a run's blocks, none for an mlp."""
+    if not run.channels:
+        return ()
+    inputs = (sizes.sample[0], *run.channels[:-1])
+    spatial = sizes_by_block(run.model, sizes.sample, len(run.channels))
+    found = []
+    for before, after, size in zip(inputs, run.channels, spatial, strict=False):
+        weights, positions = before * after * KERNEL ** len(size), prod(size)
+        found.append(Convolved(weights, weights * positions, after * positions))
+    return tuple(found)
+
+
+def dense_count(run: Run, sizes: Sizes) -> int:
+    """Returns about how many numbers a run trains in fully connected layers, each of them one product a sample."""
+    features = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
+    widths = (features, *run.hidden, sizes.classes)
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
 
 
 def parameter_count(run: Run, sizes: Sizes) -> int:
     """Returns about how many numbers a run trains."""
-    widths = (sizes.features, *run.hidden, sizes.classes)
-    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    return dense_count(run, sizes) + sum(block.weights for block in convolved(run, sizes))
 
 
 def step_count(run: Run, sizes: Sizes) -> int:
@@ -80,10 +118,12 @@ def run_flops(run: Run, sizes: Sizes) -> int:
 
 def run_seconds(run: Run, sizes: Sizes) -> float:
     """Returns about how long a run keeps one core busy inside a stack."""
-    parameters, elements = parameter_count(run, sizes), sum(run.hidden)
+    parameters, blocks = parameter_count(run, sizes), convolved(run, sizes)
+    products = dense_count(run, sizes) + sum(block.products for block in blocks)
+    elements = sum(run.hidden) + sum(block.elements for block in blocks)
     activation = ACTIVATION_SECONDS.get(run.activation, DEFAULT_ACTIVATION_SECONDS)
     batch_norm = BATCH_NORM_SECONDS if run.batch_norm != "off" else 0.0
-    sample = 6 * parameters * FLOP_SECONDS + elements * (activation + batch_norm + ELEMENT_SECONDS)
+    sample = 6 * products * FLOP_SECONDS + elements * (activation + batch_norm + ELEMENT_SECONDS)
     step = run.batch_size * sample + parameters * PARAMETER_SECONDS[run.optimizer]
     evaluation = 2 * sizes.val * sample * EVALUATION_SHARE
     return step_count(run, sizes) * step + run.epochs * sizes.evals_per_epoch * evaluation
@@ -98,4 +138,9 @@ def run_bytes(run: Run, sizes: Sizes) -> int:
     """Returns about how much memory a run takes inside a stack: parameters, gradients, moments and buffers."""
     states = {"sgd": 3, "adam": 4, "adamw": 4}[run.optimizer]
     buffers = 6 * sum(run.hidden) * max(run.batch_size, 256)
-    return 4 * (states * parameter_count(run, sizes) + buffers)
+    return 4 * (states * parameter_count(run, sizes) + buffers) + activation_bytes(run, sizes)
+
+
+def activation_bytes(run: Run, sizes: Sizes) -> int:
+    """Returns about how much memory the blocks of a run take in a step: outputs, their gradients, what is pooled."""
+    return 4 * 5 * run.batch_size * sum(block.elements for block in convolved(run, sizes))

@@ -26,6 +26,10 @@ _UNREADABLE = (
 )
 
 
+# The videos: their name, how many frames they have, and the height and width of one.
+MOVING, FRAMES, MOVING_SIZE = "moving-digits", 6, 16
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """Sizes of a dataset.
@@ -62,17 +66,22 @@ def dataset_info(name: str) -> DatasetInfo:
     """
     if name.startswith("npz:"):
         return _npz_info(Path(name.removeprefix("npz:")))
-    if name not in DATASETS:
+    if canonical(name) not in DATASETS:
         raise SpecError(
             f"--dataset: {name!r} is not one of {', '.join(DATASETS)}, npz:FILE{did_you_mean(name, DATASETS)}"
         )
-    return DATASETS[name]
+    return DATASETS[canonical(name)]
+
+
+def canonical(name: str) -> str:
+    """Returns the one name of a dataset that has two: what moving digits are labelled by may be left out."""
+    return name.removesuffix(":direction") if name == f"{MOVING}:direction" else name
 
 
 def fingerprint(name: str) -> str:
     """Returns what identifies a dataset's content: the name, or for an `npz:` file a hash of its bytes."""
     if not name.startswith("npz:"):
-        return name
+        return canonical(name)
     content = blake2b(digest_size=16)
     with Path(name.removeprefix("npz:")).open("rb") as file:
         while block := file.read(1 << 20):
@@ -136,4 +145,10 @@ DATASETS: dict[str, DatasetInfo] = {
     "kmnist": DatasetInfo((1, 28, 28), 10, 60_000, 10_000, "cursive Japanese characters"),
     "cifar10": DatasetInfo((3, 32, 32), 10, 50_000, 10_000, "photographs, 10 classes"),
     "cifar100": DatasetInfo((3, 32, 32), 100, 50_000, 10_000, "photographs, 100 classes"),
+    MOVING: DatasetInfo(
+        (1, FRAMES, MOVING_SIZE, MOVING_SIZE), 8, 1797, 0, "videos of digits, which way they move, embedded"
+    ),
+    f"{MOVING}:digit": DatasetInfo(
+        (1, FRAMES, MOVING_SIZE, MOVING_SIZE), 10, 1797, 0, "the same videos, which digit it is, embedded"
+    ),
 }

@@ -13,6 +13,7 @@ from typing import Any
 from ablate.errors import SpecError
 from ablate.experiment.datasets import fingerprint
 from ablate.experiment.levels import label
+from ablate.experiment.models import Model
 from ablate.experiment.spec import (
     FACTORS,
     LEARNING_RATES,
@@ -34,11 +35,13 @@ class Run:
     """One network trained once: a variant and a seed, with all that determines the result.
 
     Attributes:
-        dropout: One rate a hidden layer.
+        dropout: One rate a block and hidden layer, in order.
         hidden: Widths of the hidden layers.
         code: Hash of the source of a user's own activation, empty for ours.
         data: Everything about data, model and evaluation the runs of an experiment share, as canonical JSON.
         levels: The level of each factor as text, in the order of `FACTORS`.
+        model: The kind of network; `data` says it too.
+        channels: Of the convolutions, one a block; none in an mlp.
         diagnostics: Whether its layers are looked into at every evaluation, which changes no result.
     """
 
@@ -59,13 +62,17 @@ class Run:
     seed: int
     data: str
     levels: tuple[str, ...]
+    model: Model = "mlp"
+    channels: tuple[int, ...] = ()
     diagnostics: bool = False
 
     @cached_property
     def run_id(self) -> str:
         """Sixteen hex digits, a hash of what determines the result: never of device, jobs, stack or diagnostics."""
-        names = (field.name for field in fields(self) if field.name not in ("levels", "diagnostics"))
-        content = {name: getattr(self, name) for name in names}
+        elsewhere = ("levels", "diagnostics", "model") + (() if self.channels else ("channels",))
+        content = {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name not in elsewhere
+        }
         text = json.dumps([NUMERICS_VERSION, content], sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -80,10 +87,10 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
     Raises:
         SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
     """
-    shared = {name: getattr(experiment, name) for name in ("init", "precision", "diagnostics")}
+    shared = {name: getattr(experiment, name) for name in ("model", "init", "precision", "diagnostics")}
     shared["data"] = _data(experiment)
     runs = tuple(
-        _run(dict(zip(FACTORS, chosen, strict=True)), seed, shared)
+        _run(experiment, dict(zip(FACTORS, chosen, strict=True)), seed, shared)
         for chosen in product(*(getattr(experiment, factor) for factor in FACTORS))
         for seed in experiment.seeds
     )
@@ -93,10 +100,20 @@ def expand(experiment: Experiment) -> tuple[Run, ...]:
         differing = [name for name, a, b in zip(FACTORS, first.levels, second.levels, strict=True) if a != b]
         levels = ", ".join(f"{name} {first.level(name)} and {second.level(name)}" for name in differing)
         raise SpecError(
-            f"the levels {levels or 'dropout ' + first.level('dropout') + ' written in two ways'} "
+            f"the levels {levels or _written_twice(experiment, first)} "
             f"give the same run ({variant_name(first, FACTORS[:3])}, {first.optimizer}); leave one of them out"
         )
     return runs
+
+
+def _written_twice(experiment: Experiment, run: Run) -> str:
+    """Returns the level of a run that stands in the experiment in two ways, as 0.2 and 0.2/0.2."""
+    resolved = {
+        "channels": list(map(experiment.channels_of, experiment.channels)),
+        "hidden": list(map(experiment.hidden_of, experiment.hidden)),
+    }
+    factor = next((name for name, levels in resolved.items() if len(set(levels)) < len(levels)), "dropout")
+    return f"{factor} {run.level(factor)} written in two ways"
 
 
 def varied(experiment: Experiment) -> tuple[str, ...]:
@@ -160,9 +177,11 @@ def _code(activation: str) -> str:
     return blake2b(source.read_bytes(), digest_size=8).hexdigest() if source and source.is_file() else module
 
 
-def _run(chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
+def _run(experiment: Experiment, chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
     optimizer = chosen["optimizer"]
     resolved = dict(chosen)
+    resolved["channels"] = experiment.channels_of(chosen["channels"])
+    resolved["hidden"] = experiment.hidden_of(chosen["hidden"])
     if chosen["learning_rate"] == "auto":
         resolved["learning_rate"] = LEARNING_RATES[optimizer]
     if chosen["weight_decay"] == "auto":
@@ -171,7 +190,7 @@ def _run(chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
         resolved["dropout"] = chosen["dropout"][:1]
     texts = tuple(label(resolved[factor]) for factor in FACTORS)
     if len(resolved["dropout"]) == 1:
-        resolved["dropout"] *= len(chosen["hidden"])
+        resolved["dropout"] *= len(resolved["channels"]) + len(resolved["hidden"])
     if optimizer != "sgd":
         resolved["momentum"] = 0.0
     return Run(**resolved, **shared, code=_code(chosen["activation"]), seed=seed, levels=texts)

@@ -13,6 +13,9 @@ from ablate.errors import did_you_mean
 
 Parser = Callable[[Any], Any]
 
+# The level of a factor that a model does not have, as the channels of an mlp.
+NONE = "none"
+
 ACTIVATIONS = (
     "identity",
     "sigmoid",
@@ -145,9 +148,9 @@ def seeds(received: Any) -> tuple[int, ...]:
 
 
 def label(value: Any) -> str:
-    """Returns the text of a level, the one its parser reads back: `0.2`, `100/50`, `relu`."""
+    """Returns the text of a level, the one its parser reads back: `0.2`, `100/50`, `relu`; of no layers `none`."""
     if isinstance(value, tuple):
-        return "/".join(label(part) for part in value)
+        return "/".join(label(part) for part in value) or NONE
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ablate.experiment.cost import PROCESS_SECONDS, Sizes, run_bytes, run_seconds, stack_overhead_seconds
+from ablate.experiment.cost import (
+    PROCESS_SECONDS,
+    Sizes,
+    activation_bytes,
+    run_bytes,
+    run_seconds,
+    stack_overhead_seconds,
+)
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.grid import Run
 from ablate.experiment.levels import ACTIVATIONS
@@ -14,11 +21,17 @@ from ablate.experiment.spec import Experiment
 
 T = TypeVar("T")
 
+# Bytes of activations that the runs of a stack of convolutional networks may hold together. Their convolutions are done
+# run by run, so a stack saves no more than the calls of the fully connected layers, and loses more than that where
+# what one run has written is out of cache when its gradient comes.
+STACK_BYTES = 16 << 20
 # Runs in a stack: more hide the calls of a step better, fewer stay in the cache. The time of a run is flat around here.
 MAX_RUNS = 32
 # On a GPU stacks are large, and all of one size, filled up where runs are missing: its libraries choose kernels, and
 # so bits, by the size of the whole problem.
 GPU_RUNS = 128
+# The convolutions of a stack follow one another, so that copies which fill it up cost as much as runs.
+GPU_CONV_RUNS = 16
 # Share of a GPU's memory that a stack may take by estimate.
 GPU_SHARE = 0.5
 
@@ -73,7 +86,9 @@ def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
     """Returns the sizes costs depend on; a dataset whose classes only the data can tell counts as ten."""
     info = dataset_info(experiment.dataset)
     train, val, _ = experiment.split_sizes
-    return Sizes(info.features, classes or info.classes or 10, train, val, experiment.evals_per_epoch)
+    return Sizes(
+        info.features, classes or info.classes or 10, train, val, experiment.evals_per_epoch, info.shape
+    )
 
 
 def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None) -> Plan:
@@ -88,7 +103,7 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
     groups: dict[Run, list[Run]] = defaultdict(list)
     for run in runs:
         groups[_stack_key(run)].append(run)
-    limit = MAX_RUNS if gpu_memory is None else _gpu_limit(groups, sizes, gpu_memory)
+    limit = _cpu_limit(groups, sizes) if gpu_memory is None else _gpu_limit(groups, sizes, gpu_memory)
     # A worker without a stack helps nobody: cut finer until there is one for each, or a stack a run.
     wanted = min(jobs, sum(len(group) for group in groups.values())) if gpu_memory is None else 1
     while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < wanted:
@@ -114,10 +129,16 @@ def halves(stack: Stack) -> list[Stack]:
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
 
 
+def _cpu_limit(groups: Iterable[Run], sizes: Sizes) -> int:
+    """Returns how many runs a stack may have, of all the groups the fewest."""
+    held = max((activation_bytes(run, sizes) for run in groups), default=0)
+    return max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
+
+
 def _gpu_limit(groups: Iterable[Run], sizes: Sizes, memory: int) -> int:
     """Returns the size of all stacks on a GPU: a power of two, so that neighbouring grids have the same."""
     held = max((run_bytes(run, sizes) for run in groups), default=1)
-    limit = GPU_RUNS
+    limit = GPU_CONV_RUNS if any(run.channels for run in groups) else GPU_RUNS
     while limit > 1 and limit * held > GPU_SHARE * memory:
         limit //= 2
     return limit

@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import Literal, get_args
 
-Purpose = Literal["split", "init", "order", "dropout", "bootstrap"]
+Purpose = Literal["split", "init", "order", "dropout", "bootstrap", "video"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 

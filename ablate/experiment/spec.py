@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -11,12 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment import levels
 from ablate.experiment.datasets import dataset_info
+from ablate.experiment.models import MODELS, Model, misfit, misfit_rates
 
 BatchNorm = Literal["off", "pre", "post"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 Standardize = Literal["channel", "feature", "none"]
-Model = Literal["mlp"]
 Init = Literal["torch", "kaiming", "auto-gain"]
 Precision = Literal["fp32", "tf32", "bf16"]
 
@@ -28,6 +29,22 @@ _RATE = levels.real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
 _POSITIVE = levels.real("auto or a number above 0", lambda x: x > 0)
 _NOT_NEGATIVE = levels.real("auto or a number of at least 0", lambda x: x >= 0)
 _FRACTION = levels.real("a number above 0 and below 1", lambda x: 0 < x < 1)
+
+
+# Widths, one a layer.
+Widths = tuple[int, ...] | Literal["auto"]
+_WIDTHS = levels.per_layer(levels.whole(1))
+
+
+def _channels(received: Any) -> Any:
+    """Parses the channels of blocks, or `none` as it stands in the results of an mlp."""
+    return () if received == levels.NONE else levels.auto_or(_WIDTHS)(received)
+
+
+def _defaults(field: Literal["channels", "hidden"]) -> str:
+    """Returns what `auto` is for each model that has such layers."""
+    found = {model: getattr(info, field) for model, info in MODELS.items()}
+    return ", ".join(f"{model} {levels.label(widths)}" for model, widths in found.items() if widths)
 
 
 def _tuned(received: Any) -> tuple[float, ...]:
@@ -55,7 +72,7 @@ def _widths(received: Any) -> Any:
             f'{received} could be one network or {len(received)}; write "{one}" for one of {len(received)} hidden '
             f"layers, [{many}] for {len(received)} networks of one hidden layer"
         )
-    return levels.list_of(levels.per_layer(levels.whole(1)))(received)
+    return levels.list_of(levels.auto_or(_WIDTHS))(received)
 
 
 def _switch(received: Any) -> bool:
@@ -78,7 +95,9 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     dataset: str = Field("digits", description="`ablate list datasets`, or npz:FILE")
-    model: Annotated[Model, BeforeValidator(levels.choice("mlp"))] = Field("mlp", description="network")
+    model: Annotated[Model, BeforeValidator(levels.choice(*MODELS))] = Field(
+        "mlp", description="mlp, cnn (pictures) or cnn3d (videos)"
+    )
     activation: Annotated[tuple[str, ...], _factor(levels.activation)] = Field(
         ("sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish"),
         description="`ablate list activations`, or package.module:Name",
@@ -87,13 +106,18 @@ class Experiment(BaseModel):
         ("off", "pre"), description="off, pre or post (before or after the activation)"
     )
     dropout: Annotated[tuple[tuple[float, ...], ...], _factor(levels.per_layer(_RATE))] = Field(
-        ((0.0,), (0.2,), (0.5,)), description="rate, or one a hidden layer: 0.2/0.5"
+        ((0.0,), (0.2,), (0.5,)), description="rate, or one a block and hidden layer, in order: 0.2/0.5"
     )
     seeds: Annotated[tuple[int, ...], BeforeValidator(levels.seeds)] = Field(
         (0, 1, 2, 3, 4), description="a count (5), a range (0-4) or a list (1,7)"
     )
-    hidden: Annotated[tuple[tuple[int, ...], ...], BeforeValidator(_widths)] = Field(
-        ((100, 50),), description="widths of the hidden layers: 100/50; a comma parts networks: 100/50,200"
+    channels: Annotated[tuple[Widths, ...], _factor(_channels)] = Field(
+        ("auto",), description=f"of the convolutions, a block each: 32/64; auto is {_defaults('channels')}"
+    )
+    hidden: Annotated[tuple[Widths, ...], BeforeValidator(_widths)] = Field(
+        ("auto",),
+        description="widths of the hidden layers: 100/50; a comma parts networks: 100/50,200; "
+        f"auto is {_defaults('hidden')}",
     )
     epochs: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
         (30,), description="passes over the training data"
@@ -145,14 +169,7 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def _is_legal_as_a_whole(self) -> Self:
-        for widths in self.hidden:
-            for rates in self.dropout:
-                legal = sorted({1, len(widths)})
-                if len(rates) not in legal:
-                    raise ValueError(
-                        f"--dropout: {levels.label(rates)!r} gives {len(rates)} rates for the {len(widths)} hidden "
-                        f"layers of --hidden {levels.label(widths)}; legal is {' or '.join(map(str, legal))}"
-                    )
+        self._fits_the_model()
         if min(self.batch_size) < 2 and set(self.batch_norm) != {"off"}:
             raise ValueError(
                 "--batch-size: 1 is too small for batch norm, which needs at least 2 samples a step"
@@ -164,6 +181,32 @@ class Experiment(BaseModel):
             )
         self._fits_the_data()
         return self
+
+    def _fits_the_model(self) -> None:
+        sample = dataset_info(self.dataset).shape
+        if self.model == "mlp" and self.channels not in (("auto",), ((),)):
+            raise ValueError(
+                f"--channels: {','.join(map(levels.label, self.channels))!r} is given, and mlp has no convolutions; "
+                "legal is auto, or --model cnn or cnn3d"
+            )
+        for channels in map(self.channels_of, self.channels):
+            if self.model != "mlp" and not channels:
+                raise ValueError(
+                    f"--channels: 'none' is no block for {self.model}; legal are numbers as 32/64"
+                )
+            if reason := misfit(self.model, sample, channels):
+                raise ValueError(f"{reason} ({self.dataset})")
+            for widths, rates in product(map(self.hidden_of, self.hidden), self.dropout):
+                if reason := misfit_rates(rates, channels, widths):
+                    raise ValueError(reason)
+
+    def channels_of(self, level: Widths) -> tuple[int, ...]:
+        """Returns a level of `channels`, the model's own where it is `auto`; none for an mlp."""
+        return MODELS[self.model].channels if level == "auto" else level
+
+    def hidden_of(self, level: Widths) -> tuple[int, ...]:
+        """Returns a level of `hidden`, the model's own where it is `auto`."""
+        return MODELS[self.model].hidden if level == "auto" else level
 
     def _fits_the_data(self) -> None:
         train, val, test = self.split_sizes
@@ -197,6 +240,7 @@ FACTORS = (
     "activation",
     "batch_norm",
     "dropout",
+    "channels",
     "hidden",
     "epochs",
     "batch_size",

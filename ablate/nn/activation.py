@@ -57,7 +57,8 @@ class StackedActivation:
     def forward(self, z: Tensor) -> Tensor:
         """Returns y; z is overwritten by what `backward` needs of it."""
         if self.z is not z:
-            self.z, self.y = z, torch.empty_like(z)
+            self.y = self.y if self.y.shape == z.shape else torch.empty_like(z)
+            self.z = z
             self.slices = [(function, z[runs], self.y[runs]) for function, runs in self.applications(z)]
         for function, part, y in self.slices:
             function.train(part, y)

@@ -32,12 +32,12 @@ def initial_values(
     for layer, (inputs, outputs) in enumerate(pairwise(shape.widths)):
         name = f"linear.{layer}"
         bound = _weight_bound(shape, activation, layer, init) / math.sqrt(inputs)
-        values[f"{name}.weight"] = _uniform(
+        values[f"{name}.weight"] = uniform(
             (outputs, inputs), bound, derive(seed, "init", name, "weight"), dtype
         )
         if shape.has_bias(layer):
             values[f"{name}.bias"] = (
-                _uniform((outputs,), 1 / math.sqrt(inputs), derive(seed, "init", name, "bias"), dtype)
+                uniform((outputs,), 1 / math.sqrt(inputs), derive(seed, "init", name, "bias"), dtype)
                 if init == "torch"
                 else torch.zeros(outputs, dtype=dtype)
             )
@@ -51,6 +51,11 @@ def initial_values(
 
 
 def _weight_bound(shape: Shape, activation: str, layer: int, init: Init) -> float:
+    is_standardized = (layer == 0 and shape.standardized) or shape.batch_norm == "post"
+    return weight_bound(activation, init, is_standardized=is_standardized)
+
+
+def weight_bound(activation: str, init: Init, *, is_standardized: bool) -> float:
     """Returns the bound of a layer's weights times the root of its fan-in."""
     match init:
         case "torch":
@@ -58,11 +63,11 @@ def _weight_bound(shape: Shape, activation: str, layer: int, init: Init) -> floa
         case "kaiming":
             return math.sqrt(2) * math.sqrt(3)
         case "auto-gain":
-            is_standardized = layer == 0 or shape.batch_norm == "post"
             return (1.0 if is_standardized else gain(activation)) * math.sqrt(3)
 
 
-def _uniform(shape: tuple[int, ...], bound: float, seed: int, dtype: torch.dtype) -> Tensor:
+def uniform(shape: tuple[int, ...], bound: float, seed: int, dtype: torch.dtype) -> Tensor:
+    """Returns numbers from U(-bound, bound) that depend on nothing but the seed and the shape."""
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
     return drawn.to(dtype)

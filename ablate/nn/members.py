@@ -13,7 +13,7 @@ class Member:
 
     Attributes:
         activation: Name in `activations.ACTIVATIONS`, or `package.module:Name`.
-        dropout: One rate a hidden layer.
+        dropout: One rate a layer, in order: blocks of a convolutional network first, then hidden layers.
         seed: Of the initial weights, the batch order and the dropout uniforms.
     """
 
@@ -31,12 +31,14 @@ class Shape:
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
         batch_norm: off, or before or after the activation.
+        standardized: Whether the inputs are samples, of variance 1, and not what an activation has given.
     """
 
     features: int
     hidden: tuple[int, ...]
     classes: int
     batch_norm: BatchNorm
+    standardized: bool = True
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from ablate.nn.dropout import StackedDropout
 from ablate.nn.initial import initial_values
 from ablate.nn.linear import StackedLinear, multiplication
 from ablate.nn.loss import cross_entropy
-from ablate.nn.members import Member, Shape, segments
+from ablate.nn.members import Member, Segment, Shape, segments
 from ablate.nn.parameters import FlatParameters, padded
 
 
@@ -41,6 +41,11 @@ class StackedMLP:
         device: Where everything lives.
         init: How initial weights are scaled, see `initial_values`.
         precision: Of products, see `multiplication`.
+        parameters: Where the values and gradients of `parameter_shapes` live among others; by default by themselves.
+        needs_input_grad: Whether a step leaves the gradient of its inputs in `input_grad`.
+
+    Attributes:
+        input_grad: As x of `train_step`, but with the features before the batch: (runs, features, batch).
     """
 
     def __init__(
@@ -51,12 +56,17 @@ class StackedMLP:
         device: torch.device | str = "cpu",
         init: Init = "torch",
         precision: Precision = "fp32",
+        parameters: FlatParameters | None = None,
+        needs_input_grad: bool = False,
     ) -> None:
         self.shape = shape
         self.multiply = multiplication(precision)
+        self.needs_input_grad = needs_input_grad
         self.members = tuple(members)
         self.parts = segments(members)
-        self.parameters = FlatParameters(self._parameter_shapes(), dtype, torch.device(device))
+        self.parameters = parameters or FlatParameters(
+            parameter_shapes(shape, members), dtype, torch.device(device)
+        )
         self._set_initial_values(init)
         self.hidden = [self._hidden(layer) for layer in range(len(shape.hidden))]
         self.output = self._linear(len(shape.hidden))
@@ -111,7 +121,9 @@ class StackedMLP:
             grad = layer.activation.backward(grad)
             if layer.batch_norm and self.shape.batch_norm == "pre":
                 grad = layer.batch_norm.backward(grad)
-            grad = layer.linear.backward(grad, needs_input_grad=index > 0, descent=descent)
+            needs_input_grad = index > 0 or self.needs_input_grad
+            grad = layer.linear.backward(grad, needs_input_grad=needs_input_grad, descent=descent)
+        self.input_grad = grad
 
     def logits(self, x: Tensor) -> Tensor:
         """Returns the outputs at inference, shape (runs, classes, samples), for x of (1 or runs, samples, features)."""
@@ -132,7 +144,8 @@ class StackedMLP:
     def member_state(self, run: int) -> dict[str, Tensor]:
         """Returns copies of one run's parameters and running statistics, by name, without the runs axis."""
         state = {}
-        for name, values in self.parameters.values.items():
+        for name in parameter_shapes(self.shape, self.members):
+            values = self.parameters.values[name]
             if not name.startswith("prelu."):
                 state[name] = values[run].clone()
             elif self.members[run].activation == "prelu":
@@ -146,33 +159,13 @@ class StackedMLP:
     def parameter_count(self, run: int) -> int:
         """Returns how many numbers one run trains."""
         return sum(
-            values[0].numel()
-            for name, values in self.parameters.values.items()
+            self.parameters.values[name][0].numel()
+            for name in parameter_shapes(self.shape, self.members)
             if not name.startswith("prelu.") or run in self._prelu_runs()
         )
 
-    def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        runs = len(self.members)
-        shapes: dict[str, tuple[int, ...]] = {}
-        # The weights first, so that an optimizer can leave them out.
-        for layer, (inputs, outputs) in enumerate(pairwise(self.shape.widths)):
-            shapes[f"linear.{layer}.weight"] = (runs, outputs, inputs)
-        for layer, outputs in enumerate(self.shape.widths[1:]):
-            if self.shape.has_bias(layer):
-                shapes[f"linear.{layer}.bias"] = (runs, outputs)
-        for layer, width in enumerate(self.shape.hidden):
-            if self.shape.batch_norm != "off":
-                shapes[f"batch_norm.{layer}.weight"] = (runs, width)
-                shapes[f"batch_norm.{layer}.bias"] = (runs, width)
-            if self._prelu_runs():
-                shapes[f"prelu.{layer}.weight"] = (len(self._prelu_runs()),)
-        return shapes
-
     def _prelu_runs(self) -> range:
-        for part in self.parts:
-            if part.activation == "prelu":
-                return range(part.start, part.stop)
-        return range(0)
+        return prelu_runs(self.parts)
 
     def _set_initial_values(self, init: Init) -> None:
         dtype = self.parameters.flat.dtype
@@ -208,6 +201,33 @@ class StackedMLP:
             StackedActivation(self.parts, *self._views(f"prelu.{layer}.weight")),
             StackedDropout(self.members, layer, self.parameters.flat) if has_dropout else None,
         )
+
+
+def parameter_shapes(shape: Shape, members: Sequence[Member]) -> dict[str, tuple[int, ...]]:
+    """Returns the names of a stack's parameters with their shapes, (runs, ...), in their order."""
+    runs, prelus = len(members), len(prelu_runs(segments(members)))
+    shapes: dict[str, tuple[int, ...]] = {}
+    # The weights first, so that an optimizer can leave them out.
+    for layer, (inputs, outputs) in enumerate(pairwise(shape.widths)):
+        shapes[f"linear.{layer}.weight"] = (runs, outputs, inputs)
+    for layer, outputs in enumerate(shape.widths[1:]):
+        if shape.has_bias(layer):
+            shapes[f"linear.{layer}.bias"] = (runs, outputs)
+    for layer, width in enumerate(shape.hidden):
+        if shape.batch_norm != "off":
+            shapes[f"batch_norm.{layer}.weight"] = (runs, width)
+            shapes[f"batch_norm.{layer}.bias"] = (runs, width)
+        if prelus:
+            shapes[f"prelu.{layer}.weight"] = (prelus,)
+    return shapes
+
+
+def prelu_runs(parts: Sequence[Segment]) -> range:
+    """Returns the runs with a PReLU, which stand side by side."""
+    for part in parts:
+        if part.activation == "prelu":
+            return range(part.start, part.stop)
+    return range(0)
 
 
 def _line(z: Tensor, slope: Tensor, offset: Tensor) -> None:

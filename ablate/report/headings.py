@@ -49,6 +49,7 @@ HEADINGS: dict[str, Heading] = {
 _PLURALS = {
     "activation": "activations",
     "dropout": "dropout rates",
+    "channels": "numbers of channels",
     "hidden": "widths",
     "epochs": "numbers of epochs",
     "batch_size": "batch sizes",

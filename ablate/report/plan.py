@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ablate.experiment.grid import Run
-from ablate.experiment.levels import label
+from ablate.experiment.levels import NONE, label
 from ablate.experiment.plan import Plan
 from ablate.experiment.spec import FACTORS, Experiment
 from ablate.report.numbers import duration
@@ -60,6 +60,13 @@ def product_line(experiment: Experiment, runs: int) -> str:
     """Returns the product of the levels: `9 activation x 2 batch_norm x 3 dropout x 5 seeds = 270 runs`."""
     counts = {name: len(getattr(experiment, name)) for name in FACTORS}
     shown = [f"{count} {name}" for name, count in counts.items() if count > 1]
-    fixed = [f"{name}={label(getattr(experiment, name)[0])}" for name, count in counts.items() if count == 1]
+    resolved = {
+        "channels": experiment.channels_of(experiment.channels[0]),
+        "hidden": experiment.hidden_of(experiment.hidden[0]),
+    }
+    levels = {name: label(resolved.get(name, getattr(experiment, name)[0])) for name in FACTORS}
+    fixed = [
+        f"{name}={levels[name]}" for name, count in counts.items() if count == 1 and levels[name] != NONE
+    ]
     product = " x ".join([*shown, f"{len(experiment.seeds)} seeds"])
     return f"{product} = {runs} runs ({', '.join(fixed)})"

@@ -13,6 +13,7 @@ from ablate.analysis.summary import LevelSummary, Summary, extremes
 from ablate.analysis.variants import levels_of
 from ablate.analysis.verdict import Verdict
 from ablate.experiment.grid import name_of
+from ablate.experiment.levels import NONE
 from ablate.experiment.spec import FACTORS
 from ablate.report.columns import Column
 from ablate.report.headings import HEADINGS, factor_words
@@ -67,6 +68,7 @@ def head(summary: Summary) -> list[tuple[str, str]]:
         f"{counted(len(seeds), 'seed')} ({spans(seeds)})"
     )
     fixed = {factor: ",".join(levels_of(runs, factor)) for factor in FACTORS if factor not in summary.factors}
+    fixed = {factor: level for factor, level in fixed.items() if level != NONE}
     return [
         ("", title),
         ("all with", name_of(fixed, tuple(fixed))),

@@ -20,6 +20,7 @@ SETTINGS = pa.schema(
         ("activation", pa.string()),
         ("batch_norm", pa.string()),
         ("dropout", pa.string()),
+        ("channels", pa.string()),
         ("hidden", pa.string()),
         ("epochs", pa.int64()),
         ("batch_size", pa.int64()),
@@ -30,6 +31,9 @@ SETTINGS = pa.schema(
         ("schedule", pa.string()),
     ]
 )
+
+# Columns that were added later, and what held before: files without them are read as if it stood there.
+ADDED = {"channels": "none"}
 
 # Scores of one evaluation: mean cross-entropy in nats, accuracy as a share from 0 to 1, both in eval mode;
 # the training scores are taken on a fixed subset of the training data as large as the validation set.

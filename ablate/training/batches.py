@@ -5,8 +5,8 @@ from torch import Tensor
 
 from ablate.data.dataset import Dataset
 from ablate.data.order import epoch_order
+from ablate.nn.build import Network
 from ablate.nn.members import distinct_seeds
-from ablate.nn.network import StackedMLP
 
 
 class Batches:
@@ -22,7 +22,7 @@ class Batches:
         index: Samples of the prepared step, shape (runs, batch), or (1, batch) where all runs see the same.
     """
 
-    def __init__(self, network: StackedMLP, dataset: Dataset, batch_size: int) -> None:
+    def __init__(self, network: Network, dataset: Dataset, batch_size: int) -> None:
         self.x, self.y = network.arrange(dataset.x_train), dataset.y_train
         self.batch_size = batch_size
         self.per_epoch = len(self.y) // batch_size

@@ -21,7 +21,7 @@ from ablate.nn.batch_norm import EPS, StackedBatchNorm
 from ablate.nn.gains import largest_derivative
 from ablate.nn.linear import StackedLinear
 from ablate.nn.loss import cross_entropy
-from ablate.nn.network import Hidden, StackedMLP
+from ablate.nn.network import StackedMLP
 from ablate.training.result import LayerValues
 
 SAMPLES = 128
@@ -31,6 +31,7 @@ DEAD = 1e-6
 SATURATED = 0.05
 
 Quantities = dict[str, Tensor]
+Row = dict[tuple[str, str], Tensor]
 
 
 class Diagnostics:
@@ -57,9 +58,8 @@ class Diagnostics:
 
     def __init__(self, network: StackedMLP, dataset: Dataset) -> None:
         self.network = network
-        chosen = _evenly_spaced(dataset.train_probe, SAMPLES)
-        self.x = dataset.x_train[chosen].flatten(1).T.unsqueeze(0)
-        self.y = dataset.y_train[chosen].unsqueeze(0)
+        self.samples, labels = probe_of(dataset)
+        self.y = labels.unsqueeze(0)
         self.before: Tensor | None = None
         self.rows: list[dict[tuple[str, str], Tensor]] = []
 
@@ -69,23 +69,34 @@ class Diagnostics:
 
     def evaluate(self) -> None:
         """Adds the quantities of the network as it is now."""
-        row: dict[tuple[str, str], Tensor] = {}
-        x = self.x.expand(len(self.network.members), -1, -1)
+        row: Row = {}
+        x = self._enter(row)
         passes = []
         for index, layer in enumerate(self.network.hidden):
-            passes.append(Pass(layer, x, self.network.shape.batch_norm))
+            z = _linear(layer.linear, x)
+            passes.append(Pass(x, z, layer.batch_norm, layer.activation, self.network.shape.batch_norm))
             row |= {(f"hidden.{index}", name): value for name, value in passes[-1].quantities.items()}
             x = passes[-1].y
         output = self.network.output
         _, grad = cross_entropy(_linear(output, x), self.y)
-        row["output", "gradient_norm"] = _norm(torch.bmm(grad, x.transpose(1, 2)))
+        row["output", "gradient_norm"] = norm_of(torch.bmm(grad, x.transpose(1, 2)))
         grad = torch.bmm(output.weight.transpose(1, 2), grad)
         for index, layer in reversed(list(enumerate(self.network.hidden))):
             grad = passes[index].backward(grad)
-            row[f"hidden.{index}", "gradient_norm"] = _norm(torch.bmm(grad, passes[index].x.transpose(1, 2)))
-            if index:
+            row[f"hidden.{index}", "gradient_norm"] = norm_of(
+                torch.bmm(grad, passes[index].x.transpose(1, 2))
+            )
+            if index or self.network.needs_input_grad:
                 grad = torch.bmm(layer.linear.weight.transpose(1, 2), grad)
+        self._leave(grad, row)
         self.rows.append(row | dict(self._update_ratios()))
+
+    def _enter(self, row: Row) -> Tensor:
+        """Returns the probe as the first hidden layer gets it, (runs, features, samples)."""
+        return self.samples.flatten(1).T.expand(len(self.network.members), -1, -1)
+
+    def _leave(self, grad: Tensor, row: Row) -> None:
+        """Goes on with the gradient of what `_enter` has returned, where layers lie before."""
 
     def result(self) -> LayerValues:
         """Returns all quantities as arrays."""
@@ -97,12 +108,21 @@ class Diagnostics:
     def _update_ratios(self) -> Iterator[tuple[tuple[str, str], Tensor]]:
         if self.before is None:
             return
-        layers = {f"hidden.{index}": layer.linear for index, layer in enumerate(self.network.hidden)}
-        for name, linear in {**layers, "output": self.network.output}.items():
-            weight = linear.weight
+        for name, weight in self._weights().items():
             # The same place in the copy as in the flat parameters that the weight is a view of.
             old = self.before.as_strided(weight.shape, weight.stride(), weight.storage_offset())
-            yield (name, "update_ratio"), _norm(weight - old) / _norm(old)
+            yield (name, "update_ratio"), norm_of(weight - old) / norm_of(old)
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Returns the weights of each layer by its name, (runs, ...)."""
+        weights = {f"hidden.{index}": layer.linear.weight for index, layer in enumerate(self.network.hidden)}
+        return weights | {"output": self.network.output.weight}
+
+
+def probe_of(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """Returns the samples that are looked at, and their labels."""
+    chosen = _evenly_spaced(dataset.train_probe, SAMPLES)
+    return dataset.x_train[chosen], dataset.y_train[chosen]
 
 
 def _evenly_spaced(indices: Tensor, count: int) -> Tensor:
@@ -111,24 +131,30 @@ def _evenly_spaced(indices: Tensor, count: int) -> Tensor:
 
 
 class Pass:
-    """One hidden layer passed by the probe: its output, its quantities, and the way back.
+    """One layer passed by the probe: its output, its quantities, and the way back to its products.
 
     Attributes:
-        x: Input, shape (runs, features, samples).
-        y: Output.
+        x: Input of the layer.
+        y: Output, shape (runs, features, samples).
         quantities: By name, each of shape (runs,).
     """
 
-    def __init__(self, layer: Hidden, x: Tensor, place: BatchNorm) -> None:
+    def __init__(
+        self,
+        x: Tensor,
+        z: Tensor,
+        batch_norm: StackedBatchNorm | None,
+        activation: StackedActivation,
+        place: BatchNorm,
+    ) -> None:
         self.x = x
         self.before = self.after = None
-        z = _linear(layer.linear, x)
-        if layer.batch_norm and place == "pre":
-            self.before = Normalized(layer.batch_norm, z)
+        if batch_norm and place == "pre":
+            self.before = Normalized(batch_norm, z)
             z = self.before.y
-        self.y, self.derivative, self.quantities = _activate(layer.activation, z)
-        if layer.batch_norm and place == "post":
-            self.after = Normalized(layer.batch_norm, self.y)
+        self.y, self.derivative, self.quantities = _activate(activation, z)
+        if batch_norm and place == "post":
+            self.after = Normalized(batch_norm, self.y)
             self.y = self.after.y
         for normalized in (self.before, self.after):
             if normalized:
@@ -195,13 +221,13 @@ def _activation_quantities(y: Tensor, derivative: Tensor, limit: float) -> Quant
     is_flat = torch.lt(size, limit, out=size)  # as numbers, which are summed faster than truth values
     return {
         "activation_mean": mean,
-        "activation_std": _norm(values - mean.unsqueeze(1)) / math.sqrt(values.shape[1]),
+        "activation_std": norm_of(values - mean.unsqueeze(1)) / math.sqrt(values.shape[1]),
         "dead_share": dead_share,
         "saturated_share": is_flat.view(len(y), -1).mean(1),
     }
 
 
-def _norm(x: Tensor) -> Tensor:
+def norm_of(x: Tensor) -> Tensor:
     """Returns the Euclidean norm of each run's part, shape (runs,)."""
     norm: Tensor = torch.linalg.vector_norm(x.reshape(len(x), -1), dim=1)
     return norm

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.nn.activation import LANES
-from ablate.nn.network import StackedMLP
+from ablate.nn.build import Network
 
 # Samples in one pass. Fixed, since the bits of a product may depend on its width, and a multiple of LANES.
 CHUNK = 256
@@ -24,7 +24,7 @@ class EvaluationSet:
         self.labels = torch.split(y, CHUNK)
         self.chunks = [_filled(part).unsqueeze(0) for part in torch.split(x, CHUNK)]
 
-    def scores(self, network: StackedMLP) -> tuple[Tensor, Tensor]:
+    def scores(self, network: Network) -> tuple[Tensor, Tensor]:
         """Returns loss and accuracy of each run, each float64 of shape (runs,)."""
         device = network.parameters.flat.device
         loss = torch.zeros(len(network.members), dtype=torch.float64, device=device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ablate.data.dataset import Dataset
-from ablate.nn.network import StackedMLP
+from ablate.nn.build import Network
 from ablate.training.diagnostics import Diagnostics
 from ablate.training.evaluate import EvaluationSet
 from ablate.training.result import Divergence, StackResult
@@ -24,7 +24,7 @@ class Record:
     A diverged run stays in the stack, where it can touch no other, but nothing of it counts from its divergence on.
     """
 
-    network: StackedMLP
+    network: Network
     dataset: Dataset
     steps_per_epoch: int
     steps: list[int] = field(default_factory=list)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ablate.experiment.grid import Run
-from ablate.nn.network import StackedMLP
+from ablate.nn.build import Network
 from ablate.training.batches import Batches
 from ablate.training.optimizers import optimizer_for, rate_factor
 
@@ -25,7 +25,7 @@ class Steps:
         total: Steps in all, which a learning-rate schedule depends on.
     """
 
-    def __init__(self, network: StackedMLP, batches: Batches, run: Run, total: int) -> None:
+    def __init__(self, network: Network, batches: Batches, run: Run, total: int) -> None:
         self.network, self.batches, self.run, self.total = network, batches, run, total
         self.optimizer = optimizer_for(run, network.parameters, network.weights)
         self.rate = float("nan")

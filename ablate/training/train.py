@@ -9,10 +9,9 @@ import torch
 from ablate.data.dataset import Dataset
 from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
-from ablate.nn.members import Member, Shape
-from ablate.nn.network import StackedMLP
+from ablate.nn.build import build_network
 from ablate.training.batches import Batches
-from ablate.training.diagnostics import Diagnostics
+from ablate.training.conv_diagnostics import diagnostics_for
 from ablate.training.record import Record
 from ablate.training.result import StackResult
 from ablate.training.steps import Steps
@@ -34,21 +33,14 @@ def train_stack(
     """
     start = time.perf_counter()
     runs = stack.runs + stack.runs[-1:] * stack.padding
-    run = runs[0]
-    network = StackedMLP(
-        Shape(dataset.x_train[0].numel(), run.hidden, dataset.classes, run.batch_norm),
-        [Member(each.activation, each.dropout, each.seed) for each in runs],
-        dataset.x_train.dtype,
-        dataset.x_train.device,
-        init=run.init,
-        precision=run.precision,
-    )
+    run, x = runs[0], dataset.x_train
+    network = build_network(runs, x.shape[1:], dataset.classes, x.dtype, x.device)
     batches = Batches(network, dataset, run.batch_size)
     due = evaluation_steps(run, len(dataset.y_train), stack.evals_per_epoch)
     steps = Steps(network, batches, run, due[-1])
     record = Record(network, dataset, batches.per_epoch)
     if run.diagnostics:
-        record.diagnostics = Diagnostics(network, dataset)
+        record.diagnostics = diagnostics_for(network, dataset)
     record.evaluate(0, network.parameters.flat.new_empty((0, len(runs))))
     for begin, end in pairwise(due):
         losses = []

@@ -41,6 +41,7 @@ def _row(activation: str, seed: int, noise: float, generator: np.random.Generato
         "activation": activation,
         "batch_norm": "off",
         "dropout": "0",
+        "channels": "none",
         "hidden": "100/50",
         "epochs": 10,
         "batch_size": 64,

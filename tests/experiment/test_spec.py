@@ -16,7 +16,7 @@ def test_the_defaults_are_a_grid_worth_running():
     assert len(experiment.activation) >= 8
     assert experiment.batch_norm == ("off", "pre")
     assert experiment.dropout == ((0.0,), (0.2,), (0.5,))
-    assert experiment.hidden == ((100, 50),)
+    assert experiment.hidden_of(experiment.hidden[0]) == (100, 50)
     assert experiment.split_sizes == (1150, 288, 359)
 
 

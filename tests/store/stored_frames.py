@@ -29,6 +29,7 @@ def run_row(run_id: str, status: str = FINISHED) -> dict[str, object]:
         "activation": "relu",
         "batch_norm": "off",
         "dropout": f"{number(run_id):.1f}",
+        "channels": "none",
         "hidden": "100/50",
         "epochs": 3,
         "batch_size": 64,

@@ -1,0 +1,69 @@
+"""Max pooling over windows of two that do not overlap, for one run, on samples with the channels last."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+class MaxPool:
+    """y = the largest value of each window; the same in training and at inference; equals `torch.nn.MaxPool2d` or 3d.
+
+    x has shape (batch, *spatial, channels). Axes are halved one after another, each with two strided halves of a
+    buffer: kernels of whole registers, where torch's own scatter by index, and on a GPU in no fixed order. What is left
+    over after whole windows reaches nothing and gets no gradient.
+
+    Args:
+        window: 1 or 2 for each spatial axis.
+    """
+
+    def __init__(self, window: Sequence[int]) -> None:
+        self.axes = [axis for axis, size in enumerate(window, start=1) if size == 2]
+        self.steps: list[Tensor] = []
+        self.grads: list[Tensor] = []
+        self.differences: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns y and keeps x for `backward`."""
+        if not self.steps or self.steps[0].shape != x.shape:
+            self._make_buffers(x)
+        self.steps[0] = x
+        for axis, before, after in zip(self.axes, self.steps, self.steps[1:], strict=False):
+            torch.maximum(*_halves(before, axis), out=after)
+        return self.steps[-1]
+
+    def backward(self, grad: Tensor) -> Tensor:
+        """Returns the gradient of x: each window's goes to the first of its largest values."""
+        for place in reversed(range(len(self.axes))):
+            first, second = _halves(self.steps[place], self.axes[place])
+            first_grad, second_grad = _halves(self.grads[place], self.axes[place])
+            difference = torch.sub(second, first, out=self.differences[place])
+            # Where the difference is positive the gradient goes to the second, and elsewhere it is left for the first.
+            aten.threshold_backward.grad_input(grad, difference, 0.0, grad_input=second_grad)
+            torch.sub(grad, second_grad, out=first_grad)
+            grad = self.grads[place]
+        return grad
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Returns y in a tensor of its own, and keeps nothing."""
+        for axis in self.axes:
+            x = torch.maximum(*_halves(x, axis))
+        return x
+
+    def _make_buffers(self, x: Tensor) -> None:
+        self.steps, self.grads, self.differences = [x], [], []
+        for axis in self.axes:
+            # Zeros, since what is left over is never written.
+            self.grads.append(x.new_zeros(x.shape))
+            x = x.new_empty((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
+            self.steps.append(x)
+            self.differences.append(torch.empty_like(x))
+
+
+def _halves(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Returns the first and the second of each pair along an axis, as views."""
+    whole = x.narrow(axis, 0, x.shape[axis] // 2 * 2)
+    ahead = (slice(None),) * axis
+    return whole[(*ahead, slice(0, None, 2))], whole[(*ahead, slice(1, None, 2))]
