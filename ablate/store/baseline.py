@@ -19,13 +19,13 @@ from ablate.errors import NothingToShow, StoreError
 from ablate.store import parts
 from ablate.store.atomic import make_folder, replace_files
 from ablate.store.parquet import ResultsFolder
-from ablate.store.schema import ADDED, DATA, EXPERIMENT, FAILED, FINISHED, RUNS, SCHEMA_VERSION
+from ablate.store.schema import DATA, EXPERIMENT, FAILED, FINISHED, RUNS, SCHEMA_VERSION
 
 _FROM_CURVES = ("steps_to_target", "restricted_steps", "best_gap_accuracy", "best_gap_loss")
 BASELINE = pa.schema([*RUNS, *((name, pa.float64()) for name in _FROM_CURVES)])
 
 # Without these nothing can be matched; a metric that another version did not store is merely not compared.
-_NEEDED = frozenset(RUNS.names[: RUNS.names.index("message") + 1]) - frozenset(ADDED)
+_NEEDED = frozenset(RUNS.names[: RUNS.names.index("message") + 1])
 _KIND, _TARGET, _VERSION = "kind", "target", "schema_version"
 _NOT_ENVIRONMENT = (_KIND, _TARGET, _VERSION, EXPERIMENT, DATA)
 
@@ -117,7 +117,7 @@ def _read_file(path: Path) -> Stored:
         with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
             about = parts.metadata_of(parquet.schema_arrow.empty_table())
             _check_origin(path, about, parquet.schema_arrow)
-            table = parts.completed(parquet.read(), BASELINE)
+            table = parquet.read()
     except FileNotFoundError:
         raise NothingToShow(f"there is nothing at {str(path)!r}") from None
     except OSError as error:

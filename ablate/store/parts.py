@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ablate.errors import StoreError
-from ablate.store.schema import ADDED, KEYS, NULLABLE, SCHEMA_VERSION, STATUSES, TABLES
+from ablate.store.schema import KEYS, NULLABLE, SCHEMA_VERSION, STATUSES, TABLES
 
 if TYPE_CHECKING:
     # Not at run time: what is stored is looked up by `ablate plan` too, which needs no frames.
@@ -117,8 +117,7 @@ def load(path: Path, table: str, columns: list[str] | None = None) -> pa.Table:
             pq.ParquetFile(file, page_checksum_verification=True) as parquet,
         ):
             _check_origin(path, parquet.schema_arrow, TABLES[table])
-            rows = parquet.read(columns, use_threads=False)
-            return rows if columns else completed(rows, TABLES[table])
+            return parquet.read(columns, use_threads=False)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -128,15 +127,6 @@ def load(path: Path, table: str, columns: list[str] | None = None) -> pa.Table:
         raise StoreError(f"{str(path)!r} cannot be read ({error.strerror})") from error
     except pa.ArrowException as error:
         raise _damaged(path, error) from error
-
-
-def completed(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Returns rows with the columns of a schema that were added after they were stored."""
-    for place, field in enumerate(schema):
-        if field.name in ADDED and field.name not in arrow.column_names:
-            held = pa.array([ADDED[field.name]] * arrow.num_rows, field.type)
-            arrow = arrow.add_column(place, field, held)
-    return arrow
 
 
 def run_ids(arrow: pa.Table) -> list[str]:
@@ -196,7 +186,7 @@ def _check_origin(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
             f"{str(path)!r} was written by {age} ablate (schema version {version}; this one reads and writes "
             f"{SCHEMA_VERSION}); {remedy}, or choose another folder with -o/--output"
         )
-    if not completed(found.empty_table(), wanted).schema.equals(wanted):
+    if not found.equals(wanted):
         raise _damaged(path, "its columns are not those of its schema version")
 
 

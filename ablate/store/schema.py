@@ -12,7 +12,7 @@ from ablate.store.status import FAILED as FAILED
 from ablate.store.status import FINISHED as FINISHED
 from ablate.store.status import STATUSES as STATUSES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Level texts of the factors, as `experiment.levels.label` writes them; numeric settings keep their type.
 SETTINGS = pa.schema(
@@ -31,9 +31,6 @@ SETTINGS = pa.schema(
         ("schedule", pa.string()),
     ]
 )
-
-# Columns that were added later, and what held before: files without them are read as if it stood there.
-ADDED = {"channels": "none"}
 
 # Scores of one evaluation: mean cross-entropy in nats, accuracy as a share from 0 to 1, both in eval mode;
 # the training scores are taken on a fixed subset of the training data as large as the validation set.

@@ -10,7 +10,6 @@ from ablate.analysis.scores import scored
 from ablate.errors import NothingToShow, StoreError
 from ablate.store.baseline import BASELINE, Stored, read_results, write_baseline
 from ablate.store.parquet import ResultsFolder
-from ablate.store.schema import ADDED
 
 
 @pytest.fixture
@@ -124,9 +123,3 @@ def test_a_place_that_cannot_be_written_is_explained(folder: Path, tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
         write_baseline(tmp_path / "file" / "x.parquet", scored(stored.runs, stored.curves, 0.5), 0.5, stored)
-
-
-def test_a_file_from_before_a_column_was_added_is_read_with_what_held_then(folder: Path) -> None:
-    path, _, _ = written(folder)
-    pq.write_table(pq.read_table(path).drop_columns(list(ADDED)), path)
-    assert set(read_results(path).runs["channels"]) == {"none"}

@@ -18,7 +18,7 @@ from test_atomic import files_of_at_most
 from ablate.errors import NothingToShow, StoreError
 from ablate.store.parquet import ResultsFolder
 from ablate.store.parts import part_name
-from ablate.store.schema import CURVES, RUNS, TABLES
+from ablate.store.schema import CURVES, RUNS, SCHEMA_VERSION, TABLES
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_the_same_calls_give_the_same_files(folder: ResultsFolder, tmp_path: Pat
 
 def test_metadata_is_in_each_file_and_shows_where_parts_differ(folder: ResultsFolder) -> None:
     write(folder, "ab")
-    assert folder.metadata() == {"device": "cpu", "schema_version": "1", "torch": "2.11.0"}
+    assert folder.metadata() == {"device": "cpu", "schema_version": str(SCHEMA_VERSION), "torch": "2.11.0"}
     for table in TABLES:
         assert pq.read_schema(part(folder, table, "ab")).metadata[b"ablate.torch"] == b"2.11.0"
     with folder.writing(""):
@@ -124,7 +124,7 @@ def test_metadata_is_in_each_file_and_shows_where_parts_differ(folder: ResultsFo
     assert folder.metadata() == {
         "device": "cpu",
         "git_commit": "0abc",
-        "schema_version": "1",
+        "schema_version": str(SCHEMA_VERSION),
         "torch": "2.11.0 | 2.15.0",
     }
 
