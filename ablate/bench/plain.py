@@ -1,9 +1,9 @@
 """The plain loops: one run after another, as one writes them with `torch.nn` and `torch.optim`."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,16 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ablate.data.dataset import Dataset
 from ablate.experiment.grid import Run, evaluation_steps
+from ablate.nn.conv_shape import ConvShape
 from ablate.nn.members import Member, Shape
-from ablate.nn.reference import PlainDropout, plain_network
+from ablate.nn.reference import PlainChannelDropout, PlainDropout, plain_conv_network, plain_network
 from ablate.training.optimizers import rate_factor
 
 Scores = list[list[float]]
 
 # Samples of one pass of an evaluation, so that its layers stay in the cache.
 _CHUNK = 1000
+_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class PlainData:
     @classmethod
     def of(cls, dataset: Dataset, run: Run, evals_per_epoch: int, device: str) -> "PlainData":
         """Returns the data of a model: samples flat for an mlp, as they are for the others."""
-        flat = json.loads(run.data)["model"] == "mlp"
+        flat = run.model == "mlp"
         x, x_val = (part.flatten(1) if flat else part for part in (dataset.x_train, dataset.x_val))
         parts = (x, dataset.y_train, x[dataset.train_probe], dataset.y_train[dataset.train_probe])
         # Copied, since the tensors of a dataset in a file are read when they are first touched.
@@ -53,6 +55,14 @@ class PlainData:
     def head(self, samples: int) -> "PlainData":
         """Returns the same with a part of the training samples."""
         return replace(self, x=self.x[:samples], y=self.y[:samples])
+
+    def with_channels_last(self) -> "PlainData":
+        """Returns the same pictures or videos, their channels last in memory."""
+        x, *scored = (
+            part.contiguous(memory_format=_LAST[part.ndim]) for part in (self.x, *(x for x, _ in self.sets))
+        )
+        sets = tuple((part, y) for part, (_, y) in zip(scored, self.sets, strict=True))
+        return replace(self, x=x, sets=sets)
 
     def order(self, epoch: int) -> Tensor:
         """Returns the order of the training samples in an epoch, another one each time."""
@@ -70,15 +80,28 @@ def plain_module(
         data: Sizes of inputs and outputs, and the device.
         dropout: Returns the layer for a rate, or None for no layer; by default `torch.nn.Dropout` for rates above 0.
     """
-    shape = Shape(data.x[0].numel(), run.hidden, data.classes, run.batch_norm)
-    network = plain_network(shape, Member(run.activation, run.dropout, run.seed))
+    network = _reference(run, tuple(data.x.shape[1:]), data.classes)
     make = dropout or (lambda rate: nn.Dropout(rate) if rate else None)
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, PlainDropout):
                 layer = make(child.rate)
-                delattr(parent, name) if layer is None else setattr(parent, name, layer)
+            elif isinstance(child, PlainChannelDropout):
+                layer = (
+                    (nn.Dropout2d if run.model == "cnn" else nn.Dropout3d)(child.rate) if child.rate else None
+                )
+            else:
+                continue
+            delattr(parent, name) if layer is None else setattr(parent, name, layer)
     return network.to(data.x.device)
+
+
+def _reference(run: Run, sample: tuple[int, ...], classes: int) -> nn.Module:
+    member = Member(run.activation, run.dropout, run.seed)
+    if run.model == "mlp":
+        return plain_network(Shape(prod(sample), run.hidden, classes, run.batch_norm), member)
+    shape = ConvShape(run.model, sample, run.channels, run.hidden, classes, run.batch_norm)
+    return plain_conv_network(shape, member)
 
 
 def optimizer_of(run: Run, parameters: Iterable[Tensor], fused: bool | None) -> torch.optim.Optimizer:
@@ -101,7 +124,12 @@ def set_rate(optimizer: torch.optim.Optimizer, run: Run, step: int, steps: int) 
 
 
 def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run the fastest way without fusion and returns its scores, one row an evaluation, see `score`."""
+    """Trains one run the fastest way without fusion and returns its scores, one row an evaluation, see `score`.
+
+    Pictures and videos have their channels last, in which convolutions are faster.
+    """
+    if data.x.ndim > 3:
+        network, data = network.to(memory_format=_LAST[data.x.ndim]), data.with_channels_last()
     optimizer = optimizer_of(run, network.parameters(), fused=True)
     criterion, batch = nn.CrossEntropyLoss(), run.batch_size
     due = evaluation_steps(run, len(data.y), data.evals_per_epoch)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ablate.errors import SpecError
 from ablate.experiment.levels import choice, list_of
+from ablate.experiment.models import Model
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Rival:
         about: What it is, in one line.
         is_tuned: Whether its process has one thread and the floating-point modes and memory of the engine's workers;
             otherwise it has whatever torch starts with.
-        is_ensemble: Whether it trains all dropout rates and seeds of the rest of a variant together.
+        is_ensemble: Whether it trains all dropout rates and seeds of the rest of a variant together; for an mlp alone,
+            since the rate of torch's channel dropout is one for all.
         needs_cuda: Whether it exists on CUDA alone.
     """
 
@@ -26,14 +28,18 @@ class Rival:
     needs_cuda: bool = False
 
 
-def rivals_for(wanted: str | None, device: str) -> list[str]:
-    """Returns the rivals to time: those wanted, or all there are on this kind of device.
+def rivals_for(wanted: str | None, device: str, model: Model) -> list[str]:
+    """Returns the rivals to time: those wanted, or all there are for a model on this kind of device.
 
     Raises:
-        SpecError: There is no such rival, or not on this device.
+        SpecError: There is no such rival, or not on this device or for this model.
     """
     if wanted is None:
-        return [name for name, rival in RIVALS.items() if device == "cuda" or not rival.needs_cuda]
+        return [
+            name
+            for name, rival in RIVALS.items()
+            if (device == "cuda" or not rival.needs_cuda) and (model == "mlp" or not rival.is_ensemble)
+        ]
     try:
         found: tuple[str, ...] = list_of(choice(*RIVALS))(wanted)
     except ValueError as error:
@@ -41,6 +47,8 @@ def rivals_for(wanted: str | None, device: str) -> list[str]:
     for name in found:
         if RIVALS[name].needs_cuda and device != "cuda":
             raise SpecError(f"--rivals: {name!r} needs a CUDA device; leave it out or give --device cuda")
+        if RIVALS[name].is_ensemble and model != "mlp":
+            raise SpecError(f"--rivals: {name!r} trains no {model}; leave it out or give --model mlp")
     return list(found)
 
 

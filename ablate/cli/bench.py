@@ -108,7 +108,7 @@ def _bench_rivals(
     rivals: str | None,
     as_json: bool,
 ) -> None:
-    names = rivals_for(rivals, device.kind)
+    names = rivals_for(rivals, device.kind, experiment.model)
     own = [name for name in experiment.activation if name not in ACTIVATIONS]
     if own:
         raise SpecError(

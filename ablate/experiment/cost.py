@@ -110,9 +110,11 @@ def run_flops(run: Run, sizes: Sizes) -> int:
     gradient of the input of the first layer, which nobody needs; an evaluation takes one forward, over the validation
     set and the training samples that are scored with it.
     """
-    weights = [inputs * outputs for inputs, outputs in pairwise((sizes.features, *run.hidden, sizes.classes))]
-    step = run.batch_size * (6 * sum(weights) - 2 * weights[0])
-    evaluation = (sizes.val + min(sizes.val, sizes.train)) * 2 * sum(weights)
+    inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
+    products = [block.products for block in convolved(run, sizes)]
+    products += [before * after for before, after in pairwise((inputs, *run.hidden, sizes.classes))]
+    step = run.batch_size * (6 * sum(products) - 2 * products[0])
+    evaluation = (sizes.val + min(sizes.val, sizes.train)) * 2 * sum(products)
     return step_count(run, sizes) * step + (run.epochs * sizes.evals_per_epoch + 1) * evaluation
 
 

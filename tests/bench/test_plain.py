@@ -25,6 +25,7 @@ SETTINGS = [
     {"activation": "prelu", "batch_norm": "off", "optimizer": "adam", "learning_rate": 0.01},
     {"activation": "mish", "batch_norm": "post", "momentum": 0.9, "schedule": "cosine"},
     {"activation": "tanh", "batch_norm": "off", "optimizer": "adamw", "learning_rate": 0.01},
+    {"activation": "relu", "batch_norm": "pre", "model": "cnn", "channels": "4"},
 ]
 
 
@@ -55,7 +56,11 @@ def data_for(run, dataset, kind=Ordered, evals_per_epoch=2):
     return kind.of(dataset, run, evals_per_epoch, "cpu")
 
 
-@pytest.fixture(scope="module", params=SETTINGS, ids=lambda settings: settings["activation"])
+@pytest.fixture(
+    scope="module",
+    params=SETTINGS,
+    ids=lambda settings: f"{settings.get('model', 'mlp')} {settings['activation']}",
+)
 def trained(request, dataset):
     """A run and the engine's scores of it."""
     run = run_of(**request.param)

@@ -48,9 +48,12 @@ def test_contestants_count_what_they_train():
 
 
 def test_the_rivals_are_those_named_or_all_there_are_on_the_device():
-    assert rivals_for(None, "cpu") == ["loop", "stock", "dataloader", "vmap"]
-    assert rivals_for(None, "cuda") == list(RIVALS)
-    assert rivals_for("vmap,loop", "cpu") == ["vmap", "loop"]
+    assert rivals_for(None, "cpu", "mlp") == ["loop", "stock", "dataloader", "vmap"]
+    assert rivals_for(None, "cuda", "mlp") == list(RIVALS)
+    assert rivals_for("vmap,loop", "cpu", "mlp") == ["vmap", "loop"]
+    assert rivals_for(None, "cpu", "cnn") == ["loop", "stock", "dataloader"]
+    with pytest.raises(SpecError, match="--rivals: 'vmap' trains no cnn3d"):
+        rivals_for("vmap", "cpu", "cnn3d")
 
 
 @pytest.mark.parametrize(
@@ -64,4 +67,4 @@ def test_the_rivals_are_those_named_or_all_there_are_on_the_device():
 )
 def test_a_wrong_rival_is_explained(given, says):
     with pytest.raises(SpecError, match=says):
-        rivals_for(given, "cpu")
+        rivals_for(given, "cpu", "mlp")

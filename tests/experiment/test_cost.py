@@ -4,6 +4,7 @@ import pytest
 
 from ablate.experiment.cost import Sizes, run_flops
 from ablate.experiment.grid import expand
+from ablate.experiment.plan import sizes_of
 from ablate.experiment.spec import build
 
 SIZES = Sizes(features=64, classes=10, train=1150, val=287, evals_per_epoch=2)
@@ -28,3 +29,11 @@ def test_without_hidden_layers_a_step_is_one_product_forward_and_one_backward():
 def test_an_evaluation_scores_no_more_training_samples_than_there_are(val, scored):
     more, less = (run_flops(RUN, replace(SIZES, val=size)) for size in (val, 0))
     assert more - less == 7 * scored * 2 * (6400 + 5000 + 500)
+
+
+def test_products_of_a_convolution_are_those_of_every_position():
+    """By hand: 3 x 3 kernels of 1 x 4 at 8 x 8 positions, of 4 x 6 at 4 x 4, then 6 x 2 x 2 numbers to 5 to 10."""
+    experiment = build({"model": "cnn", "activation": "relu", "channels": "4/6", "hidden": "5", "epochs": 1})
+    run, sizes = expand(experiment)[0], replace(sizes_of(experiment), val=0)
+    first, others = 9 * 4 * 64, [9 * 24 * 16, 24 * 5, 50]
+    assert run_flops(run, sizes) == 17 * 64 * 2 * (2 * first + 3 * sum(others))
