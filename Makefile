@@ -20,7 +20,7 @@ test: install
 	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
 
 test-cuda: install  ## what holds on a GPU; needs one
-	$(BIN)/python -m pytest -m cuda tests/cuda $(ARGS)
+	$(BIN)/python -m pytest -m cuda $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

@@ -132,7 +132,7 @@ def test_members_of_an_ensemble_drop_at_their_own_rates(dataset):
     assert [rate.tolist() for rate in rates] == [[0.5, 0.0], [0.5, 0.0]]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_a_captured_loop_scores_what_the_plain_loop_scores(dataset):
     for settings in SETTINGS:
         run = run_of(**settings)
