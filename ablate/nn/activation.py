@@ -51,8 +51,9 @@ class StackedActivation:
                 self.functions.append((part, prelu(slope, slope_grad)))
             else:
                 self.functions.append((part, resolve(part.activation)))
-        self.z = self.y = torch.empty(0)
+        self.z = self.y = self.grad = torch.empty(0)
         self.slices: list[tuple[Activation, Tensor, Tensor]] = []
+        self.grads: list[Tensor] = []
 
     def forward(self, z: Tensor) -> Tensor:
         """Returns y; z is overwritten by what `backward` needs of it."""
@@ -72,8 +73,10 @@ class StackedActivation:
 
     def backward(self, grad: Tensor) -> Tensor:
         """Turns the gradient of y into that of z, in place, and writes that of PReLU's slopes."""
-        for (function, kept, y), (_, runs) in zip(self.slices, self.applications(grad), strict=True):
-            function.backward(grad[runs], kept, y)
+        if self.grad is not grad:
+            self.grad, self.grads = grad, [grad[runs] for _, runs in self.applications(grad)]
+        for (function, kept, y), part in zip(self.slices, self.grads, strict=True):
+            function.backward(part, kept, y)
         return grad
 
     def applications(self, z: Tensor) -> list[tuple[Activation, slice]]:

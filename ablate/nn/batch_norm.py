@@ -28,7 +28,7 @@ class StackedBatchNorm:
         self.weight_grad, self.bias_grad = weight_grad, bias_grad
         self.running_mean = torch.zeros_like(weight)
         self.running_var = torch.ones_like(weight)
-        self.y = self.z = self.z_grad = self.batch_mean = self.batch_rstd = torch.empty(0)
+        self.y = self.z = self.batch_mean = self.batch_rstd = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
         """Returns y of this batch, moves the running averages, and keeps z for `backward`.
@@ -37,7 +37,7 @@ class StackedBatchNorm:
         """
         self.z, batch = z, z.shape[2]
         if self.y.shape != z.shape:
-            self.y, self.z_grad = torch.empty_like(z), torch.empty_like(z)
+            self.y = torch.empty_like(z)
         self.batch_mean = z.mean(2)
         centred = torch.sub(z, self.batch_mean.unsqueeze(2), out=self.y)
         var = torch.linalg.vector_norm(centred, dim=2).square_().div_(batch)
@@ -47,7 +47,7 @@ class StackedBatchNorm:
         return centred.mul_((self.weight * self.batch_rstd).unsqueeze(2)).add_(self.bias.unsqueeze(2))
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and returns that of z."""
+        """Writes the gradients of gamma and beta and returns that of z, in place of y, which has been used by then."""
         aten.native_batch_norm_backward.out(
             _channels(grad),
             _channels(self.z),
@@ -59,11 +59,11 @@ class StackedBatchNorm:
             True,
             EPS,
             [True, True, True],
-            out0=_channels(self.z_grad),
+            out0=_channels(self.y),
             out1=self.weight_grad.view(-1),
             out2=self.bias_grad.view(-1),
         )
-        return self.z_grad
+        return self.y
 
     def inference_line(self) -> tuple[Tensor, Tensor]:
         """Returns slope and offset, each (runs, features): at inference y = slope * z + offset."""
