@@ -1,4 +1,5 @@
 import os
+import sys
 
 # Before anything imports torch: tests train with the threads and modes that ablate trains with.
 from ablate.training.backend import set_environment
@@ -18,3 +19,11 @@ def _clean_environment(monkeypatch):
     for name in os.environ:
         if name.startswith("ABLATE_") or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GITHUB_ACTIONS"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _multiplied_as_before():
+    """Leaves the library that multiplies as torch has it, whatever a test has calibrated."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].backends.mkldnn.matmul.fp32_precision = "none"

@@ -17,6 +17,8 @@ SHARED = (
     "dataset",
     "model",
     "init",
+    "precision",
+    "executor",
     "standardize",
     "evals_per_epoch",
     "val_fraction",

@@ -149,7 +149,10 @@ def _jackknife(both: Floats, ratio: float) -> tuple[float, float]:
         return float("nan"), float("nan")
     without: NDArray[np.float64] = (both.sum(axis=0) - both) / (n - 1)
     spreads = without.std(axis=1)
-    ratios = spreads[:, 1] / spreads[:, 0]
-    error = np.sqrt((n - 1) / n * np.sum((ratios - ratios.mean()) ** 2))
+    # Where levels do not differ in the first place there is no ratio, nor an interval.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = spreads[:, 1] / spreads[:, 0]
+        deviations = ratios - ratios.mean()
+    error = np.sqrt((n - 1) / n * np.sum(deviations**2))
     half = float(student_half_width(np.array(n)) * error)
     return max(float(ratio) - half, 0.0), float(ratio) + half

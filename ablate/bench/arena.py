@@ -83,7 +83,7 @@ def hold_contest(experiment: Experiment, arrays: Arrays, terms: Terms, told: Tol
         AblateError: A process has died, or the command failed.
     """
     runs, sizes = expand(experiment), sizes_of(experiment, arrays.classes)
-    plan = make_plan(runs, sizes, terms.jobs, terms.device.smallest)
+    plan = make_plan(runs, sizes, terms.jobs, terms.device.share(terms.jobs))
     with ExitStack() as running:
         executor = running.enter_context(
             LocalExecutor(min(terms.jobs, len(plan.stacks)), len(terms.device.memory))

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
 from ablate.errors import AblateError
+from ablate.execution.worker import portable
 from ablate.training.backend import ENVIRONMENT, prepare_process
 
 T = TypeVar("T")
@@ -124,6 +125,5 @@ def _serve(connection: Connection, prepare: Callable[[], Callable[[], object]], 
     except (EOFError, BrokenPipeError):
         return
     except BaseException as error:
-        error.add_note("in a process of its own:\n" + traceback.format_exc())
-        connection.send(error)
+        connection.send(portable(error, "in a process of its own:\n" + traceback.format_exc()))
         raise

@@ -51,13 +51,18 @@ class Engine:
     @property
     def peak_bytes(self) -> int | None:
         """The most memory one of its workers has held so far."""
-        peaks = [peak_bytes(process.pid) for process in self.executor.workers.values()]
+        peaks = [peak_bytes(worker.process.pid) for worker in self.executor.workers.values()]
         return max((peak for peak in peaks if peak is not None), default=None)
 
     def _train(self, stacks: Sequence[Stack]) -> None:
         for stack, outcome in self.executor.run(stacks, lambda steps: None):
             if isinstance(outcome, Died):
                 raise AblateError(f"{stack.label}: {outcome.message}")
+            if any(outcome.divergences):
+                raise AblateError(
+                    f"--lr: runs of {stack.label} diverge, and what stops early cannot be compared; choose a "
+                    "smaller rate"
+                )
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import typer
 from ablate.bench.rivals import RIVALS, rivals_for
 from ablate.cli.benching import print_bench, say, setting_of
 from ablate.cli.options import with_defaults
-from ablate.cli.running import Jobs, runs_of
-from ablate.cli.training import DataDir, DeviceOption, workers_for
+from ablate.cli.running import DataDir, DeviceOption, Jobs, check_precision, runs_of, workers_for
 from ablate.errors import NothingToShow, SpecError
 from ablate.execution.devices import Device, device_for
 from ablate.experiment.levels import ACTIVATIONS, whole
@@ -87,6 +86,7 @@ def bench(
     plain = experiment.model_copy(update={"tune": (), "diagnostics": False})
     if plain != experiment:
         say("--tune and --diagnostics are left out: what is timed is the training of the grid")
+    check_precision(plain, trainer)
     if per_variant:
         if rivals is not None:
             raise SpecError("--rivals: there are none with --per-variant; leave one of them out")
@@ -109,6 +109,11 @@ def _bench_rivals(
     as_json: bool,
 ) -> None:
     names = rivals_for(rivals, device.kind, experiment.model)
+    if experiment.precision != "fp32":
+        raise SpecError(
+            f"--precision: rivals multiply in fp32 alone, not {experiment.precision!r}; leave it out, or give "
+            "--per-variant"
+        )
     own = [name for name in experiment.activation if name not in ACTIVATIONS]
     if own:
         raise SpecError(

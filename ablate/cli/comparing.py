@@ -129,4 +129,6 @@ def side_of(stored: Stored, target: float) -> Side:
         runs, target = with_step_cost(stored.runs), stored.target if stored.target is not None else target
     else:
         runs = score(stored.runs, stored.curves, target)
-    return Side(runs, target, stored.settings, stored.environment)
+    # Made-up runs, which no device has trained, are of another experiment than trained ones.
+    executor = "fake" if set(runs["device"]) == {"none"} else "local"
+    return Side(runs, target, stored.settings | {"executor": executor}, stored.environment)

@@ -14,8 +14,8 @@ from ablate.analysis.gate import compare
 from ablate.analysis.gate_match import SHARED, Side, match, score
 from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.comparing import Judging
-from ablate.cli.running import ExecutorName, Jobs
-from ablate.cli.training import DataDir, DeviceOption, executor_for, plan_for, train
+from ablate.cli.running import DataDir, DeviceOption, ExecutorName, Jobs, plan_for
+from ablate.cli.training import executor_for, train
 from ablate.execution.devices import device_for
 from ablate.experiment.grid import expand
 from ablate.experiment.spec import FACTORS, Experiment, build
@@ -97,7 +97,8 @@ def _fresh_seeds(sides: Sequence[Side], count: int) -> list[int]:
 
 
 def _experiment(candidate: Side, row: dict[str, str], seeds: list[int]) -> Experiment:
-    shared = {name: candidate.settings[name] for name in SHARED if name in candidate.settings}
+    names = [name for name in SHARED if name in Experiment.model_fields and name in candidate.settings]
+    shared = {name: candidate.settings[name] for name in names}
     return build(shared | row | {"seeds": seeds})
 
 
@@ -107,6 +108,8 @@ def _trained(experiments: Sequence[Experiment], candidate: Side, confirming: Con
     plan, workers = plan_for(runs, first, confirming.jobs, device)
     with tempfile.TemporaryDirectory(prefix="ablate-") as place:
         folder = ResultsFolder(Path(place))
-        with executor_for(confirming.executor, first, confirming.data_dir, plan, workers, device) as ready:
+        with executor_for(
+            confirming.executor, first, confirming.data_dir, plan, workers, device, folder
+        ) as ready:
             train(first, plan, ready, folder, fail_fast=False)
         return score(folder.read("runs"), folder.read("curves"), candidate.target)

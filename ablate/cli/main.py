@@ -1,5 +1,6 @@
 """The command line: its commands, and the one place where errors become messages and exit codes."""
 
+import errno
 import os
 import signal
 import sys
@@ -84,12 +85,16 @@ def main() -> None:
     except AblateError as error:
         print(f"ablate: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        print("ablate: standard output cannot be written (no space left on the device)", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in it goes nowhere
+        sys.exit(AblateError.exit_code)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer's code for an interrupt
-            print(
-                "ablate: interrupted; what is stored stays, the same command goes on from there",
-                file=sys.stderr,
-            )
+            goes_on = "; what is stored stays, the same command goes on from there" * ("run" in sys.argv)
+            print(f"ablate: interrupted{goes_on}", file=sys.stderr)
         # typer makes 1, a bug, of a reader that has gone, as `head` does when it has seen enough.
         if isinstance(end.__context__, BrokenPipeError):
             sys.exit(0)

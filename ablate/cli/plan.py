@@ -3,8 +3,19 @@
 from pathlib import Path
 
 from ablate.cli.options import takes_experiment
-from ablate.cli.running import ExecutorName, Force, Jobs, Output, folder_for, jobs_for, runs_of, to_train
-from ablate.experiment.plan import make_plan, sizes_of
+from ablate.cli.running import (
+    DataDir,
+    DeviceOption,
+    ExecutorName,
+    Force,
+    Jobs,
+    Output,
+    folder_for,
+    plan_for,
+    runs_of,
+    to_train,
+)
+from ablate.execution.devices import device_for
 from ablate.experiment.spec import Experiment
 from ablate.report.plan import plan_text
 
@@ -14,15 +25,18 @@ def plan(
     experiment: Experiment,
     output: Output = None,
     jobs: Jobs = "auto",
+    data_dir: DataDir = None,
+    device: DeviceOption = "auto",
     executor: ExecutorName = "local",
     force: Force = False,
 ) -> None:
     """Show what a grid would train and take; trains nothing."""
+    del data_dir  # taken so that the options of `run` are legal here too; no data are read
     runs = runs_of(experiment, executor)
-    workers = jobs_for(jobs)
+    trainer = device_for(device)
     folder = folder_for(experiment, output)
     statuses = _statuses(folder, runs[0].data)
-    ready = make_plan(to_train(runs, statuses, force), sizes_of(experiment), workers)
+    ready, workers = plan_for(to_train(runs, statuses, force), experiment, jobs, trainer)
     print(plan_text(experiment, runs, statuses, ready, workers, folder))
 
 

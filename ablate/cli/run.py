@@ -8,8 +8,20 @@ from typing import Annotated
 import typer
 
 from ablate.cli.options import takes_experiment
-from ablate.cli.running import RUNNING, ExecutorName, Force, Jobs, Output, folder_for, runs_of, to_train
-from ablate.cli.training import DataDir, DeviceOption, executor_for, plan_for, train
+from ablate.cli.running import (
+    RUNNING,
+    DataDir,
+    DeviceOption,
+    ExecutorName,
+    Force,
+    Jobs,
+    Output,
+    folder_for,
+    plan_for,
+    runs_of,
+    to_train,
+)
+from ablate.cli.training import executor_for, train
 from ablate.execution.devices import device_for
 from ablate.experiment.grid import Run
 from ablate.experiment.spec import Experiment
@@ -45,7 +57,7 @@ def run(
     def train_missing(grid: Experiment, runs: Sequence[Run], where: ResultsFolder) -> None:
         plan, workers = plan_for(to_train(runs, where.statuses(), force), grid, jobs, trainer)
         if plan.stacks:
-            with executor_for(executor, grid, data_dir, plan, workers, trainer) as ready:
+            with executor_for(executor, grid, data_dir, plan, workers, trainer, where) as ready:
                 # A rate that diverges while rates are tried is an answer, no reason to stop.
                 train(grid, plan, ready, where, fail_fast and grid is experiment)
         else:

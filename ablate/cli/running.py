@@ -12,8 +12,10 @@ import typer
 
 from ablate.errors import SpecError
 from ablate.execution.cores import available_cores
+from ablate.execution.devices import Device
 from ablate.experiment.grid import Run, expand
 from ablate.experiment.levels import auto_or, whole
+from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.store.status import FAILED
 
@@ -46,6 +48,26 @@ ExecutorName = Annotated[
     typer.Option(
         "--executor",
         help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
+        rich_help_panel=RUNNING,
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="ABLATE_DATA_DIR",
+        show_envvar=False,
+        help="folder of torchvision's datasets [default: data, made and filled where needed]",
+        rich_help_panel=RUNNING,
+    ),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        envvar="ABLATE_DEVICE",
+        show_envvar=False,
+        help="auto, cpu or cuda; auto is cuda where there is a GPU",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -85,6 +107,38 @@ def jobs_for(jobs: str) -> int:
     except ValueError as error:
         raise SpecError(f"--jobs: {error}, nor auto") from None
     return available_cores() if wanted == "auto" else int(wanted)
+
+
+def check_precision(experiment: Experiment, device: Device) -> None:
+    """Refuses a precision that a device does not have.
+
+    Raises:
+        SpecError: It is TF32 on a CPU.
+    """
+    if experiment.precision == "tf32" and device.kind == "cpu":
+        raise SpecError(
+            "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
+        )
+
+
+def plan_for(runs: Iterable[Run], experiment: Experiment, jobs: str, device: Device) -> tuple[Plan, int]:
+    """Returns the plan that trains runs on a device, and the number of its workers: one a core, or one a GPU.
+
+    Raises:
+        SpecError: The number of jobs is not legal, or the device cannot do what is asked.
+    """
+    check_precision(experiment, device)
+    workers = workers_for(jobs, device)
+    return make_plan(runs, sizes_of(experiment), workers, device.share(workers)), workers
+
+
+def workers_for(jobs: str, device: Device) -> int:
+    """Returns the number of worker processes: one a core, or one a GPU, unless it is given.
+
+    Raises:
+        SpecError: It is no legal number.
+    """
+    return len(device.memory) if jobs == "auto" and device.memory else jobs_for(jobs)
 
 
 def to_train(runs: Iterable[Run], statuses: Mapping[str, str], force: bool) -> list[Run]:

@@ -3,46 +3,23 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, get_args
 
-import typer
-
-from ablate.cli.running import RUNNING, jobs_for
 from ablate.errors import SpecError
 from ablate.execution.devices import Device
 from ablate.experiment.grid import Run, varied
-from ablate.experiment.plan import Plan, make_plan, sizes_of
+from ablate.experiment.plan import Plan, sizes_of
 from ablate.experiment.spec import Experiment, to_toml
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance
 from ablate.store.schema import DATA, EXPERIMENT
 from ablate.training.backend import PROCESS, set_environment
+from ablate.training.result import Gemm
 
 if TYPE_CHECKING:
     from ablate.execution.executor import Executor
 
 EXECUTORS = ("local", "fake")
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        envvar="ABLATE_DATA_DIR",
-        show_envvar=False,
-        help="folder of torchvision's datasets [default: data, made and filled where needed]",
-        rich_help_panel=RUNNING,
-    ),
-]
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        envvar="ABLATE_DEVICE",
-        show_envvar=False,
-        help="auto, cpu or cuda; auto is cuda where there is a GPU",
-        rich_help_panel=RUNNING,
-    ),
-]
 
 
 def train(
@@ -70,32 +47,15 @@ def _metadata(experiment: Experiment, plan: Plan) -> dict[str, str]:
     return provenance() | PROCESS | shared
 
 
-def plan_for(runs: Iterable[Run], experiment: Experiment, jobs: str, device: Device) -> tuple[Plan, int]:
-    """Returns the plan that trains runs on a device, and the number of its workers: one a core, or one a GPU.
-
-    Raises:
-        SpecError: The number of jobs is not legal, or the device cannot do what is asked.
-    """
-    if experiment.precision == "tf32" and device.kind == "cpu":
-        raise SpecError(
-            "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
-        )
-    workers = workers_for(jobs, device)
-    return make_plan(runs, sizes_of(experiment), workers, device.smallest), workers
-
-
-def workers_for(jobs: str, device: Device) -> int:
-    """Returns the number of worker processes: one a core, or one a GPU, unless it is given.
-
-    Raises:
-        SpecError: It is no legal number.
-    """
-    return len(device.memory) if jobs == "auto" and device.memory else jobs_for(jobs)
-
-
 @contextmanager
 def executor_for(
-    name: str, experiment: Experiment, data_dir: Path | None, plan: Plan, workers: int, device: Device
+    name: str,
+    experiment: Experiment,
+    data_dir: Path | None,
+    plan: Plan,
+    workers: int,
+    device: Device,
+    folder: ResultsFolder,
 ) -> Iterator["Executor"]:
     """Gives the executor of this name, ready to train; whatever is wrong with the data is found out here.
 
@@ -114,12 +74,18 @@ def executor_for(
     # Imported here because they take time that commands which train nothing need not spend.
     from ablate.execution.local import LocalExecutor
 
-    with LocalExecutor(min(workers, len(plan.stacks)), len(device.memory)) as local:
+    with LocalExecutor(min(workers, len(plan.stacks)), len(device.memory), _library_of(folder)) as local:
         from ablate.data.arrays import prepare
 
         _check_activations(each for stack in plan.stacks for each in stack.runs)
         local.use(prepare(experiment, data_dir))
         yield local
+
+
+def _library_of(folder: ResultsFolder) -> Gemm | None:
+    """Returns what multiplied the results of a folder, so that what is added to them is made alike; None if nothing."""
+    found = folder.metadata().get("gemm")
+    return next((gemm for gemm in get_args(Gemm) if gemm == found), None)
 
 
 def _check_activations(runs: Iterable[Run]) -> None:

@@ -24,10 +24,11 @@ class Device:
     kind: Literal["cpu", "cuda"]
     memory: tuple[int, ...] = ()
 
-    @property
-    def smallest(self) -> int | None:
-        """Bytes of the smallest GPU; None for a CPU."""
-        return min(self.memory, default=None)
+    def share(self, workers: int) -> int | None:
+        """Returns the bytes of GPU memory that each of some workers has; None for a CPU."""
+        if not self.memory:
+            return None
+        return min(self.memory) // -(-workers // len(self.memory))
 
 
 def device_for(name: str) -> Device:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ensure_running
@@ -23,7 +24,7 @@ from ablate.errors import AblateError
 from ablate.execution.executor import Died
 from ablate.execution.messages import Calibrate, TooLarge, Use
 from ablate.experiment.plan import Stack, halves
-from ablate.training.result import StackResult
+from ablate.training.result import Gemm, StackResult
 
 
 class LocalExecutor:
@@ -35,14 +36,16 @@ class LocalExecutor:
     Args:
         jobs: Number of workers.
         gpus: How many GPUs they share out among themselves; with none they train on the CPU.
+        gemm: The library that multiplied what is to be gone on with; None calibrates.
     """
 
-    def __init__(self, jobs: int, gpus: int = 0) -> None:
-        self.jobs = jobs
-        self.devices = [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
-        self.started = 0
-        self.gemm: Use | None = None
-        self.workers: dict[Connection, BaseProcess] = {}
+    def __init__(self, jobs: int, gpus: int = 0, gemm: Gemm | None = None) -> None:
+        gpu_names = [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
+        self.devices = [gpu_names[place % len(gpu_names)] for place in range(jobs)]
+        self.jobs, self.has_gpus = jobs, gpus > 0
+        self.gemm = Use(gemm) if gemm and not gpus else None
+        self.workers: dict[Connection, Worker] = {}
+        self.is_leaving = False
         self.directory = tempfile.TemporaryDirectory(prefix="ablate-")
         self.folder = Path(self.directory.name)
         # A fork server imports torch once for all workers, and inherits nothing of what this process has started.
@@ -59,21 +62,24 @@ class LocalExecutor:
         try:
             if isinstance(self.context, ForkServerContext):
                 ensure_running()
+            else:
+                for device in self.devices:
+                    self._start_worker(device)
         finally:
             signal.signal(signal.SIGINT, before)
-        # A process is started when its server has loaded torch, and only then does the call return.
-        self.starting = self.pool.submit(self._start_workers)
+        self.starting = self.pool.submit(self._make_ready)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.pool.shutdown()
-        for connection, process in self.workers.items():
-            process.terminate()
-            process.join()
-            connection.close()
-        self.directory.cleanup()
+        self.is_leaving = True
+        try:
+            self.pool.shutdown()
+        finally:
+            for connection in list(self.workers):
+                self._dismiss(connection)
+            self.directory.cleanup()
 
     def use(self, arrays: Arrays) -> None:
         """Lays the data where workers find them; they are mapped when the first stack arrives."""
@@ -110,48 +116,86 @@ class LocalExecutor:
                         yield busy.pop(ready), message
                     case TooLarge():
                         waiting.extendleft(reversed(_smaller(busy.pop(ready))))
+                        # Its memory is not what it was: a step that was being recorded may have kept its own.
+                        self._replace(ready)
                     case BaseException():
                         raise message
 
     @property
     def numerics(self) -> dict[str, str]:
         """What of the machine results depend on, as it stands in their metadata; known once stacks are run."""
-        return {"gemm": self.gemm.library} if self.gemm and self.devices == ["cpu"] else {}
+        return {"gemm": self.gemm.library} if self.gemm and not self.has_gpus else {}
 
     def wait_for_workers(self) -> None:
         """Returns when all workers have started."""
         if self.starting:
             self.starting.result()
 
-    def _start_workers(self) -> None:
-        """Starts the workers; the first says how to multiply, and all do as it says."""
-        for _ in range(self.jobs):
-            self._start_worker()
+    def _make_ready(self) -> None:
+        # With a fork server a process is started when that has loaded torch, and only then does the call return.
+        for device in self.devices[len(self.workers) :]:
+            if not self.is_leaving:
+                self._start_worker(device)
+        for connection in list(self.workers):
+            if not self.is_leaving:
+                self._instruct(connection)
 
-    def _start_worker(self) -> None:
+    def _start_worker(self, device: str) -> Connection:
         ours, theirs = self.context.Pipe()
-        device = self.devices[self.started % len(self.devices)]
         process = self.context.Process(target=_work, args=(theirs, self.folder, device), daemon=True)
         process.start()
         theirs.close()
-        self.started += 1
-        if self.gemm is None:
-            ours.send(Calibrate())
-            answer = ours.recv()
-            if not isinstance(answer, Use):
-                raise answer
-            self.gemm = answer
-        ours.send(self.gemm)
-        self.workers[ours] = process
+        self.workers[ours] = Worker(process, device)
+        return ours
+
+    def _instruct(self, connection: Connection) -> None:
+        """Tells a worker how to multiply; the first is asked, and all do as it says.
+
+        Raises:
+            AblateError: The worker has ended, or cannot work.
+        """
+        try:
+            if self.gemm is None:
+                connection.send(Calibrate())
+                answer = connection.recv()
+                if not isinstance(answer, Use):
+                    raise answer
+                self.gemm = answer
+            connection.send(self.gemm)
+        except (EOFError, ConnectionError):
+            raise AblateError(
+                f"a worker process {_ending(self.workers[connection].process)} while it started; out of memory? "
+                "fewer --jobs take less"
+            ) from None
 
     def _bury(self, connection: Connection) -> Died:
-        process = self.workers.pop(connection)
-        process.join()
+        how = _ending(self.workers[connection].process)
+        self._replace(connection)
+        return Died(f"the worker process {how}; out of memory? fewer --jobs take less")
+
+    def _replace(self, connection: Connection) -> None:
+        self._instruct(self._start_worker(self._dismiss(connection).device))
+
+    def _dismiss(self, connection: Connection) -> "Worker":
+        worker = self.workers.pop(connection)
+        worker.process.terminate()
+        worker.process.join()
         connection.close()
-        self._start_worker()
-        code = process.exitcode or 0
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return Died(f"the worker process ended with {how}; out of memory? fewer --jobs take less")
+        return worker
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process and what it trains on."""
+
+    process: BaseProcess
+    device: str
+
+
+def _ending(process: BaseProcess) -> str:
+    process.join()
+    code = process.exitcode or 0
+    return f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
 
 
 def _smaller(stack: Stack) -> list[Stack]:

@@ -1,5 +1,6 @@
 """A worker process: it trains the stacks that come in through a connection until its parent goes away."""
 
+import pickle
 import signal
 import traceback
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from pathlib import Path
 import torch
 
 from ablate.data.dataset import Dataset
+from ablate.errors import SpecError
 from ablate.execution.messages import Calibrate, TooLarge, Use
 from ablate.experiment.plan import Stack
 from ablate.training import gemm
 from ablate.training.backend import prepare_cuda, prepare_process
-from ablate.training.result import StackResult
+from ablate.training.result import Gemm, StackResult
 from ablate.training.train import train_stack
 
 
@@ -27,38 +29,64 @@ class Worker:
         folder: Where the dataset lies before the first stack comes in.
         device: cpu, or cuda:0 and on.
         dataset: On the device, once it has been read.
+        library: What multiplies matrices on the CPU.
     """
 
     connection: Connection
     folder: Path
     device: str
     dataset: Dataset | None = None
+    library: Gemm = "mkl"
 
     def answer(self, message: object) -> object:
         """Does what a message asks for and returns the answer; None where none is awaited."""
         match message:
             case Calibrate():
-                return Use(gemm.calibrate() if self.device == "cpu" else "mkl")
+                return Use(self._calibrated())
             case Use(library):
-                gemm.use(library)
+                self.library = library
                 return None
             case Stack():
                 return self._train(message)
             case _:
                 raise TypeError(f"a worker does not know what to do with {message!r}")
 
+    def _calibrated(self) -> Gemm:
+        if self.device == "cpu":
+            return gemm.calibrate()
+        if not torch.cuda.is_available():
+            raise SpecError(
+                "--device: there is a GPU, but this torch cannot use it (built for CPUs, or for a newer driver); "
+                "legal is cpu"
+            )
+        return "mkl"
+
     def _train(self, stack: Stack) -> StackResult | TooLarge:
+        run = stack.runs[0]
+        if self.device != "cpu":
+            torch.cuda.set_device(self.device)  # graphs and streams are of the current one
+            prepare_cuda(run.precision)
         if self.dataset is None:
             self.dataset = Dataset.open(self.folder).to(self.device)
-        if self.device != "cpu":
-            prepare_cuda(stack.runs[0].precision)
+        sample, classes = tuple(self.dataset.x_train.shape[1:]), self.dataset.classes
+        gemm.use(gemm.for_run(self.library, run, sample, classes))
         on_steps = partial(_report_steps, self.connection, len(stack.runs))
         try:
             return train_stack(stack, self.dataset, on_steps)
-        except torch.OutOfMemoryError as error:
-            message = str(error)
-        torch.cuda.empty_cache()
-        return TooLarge(message)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return TooLarge(str(error))
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Says whether a GPU has run out of memory, which does not always come as an error of that name."""
+    causes = [each for each in (error, error.__context__) if each]
+    words = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "StreamCaptureInvalidated")
+    return any(
+        isinstance(cause, torch.OutOfMemoryError) or any(word in str(cause) for word in words)
+        for cause in causes
+    )
 
 
 def work(connection: Connection, folder: Path, device: str) -> None:
@@ -78,9 +106,18 @@ def work(connection: Connection, folder: Path, device: str) -> None:
         except BrokenPipeError:
             return
         except BaseException as error:
-            error.add_note("in a worker process:\n" + traceback.format_exc())
-            connection.send(error)
+            connection.send(portable(error, "in a worker process:\n" + traceback.format_exc()))
             raise
+
+
+def portable(error: BaseException, note: str) -> BaseException:
+    """Returns an error that can be sent to another process, with a note; one that cannot be is told by its text."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever a foreign class makes of being copied
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(note)
+    return error
 
 
 def _report_steps(connection: Connection, runs: int, steps: int) -> None:

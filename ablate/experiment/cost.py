@@ -34,7 +34,17 @@ EVALUATION_SHARE = 0.4
 
 
 # The factors that what a step costs depends on: not how long it goes on, nor at what rate.
-COST_FACTORS = ("activation", "batch_norm", "dropout", "hidden", "batch_size", "optimizer", "momentum")
+COST_FACTORS = (
+    "activation",
+    "batch_norm",
+    "dropout",
+    "channels",
+    "hidden",
+    "batch_size",
+    "optimizer",
+    "momentum",
+    "weight_decay",
+)
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,8 @@ def stack_overhead_seconds(run: Run, sizes: Sizes) -> float:
 def run_bytes(run: Run, sizes: Sizes) -> int:
     """Returns about how much memory a run takes inside a stack: parameters, gradients, moments and buffers."""
     states = {"sgd": 3, "adam": 4, "adamw": 4}[run.optimizer]
-    buffers = 6 * sum(run.hidden) * max(run.batch_size, 256)
+    # Dropout keeps the uniforms of sixteen steps, and twice that while it draws them.
+    buffers = (6 * max(run.batch_size, 256) + 32 * run.batch_size) * sum(run.hidden)
     return 4 * (states * parameter_count(run, sizes) + buffers) + activation_bytes(run, sizes)
 
 

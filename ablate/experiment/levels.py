@@ -91,7 +91,7 @@ def real(legal: str, allowed: Callable[[float], bool]) -> Parser:
             value = math.nan
         if not math.isfinite(value) or not allowed(value):
             raise ValueError(f"{received!r} is not {legal}")
-        return value
+        return value + 0.0  # -0.0 is 0.0, and so is its run
 
     return parse
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -98,26 +98,19 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
         runs: In any order.
         sizes: Of their data.
         jobs: Number of workers.
-        gpu_memory: Bytes of the GPU (the smallest, if there are several) that they are trained on; None is a CPU.
+        gpu_memory: Bytes of a GPU that each of them has; None is a CPU.
     """
     groups: dict[Run, list[Run]] = defaultdict(list)
     for run in runs:
         groups[_stack_key(run)].append(run)
-    limit = _cpu_limit(groups, sizes) if gpu_memory is None else _gpu_limit(groups, sizes, gpu_memory)
-    # A worker without a stack helps nobody: cut finer until there is one for each, or a stack a run.
-    wanted = min(jobs, sum(len(group) for group in groups.values())) if gpu_memory is None else 1
-    while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < wanted:
-        limit = max(1, limit // 2)
-    stacks = [
-        Stack(part, sizes.evals_per_epoch, 0 if gpu_memory is None else limit - len(part))
-        for group in groups.values()
-        for part in _cut(group, limit)
-    ]
+    stacks = (
+        _cpu_stacks(groups, sizes, jobs) if gpu_memory is None else _gpu_stacks(groups, sizes, gpu_memory)
+    )
     stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
         tuple(stacks),
         PROCESS_SECONDS + _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
-        max((sum(run_bytes(run, sizes) for run in stack.runs) for stack in stacks), default=0),
+        max((stack.size * run_bytes(stack.runs[0], sizes) for stack in stacks), default=0),
         sum(run.epochs * (sizes.train // run.batch_size) for stack in stacks for run in stack.runs),
     )
 
@@ -129,19 +122,25 @@ def halves(stack: Stack) -> list[Stack]:
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
 
 
-def _cpu_limit(groups: Iterable[Run], sizes: Sizes) -> int:
-    """Returns how many runs a stack may have, of all the groups the fewest."""
+def _cpu_stacks(groups: Mapping[Run, list[Run]], sizes: Sizes, jobs: int) -> list[Stack]:
     held = max((activation_bytes(run, sizes) for run in groups), default=0)
-    return max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
+    limit = max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
+    # A worker without a stack helps nobody: cut finer until there is one for each, or a stack a run.
+    wanted = min(jobs, sum(len(group) for group in groups.values()))
+    while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < wanted:
+        limit = max(1, limit // 2)
+    return [Stack(part, sizes.evals_per_epoch) for group in groups.values() for part in _cut(group, limit)]
 
 
-def _gpu_limit(groups: Iterable[Run], sizes: Sizes, memory: int) -> int:
-    """Returns the size of all stacks on a GPU: a power of two, so that neighbouring grids have the same."""
-    held = max((run_bytes(run, sizes) for run in groups), default=1)
-    limit = GPU_CONV_RUNS if any(run.channels for run in groups) else GPU_RUNS
-    while limit > 1 and limit * held > GPU_SHARE * memory:
-        limit //= 2
-    return limit
+def _gpu_stacks(groups: Mapping[Run, list[Run]], sizes: Sizes, memory: int) -> list[Stack]:
+    stacks = []
+    for key, group in groups.items():
+        # A power of two that depends on the network alone, never on what else is to be trained.
+        limit = GPU_CONV_RUNS if key.channels else GPU_RUNS
+        while limit > 1 and limit * run_bytes(key, sizes) > GPU_SHARE * memory:
+            limit //= 2
+        stacks += [Stack(part, sizes.evals_per_epoch, limit - len(part)) for part in _cut(group, limit)]
+    return stacks
 
 
 def _stack_key(run: Run) -> Run:

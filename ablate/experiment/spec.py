@@ -122,7 +122,7 @@ class Experiment(BaseModel):
     epochs: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
         (30,), description="passes over the training data"
     )
-    batch_size: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
+    batch_size: Annotated[tuple[int, ...], _factor(levels.whole(2))] = Field(
         (64,), description="samples a step"
     )
     optimizer: Annotated[tuple[Optimizer, ...], _factor(levels.choice(*LEARNING_RATES))] = Field(
@@ -170,10 +170,6 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _is_legal_as_a_whole(self) -> Self:
         self._fits_the_model()
-        if min(self.batch_size) < 2 and set(self.batch_norm) != {"off"}:
-            raise ValueError(
-                "--batch-size: 1 is too small for batch norm, which needs at least 2 samples a step"
-            )
         if self.tune and self.learning_rate != ("auto",):
             raise ValueError(
                 f"--tune: it chooses the learning rates, so --lr {','.join(map(levels.label, self.learning_rate))} "
@@ -219,7 +215,7 @@ class Experiment(BaseModel):
             if size > train:
                 raise ValueError(
                     f"--batch-size: {size} is more than the {train} training samples of {self.dataset}; "
-                    f"legal are 1 to {train}"
+                    f"legal are 2 to {train}"
                 )
             if train // size < self.evals_per_epoch:
                 raise ValueError(

@@ -47,8 +47,8 @@ class StackedBatchNorm:
         return centred.mul_((self.weight * self.batch_rstd).unsqueeze(2)).add_(self.bias.unsqueeze(2))
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and returns that of z, in place of y, which has been used by then."""
-        aten.native_batch_norm_backward.out(
+        """Writes the gradients of gamma and beta and returns that of z."""
+        z_grad, weight_grad, bias_grad = aten.native_batch_norm_backward(
             _channels(grad),
             _channels(self.z),
             self.weight.view(-1),
@@ -59,11 +59,11 @@ class StackedBatchNorm:
             True,
             EPS,
             [True, True, True],
-            out0=_channels(self.y),
-            out1=self.weight_grad.view(-1),
-            out2=self.bias_grad.view(-1),
         )
-        return self.y
+        self.weight_grad.view(-1).copy_(weight_grad)
+        self.bias_grad.view(-1).copy_(bias_grad)
+        result: Tensor = z_grad.view_as(grad)
+        return result
 
     def inference_line(self) -> tuple[Tensor, Tensor]:
         """Returns slope and offset, each (runs, features): at inference y = slope * z + offset."""

@@ -36,13 +36,13 @@ class ConvBatchNorm:
         self.weight, self.bias = weight, bias
         self.weight_grad, self.bias_grad = weight_grad, bias_grad
         self.running_mean, self.running_var = running_mean, running_var
-        self.y = self.z = self.z_grad = self.batch_mean = self.batch_rstd = torch.empty(0)
+        self.y = self.z = self.batch_mean = self.batch_rstd = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
         """Returns y of this batch, moves the running averages, and keeps z for `backward`."""
         self.z = z
         if self.y.shape != z.shape:
-            self.y, self.z_grad = torch.empty_like(z), torch.empty_like(z)
+            self.y = torch.empty_like(z)
         self.batch_mean, var = aten.batch_norm_update_stats(
             _flat(z), self.running_mean, self.running_var, MOMENTUM
         )
@@ -52,7 +52,7 @@ class ConvBatchNorm:
 
     def backward(self, grad: Tensor) -> Tensor:
         """Writes the gradients of gamma and beta and returns that of z."""
-        aten.native_batch_norm_backward.out(
+        z_grad, weight_grad, bias_grad = aten.native_batch_norm_backward(
             _flat(grad),
             _flat(self.z),
             self.weight,
@@ -63,11 +63,11 @@ class ConvBatchNorm:
             True,
             EPS,
             [True, True, True],
-            out0=_flat(self.z_grad),
-            out1=self.weight_grad,
-            out2=self.bias_grad,
         )
-        return self.z_grad
+        self.weight_grad.copy_(weight_grad)
+        self.bias_grad.copy_(bias_grad)
+        result: Tensor = z_grad.permute(0, 2, 3, 1).reshape(grad.shape)
+        return result
 
     def inference_line(self) -> tuple[Tensor, Tensor]:
         """Returns slope and offset, each (channels,): at inference y = slope * z + offset."""

@@ -63,7 +63,7 @@ def contest_section(contest: Contest) -> Section:
     """Returns the table of a contest, a contestant a row."""
     found = standings(contest)
     groups = [
-        _spread_columns("µs a run\nand step", [each.step_seconds for each in found], 1e6),
+        _spread_columns("us a run\nand step", [each.step_seconds for each in found], 1e6),
         _spread_columns("ms a run", [each.run_seconds for each in found], 1e3),
         _spread_columns("times the\nengine", [each.to_engine for each in found], _RATIO),
         _spread_columns("times\n`ablate run`", [each.to_command for each in found], _RATIO),
@@ -120,7 +120,7 @@ def step_costs_section(costs: pd.DataFrame, reference: str) -> Section:
             Column("runs", [str(runs) for runs in costs["runs"]], right=True),
         ),
         (
-            _spread_columns("µs a run\nand step", spreads, 1e6),
+            _spread_columns("us a run\nand step", spreads, 1e6),
             (Column("times the\nreference", _to_reference(costs, reference), right=True),),
         ),
         f"Reference: {reference}. One process of one thread. Excluded: {_OF_STEP_COSTS}.",

@@ -45,6 +45,7 @@ def prepare_cuda(precision: Precision) -> None:
     # This mode fills fresh memory with NaN to show where it is read before it is written: a pass for nothing here.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set through its class
     torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     single = "tf32" if precision == "tf32" else "ieee"
     torch.backends.cuda.matmul.fp32_precision = single
     torch.backends.cudnn.conv.fp32_precision = single  # type: ignore[attr-defined]  # torch's stubs lack it

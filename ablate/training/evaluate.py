@@ -45,7 +45,7 @@ def _correct(logits: Tensor, index: Tensor) -> Tensor:
     largest = logits.amax(1, keepdim=True)
     is_largest = logits == largest
     hit = is_largest.gather(1, index)
-    if int(is_largest.sum()) != hit.numel():
+    if bool((is_largest.sum(1) != 1).any()):
         hit = logits.argmax(1, keepdim=True) == index
     return hit.sum((1, 2))
 

@@ -6,10 +6,14 @@ really rounds; without one it computes in float32 as asked. So accuracy is measu
 """
 
 import time
+from itertools import pairwise
 from typing import get_args
 
 import torch
 
+from ablate.experiment.grid import Run
+from ablate.experiment.models import flat_features
+from ablate.nn.activation import LANES
 from ablate.training.result import Gemm
 
 GEMMS: tuple[Gemm, ...] = get_args(Gemm)
@@ -17,13 +21,32 @@ GEMMS: tuple[Gemm, ...] = get_args(Gemm)
 # Largest error of a float32 product against float64, as a share of its largest element; bfloat16 makes 1e-3 of it.
 SINGLE_ERROR = 1e-5
 # Gains below this are not worth other bits, and too near to noise for two calibrations to agree.
-WORTHWHILE = 1.3
-_ROUNDS = 7
+WORTHWHILE = 1.6
+_ROUNDS = 9
+# torch leaves batched products to MKL up to this many of slices * rows * inner * columns (ATen's mkldnn/Matmul.cpp).
+SMALL = 4096
 
 
 def use(gemm: Gemm) -> None:
     """Sends the float32 products of this process to a library."""
     torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]
+
+
+def for_run(gemm: Gemm, run: Run, sample: tuple[int, ...], classes: int) -> Gemm:
+    """Returns the library for the stacks of a run: MKL where torch would not send each of its products to oneDNN alone.
+
+    It counts the slices of a batched product too, so that a small product goes to one library alone and to the other in
+    a stack, which gives other bits; a single row or column has kernels of its own in either.
+
+    Args:
+        gemm: What calibration has chosen.
+        run: Any of a stack.
+        sample: Shape of one sample.
+        classes: Number of outputs.
+    """
+    widths = (flat_features(run.model, sample, run.channels), *run.hidden, classes)
+    smallest = min(before * after for before, after in pairwise(widths)) * min(run.batch_size, LANES)
+    return gemm if smallest > SMALL and 1 not in widths else "mkl"
 
 
 def calibrate() -> Gemm:

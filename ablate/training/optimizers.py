@@ -75,7 +75,7 @@ class SGD:
         self.momentum, self.weight_decay = momentum, weight_decay
         # From zeros the first step is what torch makes it: the gradient itself.
         self.buffers = [torch.zeros_like(values)] if momentum else []
-        self.rate = values.new_zeros(())
+        self.rate = _rate_like(values)
 
     def set_rate(self, rate: float) -> None:
         """Sets the learning rate."""
@@ -113,7 +113,7 @@ class Adam:
         self.values, self.grads, self.weight_decay = [values], [grad], weight_decay
         self.means, self.squares = [torch.zeros_like(values)], [torch.zeros_like(values)]
         self.steps = [torch.zeros((), dtype=torch.float32, device=values.device)]
-        self.rate = values.new_zeros(())
+        self.rate = _rate_like(values)
         self.kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
 
     def set_rate(self, rate: float) -> None:
@@ -138,6 +138,11 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
+
+
+def _rate_like(values: Tensor) -> Tensor:
+    """Returns room for a rate; CUDA's kernels read it as float32, whatever the parameters are."""
+    return values.new_zeros((), dtype=torch.float32 if values.is_cuda else values.dtype)
 
 
 def optimizer_for(run: Run, parameters: FlatParameters, weights: slice) -> Optimizer:

@@ -47,7 +47,9 @@ class Record:
         """Scores all runs after `step` steps; `losses` are those of the steps since the last time, (steps, runs)."""
         losses = losses.cpu()
         running = (
-            losses.double().mean(0) if len(losses) else torch.full((losses.shape[1],), math.nan).double()
+            losses.T.contiguous().double().mean(1)
+            if len(losses)
+            else torch.full((losses.shape[1],), math.nan).double()
         )
         found = (*self.train.scores(self.network), *self.val.scores(self.network))
         scores = torch.stack([running, *(score.cpu() for score in found)])

@@ -1,5 +1,7 @@
 """The steps of a stack: on a CPU call by call, on CUDA recorded once and played again as one graph."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -44,7 +46,7 @@ class Steps:
             return self._apart()
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
+            with torch.cuda.graph(self.graph, stream=_apart_from_others()):
                 self.losses = self._step()
         self.graph.replay()
         return self.losses.clone()
@@ -64,9 +66,15 @@ class Steps:
 
     def _apart(self) -> Tensor:
         """Takes a step on a stream of its own, as recording asks of those that come before it."""
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap
+        stream = _apart_from_others()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             losses = self._step()
         torch.cuda.current_stream().wait_stream(stream)
         return losses
+
+
+@cache
+def _apart_from_others() -> torch.cuda.Stream:
+    """Returns the stream of this process that steps are recorded on; each one more would cost workspace of its own."""
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap

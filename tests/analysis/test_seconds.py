@@ -38,10 +38,12 @@ MEASURED = pd.DataFrame(
         "activation": ["relu", "mish"],
         "batch_norm": ["off", "off"],
         "dropout": ["0", "0"],
+        "channels": ["none", "none"],
         "hidden": ["100/50", "100/50"],
         "batch_size": [64, 64],
         "optimizer": ["sgd", "sgd"],
         "momentum": [0.0, 0.0],
+        "weight_decay": [0.0, 0.0],
         "step_seconds": [0.25, 0.5],
     }
 )

@@ -126,6 +126,24 @@ def of_none(z):
     return torch.relu(z)
 
 
+def test_a_worker_that_dies_while_it_starts_is_an_error_that_says_how(monkeypatch):
+    monkeypatch.setattr("ablate.execution.local._work", dies_at_once)
+    with LocalExecutor(2) as executor:
+        executor.use(prepare(EXPERIMENT))
+        with pytest.raises(AblateError, match="a worker process ended with exit code 3 while it started"):
+            list(executor.run(_one_run_stacks(1), lambda steps: None))
+
+
+def dies_at_once(connection, folder, device):
+    os._exit(3)
+
+
+def test_what_is_gone_on_with_is_multiplied_as_it_was():
+    with LocalExecutor(1, gemm="onednn") as executor:
+        executor.wait_for_workers()
+        assert executor.numerics == {"gemm": "onednn"}
+
+
 def test_a_single_run_too_large_for_its_memory_is_an_error_that_names_the_flags():
     (stack,) = _one_run_stacks(1)
     stack = Stack((replace(stack.runs[0], activation="tests.execution.test_local:of_none"),), 1)
@@ -138,7 +156,7 @@ def test_a_single_run_too_large_for_its_memory_is_an_error_that_names_the_flags(
 def test_leaving_the_context_ends_the_workers_whatever_they_do():
     with LocalExecutor(1) as executor:
         executor.wait_for_workers()
-        processes = list(executor.workers.values())
+        processes = [worker.process for worker in executor.workers.values()]
         executor.use(prepare(EXPERIMENT))
         long = [
             Stack(tuple(replace(run, epochs=10_000) for run in stack.runs), 1) for stack in _one_run_stacks(1)

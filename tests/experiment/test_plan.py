@@ -67,6 +67,20 @@ def test_a_gpu_of_little_memory_gets_smaller_stacks():
     assert {stack.size for stack in stacks} == {8}
 
 
+def test_on_a_gpu_the_size_of_a_stack_does_not_depend_on_other_networks_of_the_grid():
+    mixed = build({"hidden": "100/50,4096/4096", "seeds": 2})
+    small = [run for run in expand(mixed) if run.hidden == (100, 50)]
+    sizes = [
+        {
+            stack.size
+            for stack in make_plan(runs, sizes_of(mixed), 1, gpu_memory=8 << 30).stacks
+            if stack.runs[0].hidden == (100, 50)
+        }
+        for runs in (small, expand(mixed))
+    ]
+    assert sizes[0] == sizes[1] == {GPU_RUNS}
+
+
 @pytest.mark.parametrize(
     ("runs", "padding", "expected"), [(5, 3, [(4, 0), (1, 3)]), (3, 5, [(3, 1)]), (2, 0, [(1, 0)] * 2)]
 )

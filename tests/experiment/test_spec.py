@@ -40,7 +40,7 @@ def test_an_experiment_cannot_be_changed():
         ({"activation": []}, "--activation: an empty level"),
         ({"activation": "relu,gelu,relu"}, "--activation: 'relu' stands there twice"),
         ({"batch_size": 1151}, "--batch-size: 1151 is more than the 1150 training samples of digits"),
-        ({"batch_size": 1}, "--batch-size: 1 is too small for batch norm"),
+        ({"batch_size": 1}, "--batch-size: 1 is not a whole number of at least 2"),
         ({"learning_rate": 0}, "--lr: 0 is not auto or a number above 0"),
         ({"learning_rate": "nan"}, "--lr: 'nan' is not"),
         ({"weight_decay": -1}, "--weight-decay: -1 is not"),

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from ablate.training.gemm import GEMMS, SINGLE_ERROR, WORTHWHILE, calibrate, choose, use
+from ablate.experiment.grid import expand
+from ablate.experiment.spec import build
+from ablate.training.gemm import GEMMS, SINGLE_ERROR, WORTHWHILE, calibrate, choose, for_run, use
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +40,18 @@ def test_every_library_can_be_used_and_left_again():
     for gemm in (*GEMMS, *GEMMS[::-1]):
         use(gemm)
         assert (torch.backends.mkldnn.matmul.fp32_precision == "bf16") == (gemm == "onednn")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "onednn"),
+        ({"hidden": "6"}, "mkl"),  # 6 units to 10 classes
+        ({"hidden": "100/1/100"}, "mkl"),
+        ({"model": "cnn", "channels": "4"}, "onednn"),
+    ],
+)
+def test_stacks_with_small_products_are_left_to_mkl(settings, expected):
+    run = expand(build({"activation": "relu"} | settings))[0]
+    assert for_run("onednn", run, (1, 8, 8), 10) == expected
+    assert for_run("mkl", run, (1, 8, 8), 10) == "mkl"

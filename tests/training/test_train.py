@@ -15,6 +15,7 @@ from ablate.experiment.spec import build
 from ablate.nn.members import Member, Shape
 from ablate.nn.reference import plain_network
 from ablate.training.backend import prepare_process
+from ablate.training.gemm import GEMMS, SINGLE_ERROR, error, for_run, use
 from ablate.training.train import train_stack
 
 SETTINGS = {"activation": "sigmoid,relu,prelu,mish,gelu", "dropout": "0,0.5", "seeds": "0,5", "epochs": 2}
@@ -27,6 +28,14 @@ def _as_in_a_worker():
     yield
     torch.set_flush_denormal(False)
     torch.set_grad_enabled(True)
+
+
+@pytest.fixture(params=[gemm for gemm in GEMMS if error(gemm) < SINGLE_ERROR])
+def library(request):
+    """Each library that multiplies in float32 here."""
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    yield request.param
+    torch.backends.mkldnn.matmul.fp32_precision = before
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +62,9 @@ def _assert_same_bits(found, expected):
 @pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
 @pytest.mark.parametrize("batch_size", [64, 50])
 def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(
-    dataset, batch_norm, optimizer, batch_size
+    dataset, library, batch_norm, optimizer, batch_size
 ):
+    use(library)
     experiment = build(
         SETTINGS | {"batch_norm": batch_norm, "optimizer": optimizer, "batch_size": batch_size}
     )
@@ -101,9 +111,11 @@ def test_cosine_momentum_and_weight_decay_keep_bits_too(dataset):
     _assert_same_bits(_curves(full.runs[2:5], dataset), _curves(full.runs, dataset))
 
 
-def test_a_hidden_layer_of_one_unit_keeps_bits_too(dataset):
-    experiment = build(SETTINGS | {"hidden": "1", "batch_norm": "off", "batch_size": 64})
+@pytest.mark.parametrize("hidden", ["1", "5", "100/1/100"])
+def test_narrow_hidden_layers_keep_bits_too(dataset, library, hidden):
+    experiment = build(SETTINGS | {"hidden": hidden, "batch_norm": "off", "batch_size": 64, "dropout": 0})
     (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
+    use(for_run(library, full.runs[0], (1, 8, 8), 10))
     _assert_same_bits(_curves(full.runs[4:5], dataset), _curves(full.runs, dataset))
 
 
