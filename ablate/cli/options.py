@@ -86,10 +86,14 @@ def assemble(
 
 
 def _check_environment() -> None:
+    prefix = variable("")
     legal = [variable(field) for field in Experiment.model_fields] + list(RUNNING_VARIABLES)
     for name in os.environ:
-        if name.startswith("ABLATE_") and name not in legal:
-            raise SpecError(f"unknown environment variable {name}{did_you_mean(name, legal)} Unset it.")
+        if name.startswith(prefix) and name not in legal:
+            # What all have in common would make any two of them alike.
+            hint = did_you_mean(name.removeprefix(prefix), [each.removeprefix(prefix) for each in legal])
+            hint = hint.replace("mean '", f"mean '{prefix}")
+            raise SpecError(f"unknown environment variable {name}{hint}; unset it.")
 
 
 def _file_argument() -> inspect.Parameter:

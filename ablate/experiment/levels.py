@@ -147,6 +147,50 @@ def seeds(received: Any) -> tuple[int, ...]:
     return _unique(tuple(_some_seeds(found)))
 
 
+# Widths of one network, one a layer.
+WIDTHS = per_layer(whole(1))
+
+
+def channels(received: Any) -> Any:
+    """Parses the channels of blocks, or `none` as it stands in the results of an mlp."""
+    return () if received == NONE else auto_or(WIDTHS)(received)
+
+
+def tuned(received: Any) -> tuple[float, ...]:
+    """Parses `learning_rate=0.01,0.1` to the rates to choose from; nothing stays nothing."""
+    if received in ("", (), []):
+        return ()
+    name, _, rates = str(received).partition("=")
+    if name.strip() != "learning_rate" or not rates.strip():
+        raise ValueError(
+            f"{received!r} is not learning_rate= with at least two rates, as learning_rate=0.01,0.1"
+        )
+    found: tuple[float, ...] = list_of(real("a number above 0", lambda x: x > 0))(rates)
+    if len(found) < 2:
+        raise ValueError(
+            f"{received!r} leaves nothing to choose; give at least two rates, as learning_rate=0.01,0.1"
+        )
+    return found
+
+
+def networks(received: Any) -> Any:
+    """Parses the networks to compare by their widths; a bare list of numbers, as in a file, may be one or many."""
+    if isinstance(received, list) and len(received) > 1 and all(type(part) is int for part in received):
+        one, many = "/".join(map(str, received)), ", ".join(f'"{part}"' for part in received)
+        raise ValueError(
+            f'{received} could be one network or {len(received)}; write "{one}" for one of {len(received)} hidden '
+            f"layers, [{many}] for {len(received)} networks of one hidden layer"
+        )
+    return list_of(auto_or(WIDTHS))(received)
+
+
+def switch(received: Any) -> bool:
+    """Parses true or false."""
+    if not isinstance(received, bool):
+        raise ValueError(f"{received!r} is neither true nor false")
+    return received
+
+
 def label(value: Any) -> str:
     """Returns the text of a level, the one its parser reads back: `0.2`, `100/50`, `relu`; of no layers `none`."""
     if isinstance(value, tuple):

@@ -7,11 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment import levels
-from ablate.experiment.datasets import dataset_info
+from ablate.experiment.datasets import canonical, dataset_info
 from ablate.experiment.models import MODELS, Model, misfit, misfit_rates
 
 BatchNorm = Literal["off", "pre", "post"]
@@ -33,52 +41,12 @@ _FRACTION = levels.real("a number above 0 and below 1", lambda x: 0 < x < 1)
 
 # Widths, one a layer.
 Widths = tuple[int, ...] | Literal["auto"]
-_WIDTHS = levels.per_layer(levels.whole(1))
-
-
-def _channels(received: Any) -> Any:
-    """Parses the channels of blocks, or `none` as it stands in the results of an mlp."""
-    return () if received == levels.NONE else levels.auto_or(_WIDTHS)(received)
 
 
 def _defaults(field: Literal["channels", "hidden"]) -> str:
     """Returns what `auto` is for each model that has such layers."""
     found = {model: getattr(info, field) for model, info in MODELS.items()}
     return ", ".join(f"{model} {levels.label(widths)}" for model, widths in found.items() if widths)
-
-
-def _tuned(received: Any) -> tuple[float, ...]:
-    """Parses `learning_rate=0.01,0.1` to the rates to choose from; nothing stays nothing."""
-    if received in ("", (), []):
-        return ()
-    name, _, rates = str(received).partition("=")
-    if name.strip() != "learning_rate" or not rates.strip():
-        raise ValueError(
-            f"{received!r} is not learning_rate= with at least two rates, as learning_rate=0.01,0.1"
-        )
-    found: tuple[float, ...] = levels.list_of(levels.real("a number above 0", lambda x: x > 0))(rates)
-    if len(found) < 2:
-        raise ValueError(
-            f"{received!r} leaves nothing to choose; give at least two rates, as learning_rate=0.01,0.1"
-        )
-    return found
-
-
-def _widths(received: Any) -> Any:
-    """Parses the networks to compare by their widths; a bare list of numbers, as in a file, may be one or many."""
-    if isinstance(received, list) and len(received) > 1 and all(type(part) is int for part in received):
-        one, many = "/".join(map(str, received)), ", ".join(f'"{part}"' for part in received)
-        raise ValueError(
-            f'{received} could be one network or {len(received)}; write "{one}" for one of {len(received)} hidden '
-            f"layers, [{many}] for {len(received)} networks of one hidden layer"
-        )
-    return levels.list_of(levels.auto_or(_WIDTHS))(received)
-
-
-def _switch(received: Any) -> bool:
-    if not isinstance(received, bool):
-        raise ValueError(f"{received!r} is neither true nor false")
-    return received
 
 
 def _factor(parser: levels.Parser) -> BeforeValidator:
@@ -94,7 +62,9 @@ class Experiment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    dataset: str = Field("digits", description="`ablate list datasets`, or npz:FILE")
+    dataset: Annotated[str, AfterValidator(canonical)] = Field(
+        "digits", description="`ablate list datasets`, or npz:FILE"
+    )
     model: Annotated[Model, BeforeValidator(levels.choice(*MODELS))] = Field(
         "mlp", description="mlp, cnn (pictures) or cnn3d (videos)"
     )
@@ -111,10 +81,10 @@ class Experiment(BaseModel):
     seeds: Annotated[tuple[int, ...], BeforeValidator(levels.seeds)] = Field(
         (0, 1, 2, 3, 4), description="a count (5), a range (0-4) or a list (1,7)"
     )
-    channels: Annotated[tuple[Widths, ...], _factor(_channels)] = Field(
+    channels: Annotated[tuple[Widths, ...], _factor(levels.channels)] = Field(
         ("auto",), description=f"of the convolutions, a block each: 32/64; auto is {_defaults('channels')}"
     )
-    hidden: Annotated[tuple[Widths, ...], BeforeValidator(_widths)] = Field(
+    hidden: Annotated[tuple[Widths, ...], BeforeValidator(levels.networks)] = Field(
         ("auto",),
         description="widths of the hidden layers: 100/50; a comma parts networks: 100/50,200; "
         f"auto is {_defaults('hidden')}",
@@ -145,7 +115,7 @@ class Experiment(BaseModel):
     precision: Annotated[Precision, BeforeValidator(levels.choice(*get_args(Precision)))] = Field(
         "fp32", description="of products: fp32, bf16 (rounded operands and results), tf32 (on CUDA)"
     )
-    tune: Annotated[tuple[float, ...], BeforeValidator(_tuned)] = Field(
+    tune: Annotated[tuple[float, ...], BeforeValidator(levels.tuned)] = Field(
         (), description="learning_rate=0.01,0.03,0.1: each variant at its own best, found on other seeds"
     )
     standardize: Annotated[Standardize, BeforeValidator(levels.choice("channel", "feature", "none"))] = Field(
@@ -160,7 +130,7 @@ class Experiment(BaseModel):
     test_fraction: Annotated[float, BeforeValidator(_FRACTION)] = Field(
         0.2, description="share held out for testing where the dataset has no test set of its own"
     )
-    diagnostics: Annotated[bool, BeforeValidator(_switch)] = Field(
+    diagnostics: Annotated[bool, BeforeValidator(levels.switch)] = Field(
         False, description="look into the layers at every evaluation; changes no result"
     )
     split_seed: Annotated[int, BeforeValidator(levels.whole(0, 2**32 - 1))] = Field(

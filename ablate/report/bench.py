@@ -153,8 +153,10 @@ def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | flo
     """Returns a column of medians and ranges, in a unit or in one of this scale that suits them."""
     unit = written if isinstance(written, Unit) else unit_for((each.median for each in spreads), written)
     low, high = ([unit.text(getattr(each, end)) for each in spreads] for end in ("low", "high"))
-    ranges = [f"[{one}, {other}]" for one, other in zip(low, high, strict=True)]
     medians = [unit.text(each.median) for each in spreads]
+    if low == medians == high:  # a single round has no range
+        return (Column(heading, medians, right=True),)
+    ranges = [f"[{one}, {other}]" for one, other in zip(low, high, strict=True)]
     width, wide = max(map(len, medians)), max(map(len, ranges))
     cells = [f"{median:>{width}} {span:<{wide}}" for median, span in zip(medians, ranges, strict=True)]
     return (Column(heading, cells),)
