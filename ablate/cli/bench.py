@@ -129,7 +129,7 @@ def _bench_rivals(
         from ablate.data.arrays import prepare
 
         data = at_hand_or_random(experiment, data_dir, Path(place))
-        setting = setting_of(experiment, len(runs), jobs, rounds, data.is_random)
+        setting = setting_of(experiment, runs, jobs, rounds, data.is_random)
         arrays = prepare(data.experiment, data_dir)
         say(f"{setting.workload}; starting and warming up the workers and {', '.join(names)}")
         contest = hold_contest(
@@ -166,7 +166,7 @@ def _bench_variants(
         from ablate.data.arrays import prepare
 
         data = at_hand_or_random(experiment, data_dir, Path(place))
-        setting = setting_of(experiment, len(runs), 1, rounds, data.is_random)
+        setting = setting_of(experiment, runs, 1, rounds, data.is_random)
         arrays = prepare(data.experiment, data_dir)
         costs = measure_step_costs(
             experiment,

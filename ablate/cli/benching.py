@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ablate.cli.running import runs_of
 from ablate.execution.cores import available_cores
-from ablate.experiment.plan import make_plan, sizes_of
+from ablate.experiment.cost import step_count
+from ablate.experiment.grid import Run
+from ablate.experiment.plan import sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.report.bench import Setting, head
 from ablate.report.console import console
@@ -21,20 +22,21 @@ _BUSY = 0.3
 _SHOWN = {"cpu": "cpu", "cores": "cores", "torch": "torch", "python": "Python", "system": "system"}
 
 
-def setting_of(experiment: Experiment, runs: int, jobs: int, rounds: int, is_random: bool) -> Setting:
+def setting_of(
+    experiment: Experiment, runs: Sequence[Run], jobs: int, rounds: int, is_random: bool
+) -> Setting:
     """Returns what a bench measures on what, and warns of what will be in its way.
 
     Args:
         experiment: The grid as it was asked for.
-        runs: How many it has.
+        runs: All that it has.
         jobs: Worker processes.
         rounds: How often everything is timed.
         is_random: Whether random numbers stand in for the dataset.
     """
-    steps = make_plan(runs_of(experiment, "local"), sizes_of(experiment), jobs).run_steps
-    workload = (
-        f"{experiment.dataset}, {experiment.model}: {product_line(experiment, runs)}, {steps:,} run-steps"
-    )
+    sizes = sizes_of(experiment)
+    steps = sum(step_count(run, sizes) for run in runs)
+    workload = f"{experiment.dataset}, {experiment.model}: {product_line(experiment, len(runs))}, {steps:,} run-steps"
     about = provenance()
     machine = {label: about[name] for name, label in _SHOWN.items()} | {"jobs": str(jobs)} | _load()
     note = f"{experiment.dataset} is not at hand: random data of its shape and sizes instead"

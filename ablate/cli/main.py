@@ -93,7 +93,9 @@ def main() -> None:
         sys.exit(AblateError.exit_code)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer's code for an interrupt
-            goes_on = "; what is stored stays, the same command goes on from there" * ("run" in sys.argv)
+            goes_on = "; what is stored stays, the same command goes on from there" * (
+                sys.argv[1:2] == ["run"]
+            )
             print(f"ablate: interrupted{goes_on}", file=sys.stderr)
         # typer makes 1, a bug, of a reader that has gone, as `head` does when it has seen enough.
         if isinstance(end.__context__, BrokenPipeError):

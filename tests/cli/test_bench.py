@@ -9,7 +9,6 @@ import pytest
 from ablate.bench import arena
 from ablate.bench.contest import Contest, Contestant
 from ablate.bench.rivals import RIVALS
-from ablate.cli import main as command_line
 from ablate.experiment.datasets import DATASETS, DatasetInfo
 from ablate.store.parquet import ResultsFolder
 from tests.arguments import given
@@ -27,21 +26,6 @@ GRID = [
     "1",
 ]
 ON_CPU = [name for name, rival in RIVALS.items() if not rival.needs_cuda]
-
-
-@pytest.fixture
-def ablate(tmp_path, monkeypatch, capsys):
-    """Runs a command line in an empty folder and returns its exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            command_line.main()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
 
 
 def test_everybody_is_timed_in_one_run(ablate, tmp_path):

@@ -1,7 +1,6 @@
 """`ablate baseline`, `compare` and `gate` as a user meets them, on made-up training."""
 
 import json
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -9,7 +8,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from ablate.cli import main as command_line
 from tests.arguments import given
 
 GRID = [
@@ -24,22 +22,6 @@ GRID = [
     "--executor",
     "fake",
 ]
-
-
-@pytest.fixture
-def ablate(tmp_path, monkeypatch, capsys):
-    """Runs a command line in an empty folder and returns its exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            command_line.main()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -1,28 +1,12 @@
 """`ablate list`, and the details of activations."""
 
-import sys
 from typing import get_args
 
 import pytest
 
-from ablate.cli import main as command_line
 from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.presets import PRESETS
 from ablate.experiment.spec import Model
-
-
-@pytest.fixture
-def ablate(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            command_line.main()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
 
 
 def test_details_tell_a_row_an_activation(ablate):

@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ablate.cli import main as command_line
 from ablate.cli.running import runs_of
 from ablate.experiment.grid import _code
 from ablate.experiment.spec import build
@@ -21,21 +20,6 @@ from tests.arguments import given
 
 GRID = ["--activation", "relu,tanh", "--dropout", "0,0.5", "--seeds", "2", "--epochs", "2"]
 FAKE = [*GRID, "--executor", "fake"]
-
-
-@pytest.fixture
-def ablate(tmp_path, monkeypatch, capsys):
-    """Runs a command line in an empty folder and returns its exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            command_line.main()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
 
 
 def test_a_grid_is_trained_stored_and_shown(ablate, tmp_path):
