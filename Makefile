@@ -35,11 +35,13 @@ GATE_GRID := --activation relu,tanh --dropout 0,0.2,0.5 --seeds 8 --epochs 12
 
 gate: install  ## the engine of today against the committed baseline: has any accuracy, gap or convergence got worse?
 	$(BIN)/ablate gate --self-test results/baseline.parquet
-	$(BIN)/ablate run $(GATE_GRID) --force --output results/gate > results/gate.txt
+	rm -rf results/gate
+	$(BIN)/ablate run $(GATE_GRID) --output results/gate > results/gate.txt
 	$(BIN)/ablate gate results/baseline.parquet results/gate --junit results/gate.xml
 
 baseline: install  ## the committed baseline anew, after a change that is meant to move it
-	$(BIN)/ablate run $(GATE_GRID) --force --output results/gate > results/gate.txt
+	rm -rf results/gate
+	$(BIN)/ablate run $(GATE_GRID) --output results/gate > results/gate.txt
 	$(BIN)/ablate baseline results/gate --output results/baseline.parquet
 
 clean:

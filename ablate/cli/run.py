@@ -58,6 +58,9 @@ def run(
         plan, workers = plan_for(to_train(runs, where.statuses(), force), grid, jobs, trainer)
         if plan.stacks:
             with executor_for(executor, grid, data_dir, plan, workers, trainer, where) as ready:
+                # The analysis, which the tables need: it loads while the workers load torch.
+                import ablate.cli.report  # noqa: F401
+
                 # A rate that diverges while rates are tried is an answer, no reason to stop.
                 train(grid, plan, ready, where, fail_fast and grid is experiment)
         else:
@@ -72,7 +75,6 @@ def run(
     train_missing(experiment, runs, folder)
     if experiment.diagnostics:
         _say_what_was_not_looked_into(runs, folder)
-    # Imported here because it brings the analysis, which training need not wait for.
     from ablate.cli.report import show
 
     show(folder)

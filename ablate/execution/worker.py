@@ -1,5 +1,6 @@
 """A worker process: it trains the stacks that come in through a connection until its parent goes away."""
 
+import gc
 import pickle
 import signal
 import traceback
@@ -93,6 +94,7 @@ def work(connection: Connection, folder: Path, device: str) -> None:
     """Answers messages until the parent goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its workers
     prepare_process()
+    gc.freeze()  # or every collection would look through all that torch has loaded, for nothing
     worker = Worker(connection, folder, device)
     while True:
         try:

@@ -26,8 +26,9 @@ from ablate.experiment.spec import (
     Schedule,
 )
 
-# Raised whenever the same settings would train to other numbers, so that old results are never taken for new ones.
-NUMERICS_VERSION = 2
+# Raised whenever the same settings would train to other numbers: it is part of every run's id and of what the runs of a
+# folder share, so that old results are never taken for new ones, nor do they stand beside them.
+NUMERICS_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Run:
         dropout: One rate a block and hidden layer, in order.
         hidden: Widths of the hidden layers.
         code: Hash of the source of a user's own activation, empty for ours.
-        data: Everything about data, model and evaluation the runs of an experiment share, as canonical JSON.
+        data: Everything about data, model, evaluation and arithmetic the runs of an experiment share, as canonical JSON.
         levels: The level of each factor as text, in the order of `FACTORS`.
         model: The kind of network; `data` says it too.
         channels: Of the convolutions, one a block; none in an mlp.
@@ -73,8 +74,7 @@ class Run:
         content = {
             field.name: getattr(self, field.name) for field in fields(self) if field.name not in elsewhere
         }
-        text = json.dumps([NUMERICS_VERSION, content], sort_keys=True)
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+        return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def level(self, factor: str) -> str:
         """Returns the text of this run's level of a factor."""
@@ -154,7 +154,8 @@ def _data(experiment: Experiment) -> str:
         "split_seed",
     )
     shared = {name: getattr(experiment, name) for name in names}
-    return json.dumps(shared | {"dataset": fingerprint(experiment.dataset)}, sort_keys=True)
+    shared |= {"dataset": fingerprint(experiment.dataset), "numerics_version": NUMERICS_VERSION}
+    return json.dumps(shared, sort_keys=True)
 
 
 @lru_cache

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.errors import SpecError
+from ablate.nn.constants import LOG2_E, constant
 
 aten = torch.ops.aten
 
@@ -77,18 +78,19 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
 
     def backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
         del y
-        with torch.enable_grad():
-            leaf = z.detach().requires_grad_()
-            grad.copy_(torch.autograd.grad(function(leaf), leaf, grad)[0])
+        with torch.inference_mode(False):  # which also switches autograd on
+            leaf = z.clone().requires_grad_()
+            result = torch.autograd.grad(function(leaf), leaf, grad.clone())[0]
+        grad.copy_(result)
 
     return _plain(forward, backward)
 
 
 def _check(function: Callable[[Tensor], Tensor], name: str) -> None:
     """Refuses what is no differentiable elementwise function: one that fails, mixes elements or is random."""
-    probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
     try:
-        with torch.enable_grad():
+        with torch.inference_mode(False):
+            probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
             leaf = probe.clone().requires_grad_()
             result = function(leaf)
             if isinstance(result, Tensor) and result.dtype == probe.dtype:
@@ -147,7 +149,7 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
 
 def _softsign_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
     del y
-    grad.div_(torch.abs(z).add_(1).square_())
+    grad.div_(torch.abs(z).add_(constant(1, z.dtype)).square_())
 
 
 def _logsigmoid_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
@@ -167,7 +169,7 @@ def _tanh(z: Tensor, out: Tensor) -> None:
     Where tanh has long been 1, z is held so that e does not overflow.
     """
     torch.add(z, z, out=out).clamp_max_(40.0).expm1_()
-    out.div_(out + 2)
+    out.div_(out + constant(2, z.dtype))
 
 
 def _silu_train(z: Tensor, out: Tensor) -> None:
@@ -177,17 +179,15 @@ def _silu_train(z: Tensor, out: Tensor) -> None:
     torch.addcmul(sigmoid, out, sigmoid, value=-1, out=z).add_(out)
 
 
-def _gelu_cdf(z: Tensor) -> Tensor:
-    """Returns P(Z <= z) of a standard normal Z, which gelu weighs z by (Hendrycks and Gimpel, 2016)."""
-    return torch.mul(z, math.sqrt(0.5)).erf_().add_(1).mul_(0.5)
-
-
 def _gelu_train(z: Tensor, out: Tensor) -> None:
-    """f'(z) = P(Z <= z) + z exp(-z^2 / 2) / sqrt(2 pi)."""
-    cdf = _gelu_cdf(z)
-    torch.mul(z, cdf, out=out)
-    density = torch.square(z).mul_(-0.5).exp_()
-    torch.addcmul(cdf, density, z, value=1 / math.sqrt(2 * math.pi), out=z)
+    """f'(z) = P + z exp(-z^2 / 2) / sqrt(2 pi), where P = f(z) / z is the share of a standard normal variable below z.
+
+    Where z is 0, P is a half (Hendrycks and Gimpel, 2016).
+    """
+    aten.gelu.out(z, out=out)
+    share = torch.div(out, z).nan_to_num_(nan=0.5)
+    density = torch.square(z).mul_(constant(-0.5 * LOG2_E, z.dtype)).exp2_()
+    torch.addcmul(share, density, z, value=1 / math.sqrt(2 * math.pi), out=z)
 
 
 def _mish_parts(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -195,19 +195,19 @@ def _mish_parts(z: Tensor) -> tuple[Tensor, Tensor]:
 
     Beyond 20, where it is 1 to the last bit of float32, z is held so that squares do not overflow.
     """
-    e = torch.clamp_max(z, 20.0).exp_()
-    return e, torch.add(e, 2).mul_(e)
+    e = torch.clamp_max(z, 20.0).mul_(constant(LOG2_E, z.dtype)).exp2_()
+    return e, torch.add(e, constant(2, z.dtype)).mul_(e)
 
 
 def _mish(z: Tensor, out: Tensor) -> None:
     _, n = _mish_parts(z)
-    torch.mul(z, n, out=out).div_(n.add_(2))
+    torch.mul(z, n, out=out).div_(n.add_(constant(2, z.dtype)))
 
 
 def _mish_train(z: Tensor, out: Tensor) -> None:
     """f'(z) = t + 4 z e (e + 1) / (n + 2)^2 with t = n / (n + 2) (Misra, 2019, in terms of e and n)."""
     e, n = _mish_parts(z)
-    below = n + 2
+    below = n + constant(2, z.dtype)
     t = n.div_(below)
     torch.mul(z, t, out=out)
     e.addcmul_(e, e).div_(below).div_(below)
@@ -221,7 +221,7 @@ def _elu(z: Tensor, out: Tensor) -> None:
 def _elu_train(z: Tensor, out: Tensor) -> None:
     """f'(z) = 1 where z > 0, and exp(z) = f(z) + 1 elsewhere."""
     _elu(z, out)
-    torch.clamp_max(out, 0.0, out=z).add_(1)
+    torch.clamp_max(out, 0.0, out=z).add_(constant(1, z.dtype))
 
 
 def _clipped(low: float, high: float) -> Activation:
@@ -256,7 +256,7 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda grad, z, y: aten.elu_backward.grad_input(grad, _ALPHA, _SCALE, 1.0, False, z, grad_input=grad),
     ),
     "celu": _with_slope(_elu, _elu_train),  # equal to elu at celu's default alpha of 1
-    "gelu": _with_slope(lambda z, out: torch.mul(z, _gelu_cdf(z), out=out), _gelu_train),
+    "gelu": _with_slope(lambda z, out: aten.gelu.out(z, out=out), _gelu_train),
     "silu": _with_slope(lambda z, out: aten.silu.out(z, out=out), _silu_train),
     "mish": _with_slope(_mish, _mish_train),
     "softplus": _plain(
@@ -264,7 +264,8 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda grad, z, y: aten.softplus_backward.grad_input(grad, z, 1, 20, grad_input=grad),
     ),
     "softsign": _plain(
-        lambda z, out: torch.div(z, torch.abs(z, out=out).add_(1), out=out), _softsign_backward
+        lambda z, out: torch.div(z, torch.abs(z, out=out).add_(constant(1, z.dtype)), out=out),
+        _softsign_backward,
     ),
     "hardswish": _plain(
         lambda z, out: aten.hardswish.out(z, out=out),

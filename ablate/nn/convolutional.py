@@ -20,6 +20,8 @@ from ablate.nn.parameters import FlatParameters
 # Samples of a run at inference whose pictures go through all blocks together: few enough to stay in cache. Fixed, since
 # the bits of a convolution may depend on it.
 CHUNK = 32
+# The weight between the blocks and the fully connected layers.
+FIRST_LINEAR = "linear.0.weight"
 
 
 class StackedConvNet:
@@ -93,17 +95,17 @@ class StackedConvNet:
             descent: As of `StackedMLP.train_step`, for the fully connected layers.
         """
         batch = x.shape[1]
-        if self.features.shape[2:] != (batch,):
+        if self.features.shape[1:2] != (batch,):
             self.features = self._new_features(x)
         masks = [self._mask(block, batch) for block in range(len(self.dropouts))]
         for run, blocks in enumerate(self.blocks):
             y = x[run % len(x)]
             for block, mask in zip(blocks, masks, strict=True):
                 y = block.forward(y, None if mask is None else mask[run])
-            self._picture(self.features[run]).copy_(y.movedim(-1, 1))
-        losses = self.tail.train_step(self.features.transpose(1, 2), labels, descent)
+            self._pictures(self.features[run]).copy_(y)
+        losses = self.tail.train_step(self.features, labels, descent)
         for blocks, features in zip(self.blocks, self.tail.input_grad, strict=True):
-            grad = self._picture(features).movedim(1, -1).contiguous()
+            grad = self._pictures(features)
             for index, block in reversed(list(enumerate(blocks))):
                 grad = block.backward(grad, needs_input_grad=index > 0)
         return losses
@@ -112,12 +114,12 @@ class StackedConvNet:
         """Returns the outputs at inference, shape (runs, classes, samples), for x as in `train_step`."""
         features = self._new_features(x)
         for run, blocks in enumerate(self.blocks):
-            parts = torch.split(x[run % len(x)], CHUNK), torch.split(features[run], CHUNK, dim=1)
+            parts = torch.split(x[run % len(x)], CHUNK), torch.split(features[run], CHUNK)
             for y, place in zip(*parts, strict=True):
                 for block in blocks:
                     y = block.apply(y)
-                self._picture(place).copy_(y.movedim(-1, 1))
-        return self.tail.logits(features.transpose(1, 2))
+                self._pictures(place).copy_(y)
+        return self.tail.logits(features)
 
     def member_state(self, run: int) -> dict[str, Tensor]:
         """Returns copies of one run's parameters and running statistics, by name, kernels as torch has them."""
@@ -128,7 +130,8 @@ class StackedConvNet:
         for block, (mean, var) in enumerate(zip(self.running_mean, self.running_var, strict=True)):
             state[f"conv_batch_norm.{block}.running_mean"] = mean[run].clone()
             state[f"conv_batch_norm.{block}.running_var"] = var[run].clone()
-        return state | self.tail.member_state(run)
+        tail = self.tail.member_state(run)
+        return state | tail | {FIRST_LINEAR: self._by_channel(tail[FIRST_LINEAR])}
 
     def parameter_count(self, run: int) -> int:
         """Returns how many numbers one run trains."""
@@ -156,6 +159,8 @@ class StackedConvNet:
         return shapes
 
     def _set_initial_values(self, init: Init) -> None:
+        first = self.parameters.values[FIRST_LINEAR]
+        first.copy_(self._by_position(first))
         for run, member in enumerate(self.members):
             drawn = initial_conv_values(
                 self.shape, member.activation, member.seed, self.parameters.flat.dtype, init
@@ -207,9 +212,26 @@ class StackedConvNet:
         return dropout.forward(ones).transpose(1, 2).contiguous()
 
     def _new_features(self, x: Tensor) -> Tensor:
-        """Returns room for what the tail gets, shape (runs, features, batch): as its layers keep it, gradient too."""
-        return x.new_empty((len(self.members), self.shape.tail.features, x.shape[1]))
+        """Returns room for what the tail gets of x, shape (runs, samples, features)."""
+        return x.new_empty((len(self.members), x.shape[1], self.shape.tail.features))
 
-    def _picture(self, features: Tensor) -> Tensor:
-        """Views (features, samples) as (samples, channels, *spatial)."""
-        return features.view(self.shape.channels[-1], *self.shape.sizes[-1], -1).movedim(-1, 0)
+    def _pictures(self, features: Tensor) -> Tensor:
+        """Views (samples, features) as (samples, *spatial, channels)."""
+        return features.view(-1, *self.shape.sizes[-1], self.shape.channels[-1])
+
+    def _by_position(self, weight: Tensor) -> Tensor:
+        """Returns weights of the first linear layer, (..., features), with its features in this network's order.
+
+        torch's counts the positions within each channel; here features stay as the convolutions leave them, channels
+        within each position, so that none has to be moved in a step.
+        """
+        return _turned(weight, self.shape.channels[-1])
+
+    def _by_channel(self, weight: Tensor) -> Tensor:
+        """Returns them in torch's order again."""
+        return _turned(weight, self.shape.tail.features // self.shape.channels[-1])
+
+
+def _turned(x: Tensor, rows: int) -> Tensor:
+    """Returns x, (..., rows * columns), with the columns before the rows."""
+    return x.view(*x.shape[:-1], rows, -1).transpose(-1, -2).flatten(-2)

@@ -70,7 +70,8 @@ class StackedDropout:
         # Runs in the order of the masks, over and over, need no copy of a mask for each of them.
         self.is_periodic = places == list(range(self.period)) * (len(places) // self.period)
         self.places = torch.tensor(places, device=like.device)
-        self.uniforms = self.masks = self.mask = self.out = like.new_empty(0)
+        self.uniforms = self.masks = self.flat_masks = self.mask = like.new_empty(0)
+        self.y = self.parts = self.out = self.out_parts = like.new_empty(0)
         self.block, self.block_start = like.new_empty(0), -1
 
     def prepare(self, step: int, shape: tuple[int, int]) -> None:
@@ -89,19 +90,25 @@ class StackedDropout:
     def forward(self, y: Tensor) -> Tensor:
         """Returns y with dropped units at 0 and the others scaled; y itself stays, activations need it later."""
         torch.ge(self.uniforms, self.rates, out=self.masks).mul_(self.scales)
-        masks = self.masks.flatten(0, 1)
-        if self.out.shape != y.shape:
-            self.out = torch.empty_like(y)
-            self.mask = masks if self.is_periodic else torch.empty_like(y)
+        if self.y is not y:
+            self._make_views(y)
         if not self.is_periodic:
-            torch.index_select(masks, 0, self.places, out=self.mask)
-        torch.mul(self._by_mask(y), self.mask, out=self._by_mask(self.out))
+            torch.index_select(self.flat_masks, 0, self.places, out=self.mask)
+        torch.mul(self.parts, self.mask, out=self.out_parts)
         return self.out
 
     def backward(self, grad: Tensor) -> Tensor:
         """Turns the gradient behind dropout into that before it, in place."""
         self._by_mask(grad).mul_(self.mask)
         return grad
+
+    def _make_views(self, y: Tensor) -> None:
+        """Makes what belongs to one place where activations are written: they are found there step by step."""
+        if self.out.shape != y.shape:
+            self.out = torch.empty_like(y)
+        self.y, self.parts, self.out_parts = y, self._by_mask(y), self._by_mask(self.out)
+        self.flat_masks = self.masks.flatten(0, 1)
+        self.mask = self.flat_masks if self.is_periodic else torch.empty_like(y)
 
     def _by_mask(self, y: Tensor) -> Tensor:
         """Views the runs of y so that the masks broadcast over them."""

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ablate.nn.constants import constant
+
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the mean cross-entropy of each run over its batch, shape (runs,), and the gradient of the logits.
@@ -14,10 +16,11 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits: Shape (runs, classes, batch).
         labels: Shape (runs, batch) or, the same for all runs, (1, batch); int64.
     """
-    index = labels.expand(logits.shape[0], -1).unsqueeze(1)
+    classes, batch = logits.shape[1:]
     log_probabilities = torch.log_softmax(logits, 1)
-    losses = log_probabilities.gather(1, index).squeeze(1).mean(1).neg_()
+    found = log_probabilities.gather(1, labels.expand(len(logits), -1).unsqueeze(1))
+    losses = found.view(-1, batch).mean(1).neg_()
     # Compared and not scattered: additions at an index are in no fixed order on CUDA.
-    is_label = index == torch.arange(logits.shape[1], device=logits.device).unsqueeze(1)
+    is_label = labels.unsqueeze(1) == torch.arange(classes, device=logits.device).unsqueeze(1)
     grad = log_probabilities.exp_().sub_(is_label.to(logits.dtype))
-    return losses, grad.mul_(1 / logits.shape[2])
+    return losses, grad.mul_(constant(1 / batch, logits.dtype))

@@ -45,7 +45,7 @@ class StackedMLP:
         needs_input_grad: Whether a step leaves the gradient of its inputs in `input_grad`.
 
     Attributes:
-        input_grad: As x of `train_step`, but with the features before the batch: (runs, features, batch).
+        input_grad: As x of `train_step`.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class StackedMLP:
         self._set_initial_values(init)
         self.hidden = [self._hidden(layer) for layer in range(len(shape.hidden))]
         self.output = self._linear(len(shape.hidden))
+        self.given = self.x = self.input_grad = torch.empty(0)
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:
@@ -94,10 +95,12 @@ class StackedMLP:
         Args:
             x: Inputs, shape (runs, batch, features), or (1, batch, features) where all runs see the same.
             labels: Shape (runs, batch) or (1, batch).
-            descent: Minus the rate of plain gradient descent: the weights take their step at once instead of having
-                their gradients written (`StackedLinear.backward`).
+            descent: Minus the rate of plain gradient descent, which all gradients are then multiplied by: they are
+                steps. The weights take theirs at once instead of having it written (`StackedLinear.backward`).
         """
-        x = x.transpose(1, 2)
+        if self.given is not x:
+            self.given, self.x = x, x.transpose(1, 2)
+        x = self.x
         for layer in self.hidden:
             x = layer.linear.forward(x)
             if layer.batch_norm and self.shape.batch_norm == "pre":
@@ -108,11 +111,13 @@ class StackedMLP:
             if layer.dropout:
                 x = layer.dropout.forward(x)
         losses, grad = cross_entropy(self.output.forward(x), labels)
-        self._backward(grad, descent)
+        if descent is not None:
+            grad.mul_(descent)
+        self._backward(grad, descends=descent is not None)
         return losses
 
-    def _backward(self, grad: Tensor, descent: Tensor | None) -> None:
-        grad = self.output.backward(grad, needs_input_grad=True, descent=descent)
+    def _backward(self, grad: Tensor, *, descends: bool) -> None:
+        grad = self.output.backward(grad, needs_input_grad=True, descends=descends)
         for index, layer in reversed(list(enumerate(self.hidden))):
             if layer.dropout:
                 grad = layer.dropout.backward(grad)
@@ -122,8 +127,9 @@ class StackedMLP:
             if layer.batch_norm and self.shape.batch_norm == "pre":
                 grad = layer.batch_norm.backward(grad)
             needs_input_grad = index > 0 or self.needs_input_grad
-            grad = layer.linear.backward(grad, needs_input_grad=needs_input_grad, descent=descent)
-        self.input_grad = grad
+            grad = layer.linear.backward(grad, needs_input_grad=needs_input_grad, descends=descends)
+        if self.needs_input_grad:
+            self.input_grad = grad.transpose(1, 2)
 
     def logits(self, x: Tensor) -> Tensor:
         """Returns the outputs at inference, shape (runs, classes, samples), for x of (1 or runs, samples, features)."""
@@ -139,7 +145,7 @@ class StackedMLP:
 
     def _evaluated(self, linear: StackedLinear, x: Tensor) -> Tensor:
         out = x.new_empty((*linear.weight.shape[:2], x.shape[2]))
-        return linear.affine(x.expand(len(self.members), -1, -1), out)
+        return linear.affine(x, out)
 
     def member_state(self, run: int) -> dict[str, Tensor]:
         """Returns copies of one run's parameters and running statistics, by name, without the runs axis."""

@@ -33,7 +33,8 @@ class Batches:
         self.epoch = -1
         self.orders = self.y.new_empty(0)
         self.index = self.y.new_empty((rows, batch_size))
-        self.inputs = self.x.new_empty((rows * batch_size, *self.x.shape[1:]))
+        self.inputs = self.x.new_empty((rows, batch_size, *self.x.shape[1:]))
+        self.flat_index, self.flat_inputs = self.index.view(-1), self.inputs.flatten(0, 1)
 
     def prepare(self, step: int) -> None:
         """Lays ready which samples a step sees."""
@@ -47,5 +48,5 @@ class Batches:
 
     def gather(self) -> tuple[Tensor, Tensor]:
         """Returns the prepared step's inputs (runs or 1, batch, ...) and labels (runs or 1, batch)."""
-        torch.index_select(self.x, 0, self.index.view(-1), out=self.inputs)
-        return self.inputs.view(*self.index.shape, *self.x.shape[1:]), self.y[self.index]
+        torch.index_select(self.x, 0, self.flat_index, out=self.flat_inputs)
+        return self.inputs, self.y[self.index]

@@ -50,7 +50,7 @@ class ConvDiagnostics(Diagnostics):
                 passed.append(BlockPass(block, x, window))
                 x = passed[-1].y
             self.passed.append(passed)
-            features.append(x.movedim(-1, 1).flatten(1).T)
+            features.append(x.flatten(1).T)
         for index in range(len(shape.channels)):
             found = [passed[index].layer.quantities for passed in self.passed]
             row |= {(f"conv.{index}", name): torch.cat([each[name] for each in found]) for name in found[0]}
@@ -60,8 +60,7 @@ class ConvDiagnostics(Diagnostics):
         shape = self.convolutional.shape
         norms: dict[int, list[Tensor]] = {index: [] for index in range(len(shape.channels))}
         for passed, features in zip(self.passed, grad, strict=True):
-            picture = features.T.reshape(-1, shape.channels[-1], *shape.sizes[-1])
-            grads = picture.movedim(1, -1).contiguous()
+            grads = features.T.reshape(-1, *shape.sizes[-1], shape.channels[-1])
             for index, block in reversed(list(enumerate(passed))):
                 grads, weight_grad = block.backward(grads, needs_input_grad=index > 0)
                 norms[index].append(norm_of(weight_grad.unsqueeze(0)))

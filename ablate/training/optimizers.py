@@ -24,7 +24,7 @@ class Optimizer(Protocol):
 
     @property
     def descent(self) -> Tensor | None:
-        """Minus the rate, if `train_step` is to take the steps of the weights, which `step` then leaves out."""
+        """Minus the rate, if `train_step` is to multiply gradients by it and to take the steps of the weights."""
         ...
 
     def set_rate(self, rate: float) -> None:
@@ -54,8 +54,8 @@ class Descent:
         self.descent.fill_(-rate)
 
     def step(self) -> None:
-        """Takes the step of all that are no weights."""
-        self.values.addcmul_(self.grad, self.descent)
+        """Takes the step of all that are no weights; it is what `train_step` has left as their gradient."""
+        self.values.add_(self.grad)
 
 
 class SGD:

@@ -17,6 +17,8 @@ from ablate.training.result import StackResult
 from ablate.training.steps import Steps
 
 
+# Operations on tensors that are made here then pass by all that autograd asks of them, which is 5 % of a step.
+@torch.inference_mode()
 def train_stack(
     stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None
 ) -> StackResult:

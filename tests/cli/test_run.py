@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from ablate.cli.running import runs_of
-from ablate.experiment.grid import _code
+from ablate.experiment import grid
+from ablate.experiment.grid import NUMERICS_VERSION, _code
 from ablate.experiment.spec import build
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import TIMING_COLUMNS
@@ -131,6 +132,14 @@ def test_made_up_runs_are_never_taken_for_trained_ones(ablate):
         code, out, err = ablate(command, *GRID, "-o", "results/x")
         assert (code, out) == (2, "")
         assert "holds runs of executor fake and not none" in err
+
+
+def test_results_of_an_engine_with_other_arithmetic_are_not_added_to(ablate, monkeypatch):
+    ablate("run", *FAKE, "-o", "results/x")
+    monkeypatch.setattr(grid, "NUMERICS_VERSION", 99)
+    code, out, err = ablate("run", *FAKE, "-o", "results/x")
+    assert (code, out) == (2, "")
+    assert f"holds runs of numerics_version {NUMERICS_VERSION} and not 99; choose another folder" in err
 
 
 def test_other_initial_weights_in_the_same_folder_are_refused(ablate):
