@@ -39,7 +39,8 @@ class Run:
         dropout: One rate a block and hidden layer, in order.
         hidden: Widths of the hidden layers.
         code: Hash of the source of a user's own activation, empty for ours.
-        data: Everything about data, model, evaluation and arithmetic the runs of an experiment share, as canonical JSON.
+        data: Everything about data, model, evaluation and arithmetic that the runs of an experiment share, as canonical
+            JSON.
         levels: The level of each factor as text, in the order of `FACTORS`.
         model: The kind of network; `data` says it too.
         channels: Of the convolutions, one a block; none in an mlp.

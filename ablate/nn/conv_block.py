@@ -61,9 +61,11 @@ class ConvBlock:
             mask: 0 or 1 / (1 - p) for each sample and channel, shape (batch, channels), or None for no dropout.
         """
         y = self.convolution.forward(x)
-        if self.before:
+        if self.before and self.pools_first:
+            y = self.before.scale(self.pool.forward(self.before.normalize(y)))
+        elif self.before:
             y = self.before.forward(y)
-        if self.pools_first:
+        elif self.pools_first:
             y = self.pool.forward(y)
         y = self.activation.forward(y.view(1, 1, -1)).view_as(y)
         if self.after:
@@ -86,10 +88,12 @@ class ConvBlock:
         if self.after:
             grad = self.after.backward(grad)
         grad = self.activation.backward(grad.view(1, 1, -1)).view_as(grad)
-        if self.pools_first:
-            grad = self.pool.backward(grad)
-        if self.before:
+        if self.before and self.pools_first:
+            grad = self.before.normalize_backward(self.pool.backward(self.before.scale_backward(grad)))
+        elif self.before:
             grad = self.before.backward(grad)
+        elif self.pools_first:
+            grad = self.pool.backward(grad)
         return self.convolution.backward(grad, needs_input_grad=needs_input_grad)
 
     def apply(self, x: Tensor) -> Tensor:

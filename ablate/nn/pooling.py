@@ -23,7 +23,6 @@ class MaxPool:
         self.axes = [axis for axis, size in enumerate(window, start=1) if size == 2]
         self.steps: list[Tensor] = []
         self.grads: list[Tensor] = []
-        self.differences: list[Tensor] = []
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns y and keeps x for `backward`."""
@@ -39,9 +38,9 @@ class MaxPool:
         for place in reversed(range(len(self.axes))):
             first, second = _halves(self.steps[place], self.axes[place])
             first_grad, second_grad = _halves(self.grads[place], self.axes[place])
-            difference = torch.sub(second, first, out=self.differences[place])
             # Where the difference is positive the gradient goes to the second, and elsewhere it is left for the first.
-            aten.threshold_backward.grad_input(grad, difference, 0.0, grad_input=second_grad)
+            torch.sub(second, first, out=second_grad)
+            aten.threshold_backward.grad_input(grad, second_grad, 0.0, grad_input=second_grad)
             torch.sub(grad, second_grad, out=first_grad)
             grad = self.grads[place]
         return grad
@@ -53,13 +52,12 @@ class MaxPool:
         return x
 
     def _make_buffers(self, x: Tensor) -> None:
-        self.steps, self.grads, self.differences = [x], [], []
+        self.steps, self.grads = [x], []
         for axis in self.axes:
             # Zeros, since what is left over is never written.
             self.grads.append(x.new_zeros(x.shape))
             x = x.new_empty((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
             self.steps.append(x)
-            self.differences.append(torch.empty_like(x))
 
 
 def _halves(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:

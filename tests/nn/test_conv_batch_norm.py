@@ -1,0 +1,38 @@
+"""Batch norm whose second half waits for the pooling, against torch's layers one after another."""
+
+import pytest
+import torch
+from torch import nn
+
+from ablate.nn.conv_batch_norm import ConvBatchNorm
+from ablate.nn.pooling import MaxPool
+from tests.tolerances import ORACLE
+
+
+# A falling gamma turns the order of all values around; an odd size leaves positions over that no window holds.
+@pytest.mark.parametrize("sizes", [(4, 6), (5, 7)])
+def test_pooling_between_the_halves_of_batch_norm_is_pooling_after_it(sizes):
+    generator = torch.Generator().manual_seed(3)
+    gamma, beta = torch.tensor([1.5, -0.7, 1e-9], dtype=torch.float64), torch.tensor([0.1, 2, -1]).double()
+    plain, pool = nn.BatchNorm2d(3, dtype=torch.float64), nn.MaxPool2d(2)
+    plain.load_state_dict(plain.state_dict() | {"weight": gamma, "bias": beta})
+    mean, var = torch.zeros(3).double(), torch.ones(3).double()
+    found = (torch.zeros(3).double(), torch.zeros(3).double())
+    ours, our_pool = ConvBatchNorm(gamma.clone(), beta.clone(), *found, mean, var), MaxPool((2, 2))
+
+    # Twice, since buffers stay from step to step.
+    for _ in range(2):
+        z = torch.randn(4, 3, *sizes, generator=generator, dtype=torch.float64).requires_grad_()
+        expected = pool(plain(z))
+        grad = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+        expected_grads = torch.autograd.grad(expected, (z, *plain.parameters()), grad)
+
+        last = z.detach().movedim(1, -1).contiguous()
+        y = ours.scale(our_pool.forward(ours.normalize(last))).clone()
+        pooled_grad = ours.scale_backward(grad.movedim(1, -1).contiguous())
+        z_grad = ours.normalize_backward(our_pool.backward(pooled_grad))
+
+        torch.testing.assert_close(y.movedim(-1, 1), expected.detach(), rtol=0, atol=ORACLE)
+        for one, other in zip((z_grad.movedim(-1, 1), *found), expected_grads, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=ORACLE)
+    torch.testing.assert_close((mean, var), (plain.running_mean, plain.running_var), rtol=0, atol=ORACLE)
