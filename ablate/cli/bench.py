@@ -38,7 +38,7 @@ Rivals = Annotated[
     typer.Option(
         "--rivals",
         metavar="NAMES",
-        help=f"{','.join(RIVALS)} [default: all this device has]",
+        help=f"{','.join(RIVALS)}; vmap is for mlp, graph for CUDA [default: all that can]",
         show_default=False,
         rich_help_panel=BENCH,
     ),
@@ -47,7 +47,7 @@ PerVariant = Annotated[
     bool,
     typer.Option(
         "--per-variant",
-        help="instead: the cost of a step of each variant, alone in its stack",
+        help="instead: the cost of a step of each variant, alone in its stack, in one process",
         rich_help_panel=BENCH,
     ),
 ]

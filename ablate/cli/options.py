@@ -82,7 +82,18 @@ def assemble(
     from_preset = preset_settings(preset) if preset else {}
     from_file = read_toml(file) if file else {}
     given = {name: value for name, value in settings.items() if value is not None}
-    return build({**(defaults or {}), **from_preset, **from_file, **given})
+    try:
+        return build({**(defaults or {}), **from_preset, **from_file, **given})
+    except SpecError as error:
+        raise SpecError(_with_variable(str(error), given)) from None
+
+
+def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:
+    """Returns what is wrong with a setting, which begins with its flag, with the variable that set it in front."""
+    for name, value in given.items():
+        if message.startswith(f"{flag(name)}: ") and os.environ.get(variable(name)) == value:
+            return f"{variable(name)} ({flag(name)}){message.removeprefix(flag(name))}"
+    return message
 
 
 def _check_environment() -> None:

@@ -1,5 +1,7 @@
 """`ablate plan`: what a run would train; trains and writes nothing."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ablate.cli.options import takes_experiment
@@ -16,7 +18,9 @@ from ablate.cli.running import (
     to_train,
 )
 from ablate.execution.devices import device_for
+from ablate.experiment.grid import Run
 from ablate.experiment.spec import Experiment
+from ablate.experiment.tuning import tuning_grid
 from ablate.report.plan import plan_text
 
 
@@ -32,12 +36,29 @@ def plan(
 ) -> None:
     """Show what a grid would train and take; trains nothing."""
     del data_dir  # taken so that the options of `run` are legal here too; no data are read
-    runs = runs_of(experiment, executor)
     trainer = device_for(device)
     folder = folder_for(experiment, output)
-    statuses = _statuses(folder, runs[0].data)
-    ready, workers = plan_for(to_train(runs, statuses, force), experiment, jobs, trainer)
-    print(plan_text(experiment, runs, statuses, ready, workers, folder))
+
+    def show(grid: Experiment, runs: Sequence[Run], where: Path) -> bool:
+        """Prints the plan of a grid, and says whether nothing of it is left to train."""
+        statuses = _statuses(where, runs[0].data)
+        ready, workers = plan_for(to_train(runs, statuses, force), grid, jobs, trainer)
+        print(plan_text(grid, runs, statuses, ready, workers, where))
+        return not ready.stacks
+
+    runs = runs_of(experiment, executor)
+    if experiment.tune:
+        # Imported here because they bring pandas, which takes longer to load than the rest of the command to run.
+        from ablate.cli.tuning import FOLDER, at_chosen_rates
+        from ablate.store.parquet import ResultsFolder
+
+        grid, tuning = tuning_grid(experiment), folder / FOLDER
+        print("First, to choose the learning rate of each variant:")
+        is_chosen = show(grid, runs_of(grid, executor), tuning)
+        print("\nThen, with the best for each:")
+        if is_chosen:
+            runs = at_chosen_rates(experiment, ResultsFolder(tuning), partial(runs_of, executor=executor))
+    show(experiment, runs, folder)
 
 
 def _statuses(path: Path, data: str) -> dict[str, str]:

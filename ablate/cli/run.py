@@ -25,6 +25,7 @@ from ablate.cli.training import executor_for, train
 from ablate.execution.devices import device_for
 from ablate.experiment.grid import Run
 from ablate.experiment.spec import Experiment
+from ablate.report.numbers import counted
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import FINISHED
 
@@ -65,7 +66,8 @@ def run(
                 train(grid, plan, ready, where, fail_fast and grid is experiment)
         else:
             print(
-                f"Nothing to train: all {len(runs)} runs of this grid are in {where.path}.", file=sys.stderr
+                f"Nothing to train: {where.path} holds all of this grid, {counted(len(runs), 'run')}.",
+                file=sys.stderr,
             )
 
     if experiment.tune:

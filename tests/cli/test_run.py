@@ -39,7 +39,7 @@ def test_a_second_call_trains_nothing_and_says_so(ablate):
     first = ablate("run", *FAKE)
     code, out, err = ablate("run", *FAKE)
     assert (code, out) == first[:2]
-    assert err == "Nothing to train: all 16 runs of this grid are in results/digits.\n"
+    assert err == "Nothing to train: results/digits holds all of this grid, 16 runs.\n"
 
 
 def test_one_more_activation_trains_only_that(ablate):
@@ -73,6 +73,33 @@ def test_the_command_line_beats_the_environment_beats_the_file(ablate, tmp_path,
     code, out, err = ablate("plan", "grid.toml")
     assert (code, out) == (2, "")
     assert "ABLATE_EPOCH; did you mean 'ABLATE_EPOCHS'" in err
+
+
+def test_a_value_from_the_environment_is_refused_by_the_name_of_its_variable(ablate, monkeypatch):
+    monkeypatch.setenv("ABLATE_EPOCHS", "many")
+    assert ablate("plan")[2].startswith("ablate: ABLATE_EPOCHS (--epochs): 'many'")
+    assert ablate("plan", "--epochs", "more")[2].startswith("ablate: --epochs: 'more'")
+
+
+def test_a_plan_names_what_all_runs_share_where_it_is_not_the_default(ablate):
+    single = given(GRID, "--activation", "relu", "--dropout", "0", "--batch-norm", "off", "--seeds", "1")
+    out = ablate("plan", *single, "--init", "kaiming", "--evals-per-epoch", "2", "--jobs", "1")[1]
+    assert "1 seed = 1 run (" in out
+    assert "schedule=constant, init=kaiming, evals_per_epoch=2)" in out
+    assert "to train: 1 run in 1 stack of 1 run, 1 worker, 34 run-steps" in out
+
+
+def test_a_plan_with_rates_to_tune_shows_the_runs_that_choose_them(ablate):
+    arguments = [*FAKE, "--tune", "learning_rate=0.01,0.1", "-o", "results/x"]
+    first, then = ablate("plan", *arguments)[1].split("Then, with the best for each:\n")
+    assert "2 learning_rate x 3 seeds = 48 runs" in first
+    assert "results/x/tuning: 0 done, 0 diverged, 0 failed, 48 missing" in first
+    assert "results/x: 0 done, 0 diverged, 0 failed, 16 missing" in then
+    ablate("run", *arguments)
+    first, then = ablate("plan", *arguments)[1].split("Then, with the best for each:\n")
+    assert "48 done, 0 diverged, 0 failed, 0 missing\nnothing to train" in first
+    assert "Learning rates, chosen on seeds 1000000-1000002" in then
+    assert "16 done, 0 diverged, 0 failed, 0 missing\nnothing to train" in then
 
 
 @pytest.mark.parametrize(
