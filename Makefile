@@ -14,6 +14,7 @@ $(INSTALLED): pyproject.toml .ci/constraints.txt
 	touch $@
 
 demo: install  ## the default grid on digits, with its tables
+	rm -rf results/demo
 	$(BIN)/ablate run --output results/demo
 
 test: install

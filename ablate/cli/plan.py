@@ -1,6 +1,6 @@
 """`ablate plan`: what a run would train; trains and writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -39,26 +39,30 @@ def plan(
     trainer = device_for(device)
     folder = folder_for(experiment, output)
 
-    def show(grid: Experiment, runs: Sequence[Run], where: Path) -> bool:
-        """Prints the plan of a grid, and says whether nothing of it is left to train."""
-        statuses = _statuses(where, runs[0].data)
+    def show(grid: Experiment, runs: Sequence[Run], where: Path, statuses: Mapping[str, str]) -> None:
         ready, workers = plan_for(to_train(runs, statuses, force), grid, jobs, trainer)
         print(plan_text(grid, runs, statuses, ready, workers, where))
-        return not ready.stacks
 
     runs = runs_of(experiment, executor)
+    statuses = _statuses(folder, runs[0].data)
     if experiment.tune:
         # Imported here because they bring pandas, which takes longer to load than the rest of the command to run.
         from ablate.cli.tuning import FOLDER, at_chosen_rates
         from ablate.store.parquet import ResultsFolder
 
         grid, tuning = tuning_grid(experiment), folder / FOLDER
+        tried, known = runs_of(grid, executor), _statuses(tuning, runs[0].data)
         print("First, to choose the learning rate of each variant:")
-        is_chosen = show(grid, runs_of(grid, executor), tuning)
-        print("\nThen, with the best for each:")
-        if is_chosen:
+        show(grid, tried, tuning, known)
+        if to_train(tried, known, force=False):
+            print(
+                "\nThen, with the best for each, at most (until they are chosen nobody knows what is stored):"
+            )
+            statuses = {}
+        else:
+            print("\nThen, with the best for each:")
             runs = at_chosen_rates(experiment, ResultsFolder(tuning), partial(runs_of, executor=executor))
-    show(experiment, runs, folder)
+    show(experiment, runs, folder, statuses)
 
 
 def _statuses(path: Path, data: str) -> dict[str, str]:

@@ -61,7 +61,11 @@ def resolve(name: str) -> Activation:
     Raises:
         SpecError: There is no such module or name, or it is no elementwise function without parameters.
     """
-    return ACTIVATIONS[name] if name in ACTIVATIONS else from_callable(_imported(name), name)
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    with torch.inference_mode(False):  # or no tensor that is made on import could ever take part in autograd
+        function = _imported(name)
+    return from_callable(function, name)
 
 
 def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation:
@@ -73,8 +77,9 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
     _check(function, name)
 
     def forward(z: Tensor, out: Tensor) -> None:
-        with torch.no_grad():
-            out.copy_(function(z))
+        with torch.inference_mode(False), torch.no_grad():  # so that what it keeps can take part in autograd later
+            y = function(z)
+        out.copy_(y)
 
     def backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
         del y

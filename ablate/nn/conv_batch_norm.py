@@ -25,7 +25,7 @@ class ConvBatchNorm:
         bias: beta, shape (channels,).
         weight_grad: Where `backward` writes the gradient of gamma.
         bias_grad: The same for beta.
-        running_mean: Moved in place by `forward`.
+        running_mean: Moved in place by `forward` and `normalize`.
         running_var: The same.
     """
 

@@ -68,6 +68,7 @@ class StackedConvNet:
         ]
         self.dropouts = [self._dropout(tail_members, block) for block in range(len(shape.channels))]
         self.features = torch.empty(0)
+        self.ones = [torch.empty(0) for _ in shape.channels]  # what channel dropout makes its masks of
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class StackedConvNet:
         Args:
             x: Inputs, shape (runs or 1, batch, *spatial, channels).
             labels: Shape (runs, batch) or (1, batch).
-            descent: As of `StackedMLP.train_step`, for the fully connected layers.
+            descent: As of `StackedMLP.train_step`; of the weights those of the fully connected layers take their steps.
         """
         batch = x.shape[1]
         if self.features.shape[1:2] != (batch,):
@@ -208,8 +209,10 @@ class StackedConvNet:
         dropout = self.dropouts[block]
         if dropout is None:
             return None
-        ones = self.parameters.flat.new_ones((len(self.members), self.shape.channels[block], batch))
-        return dropout.forward(ones).transpose(1, 2).contiguous()
+        if self.ones[block].shape[2:] != (batch,):
+            shape = (len(self.members), self.shape.channels[block], batch)
+            self.ones[block] = self.parameters.flat.new_ones(shape)
+        return dropout.forward(self.ones[block]).transpose(1, 2).contiguous()
 
     def _new_features(self, x: Tensor) -> Tensor:
         """Returns room for what the tail gets of x, shape (runs, samples, features)."""

@@ -7,6 +7,7 @@ from ablate.experiment.grid import Run
 from ablate.experiment.levels import NONE, label
 from ablate.experiment.plan import Plan
 from ablate.experiment.spec import FACTORS, Experiment
+from ablate.experiment.tuning import TUNED
 from ablate.report.numbers import counted, duration
 from ablate.store.status import DIVERGED, FAILED, FINISHED
 
@@ -71,7 +72,9 @@ def product_line(experiment: Experiment, runs: int) -> str:
     }
     levels = {name: label(resolved.get(name, getattr(experiment, name)[0])) for name in FACTORS}
     fixed = [
-        f"{name}={levels[name]}" for name, count in counts.items() if count == 1 and levels[name] != NONE
+        f"{name}={levels[name]}"
+        for name, count in counts.items()
+        if count == 1 and levels[name] != NONE and not (name == TUNED and experiment.tune)
     ]
     fixed += [
         f"{name}={_shown(value)}"
@@ -83,5 +86,7 @@ def product_line(experiment: Experiment, runs: int) -> str:
 
 
 def _shown(value: object) -> str:
-    """Returns a setting that is no factor as text: rates to choose from separated by strokes."""
+    """Returns a setting that is no factor as text: rates to choose from separated by strokes, a switch as on or off."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return "/".join(map(label, value)) if isinstance(value, tuple) else label(value)

@@ -20,7 +20,7 @@ import pyarrow as pa
 from ablate.errors import NothingToShow, StoreError
 from ablate.store import parts
 from ablate.store.atomic import exclusive, make_folder, quietly, remove_file, remove_leftovers, replace_files
-from ablate.store.schema import DATA, TABLES
+from ablate.store.schema import DATA, NUMERICS, TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +105,11 @@ class ResultsFolder:
                     f"{name} {held.get(name, 'none')} and not {wanted.get(name, 'none')}"
                     for name in differing
                 )
+                engine = " (it is of another version of ablate, whose numbers differ)" * (
+                    NUMERICS in differing
+                )
                 raise StoreError(
-                    f"-o/--output: {str(self.path)!r} holds runs of {told}; choose another folder for these"
+                    f"-o/--output: {str(self.path)!r} holds runs of {told}{engine}; choose another folder for these"
                 )
 
     @contextmanager

@@ -9,6 +9,9 @@ from ablate.experiment.spec import Precision
 # What the numeric libraries read when they are loaded: one thread a process, because two threads in a stack of small
 # products gain little and lose much as soon as another process wants the core.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# MKL's small products round by where in memory their operands begin, unless it is told not to: a run's bits would then
+# depend on its place in a stack.
+ENVIRONMENT |= {"MKL_CBWR": "AUTO,STRICT"}
 # What cuBLAS needs to give the same bits at every call, on any number of streams.
 ENVIRONMENT |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 

@@ -102,10 +102,8 @@ def _as_stack(layer: ConvBatchNorm) -> StackedBatchNorm:
     """Returns a batch norm of channels as that of a stack of one run."""
     parts = (layer.weight, layer.bias, layer.weight_grad, layer.bias_grad)
     stacked = StackedBatchNorm(*(part.unsqueeze(0) for part in parts))
-    stacked.running_mean, stacked.running_var = (
-        layer.running_mean.unsqueeze(0),
-        layer.running_var.unsqueeze(0),
-    )
+    stacked.running_mean.copy_(layer.running_mean)
+    stacked.running_var.copy_(layer.running_var)
     return stacked
 
 

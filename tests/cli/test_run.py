@@ -91,15 +91,20 @@ def test_a_plan_names_what_all_runs_share_where_it_is_not_the_default(ablate):
 
 def test_a_plan_with_rates_to_tune_shows_the_runs_that_choose_them(ablate):
     arguments = [*FAKE, "--tune", "learning_rate=0.01,0.1", "-o", "results/x"]
-    first, then = ablate("plan", *arguments)[1].split("Then, with the best for each:\n")
+    first, then = ablate("plan", *arguments)[1].split("Then, with the best for each, at most")
     assert "2 learning_rate x 3 seeds = 48 runs" in first
     assert "results/x/tuning: 0 done, 0 diverged, 0 failed, 48 missing" in first
     assert "results/x: 0 done, 0 diverged, 0 failed, 16 missing" in then
+    assert "learning_rate" not in then
     ablate("run", *arguments)
     first, then = ablate("plan", *arguments)[1].split("Then, with the best for each:\n")
     assert "48 done, 0 diverged, 0 failed, 0 missing\nnothing to train" in first
     assert "Learning rates, chosen on seeds 1000000-1000002" in then
     assert "16 done, 0 diverged, 0 failed, 0 missing\nnothing to train" in then
+    assert (
+        "16 done, 0 diverged, 0 failed, 0 missing\nto train: 16 runs"
+        in ablate("plan", *arguments, "--force")[1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,10 @@ def test_results_of_an_engine_with_other_arithmetic_are_not_added_to(ablate, mon
     monkeypatch.setattr(grid, "NUMERICS_VERSION", 99)
     code, out, err = ablate("run", *FAKE, "-o", "results/x")
     assert (code, out) == (2, "")
-    assert f"holds runs of numerics_version {NUMERICS_VERSION} and not 99; choose another folder" in err
+    assert (
+        f"holds runs of numerics_version {NUMERICS_VERSION} and not 99 (it is of another version of ablate"
+        in err
+    )
 
 
 def test_other_initial_weights_in_the_same_folder_are_refused(ablate):

@@ -119,6 +119,28 @@ def test_narrow_hidden_layers_keep_bits_too(dataset, library, hidden):
     _assert_same_bits(_curves(full.runs[4:5], dataset), _curves(full.runs, dataset))
 
 
+@pytest.mark.parametrize("hidden", ["10/3", "7", "33/17"])
+def test_slices_that_begin_anywhere_in_memory_keep_bits_too(dataset, library, hidden):
+    experiment = build(SETTINGS | {"hidden": hidden, "batch_norm": "post", "batch_size": 33, "momentum": 0.9})
+    (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
+    use(for_run(library, full.runs[0], (1, 8, 8), 10))
+    expected = _curves(full.runs, dataset)
+    for run in full.runs[::3]:
+        _assert_same_bits(_curves([run], dataset), expected)
+
+
+def test_a_function_with_tensors_of_its_own_trains(dataset, tmp_path, monkeypatch):
+    (tmp_path / "swish_of_its_own.py").write_text(
+        "import torch\nBETA = torch.tensor(1.0)\ndef swish(z): return z * torch.sigmoid(BETA * z)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own, ours = (
+        train_stack(Stack((_run(activation=name),), 1), dataset)
+        for name in ("swish_of_its_own:swish", "silu")
+    )
+    np.testing.assert_allclose(own.val_loss, ours.val_loss, rtol=1e-4)
+
+
 def _run(**changes) -> Run:
     (run,) = expand(
         build({"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "3-3", "epochs": 3})
