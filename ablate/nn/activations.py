@@ -77,7 +77,10 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
     _check(function, name)
 
     def forward(z: Tensor, out: Tensor) -> None:
-        with torch.inference_mode(False), torch.no_grad():  # so that what it keeps can take part in autograd later
+        with (
+            torch.inference_mode(False),
+            torch.no_grad(),
+        ):  # so that what it keeps can take part in autograd later
             y = function(z)
         out.copy_(y)
 
