@@ -48,7 +48,7 @@ def _capture(
 ) -> torch.cuda.CUDAGraph:
     """Returns a step on the samples that `chosen` names when it is replayed; parameters and buffers are as before."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(_WARM_UP_STEPS):

@@ -29,6 +29,7 @@ from ablate.experiment.spec import (
 # Raised whenever the same settings would train to other numbers: it is part of every run's id and of what the runs of a
 # folder share, so that old results are never taken for new ones, nor do they stand beside them.
 NUMERICS_VERSION = 3
+NUMERICS = "numerics_version"  # its name in `Run.data`
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _data(experiment: Experiment) -> str:
         "split_seed",
     )
     shared = {name: getattr(experiment, name) for name in names}
-    shared |= {"dataset": fingerprint(experiment.dataset), "numerics_version": NUMERICS_VERSION}
+    shared |= {"dataset": fingerprint(experiment.dataset), NUMERICS: NUMERICS_VERSION}
     return json.dumps(shared, sort_keys=True)
 
 

@@ -77,10 +77,8 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
     _check(function, name)
 
     def forward(z: Tensor, out: Tensor) -> None:
-        with (
-            torch.inference_mode(False),
-            torch.no_grad(),
-        ):  # so that what it keeps can take part in autograd later
+        # Not in inference mode, so that what the function may keep can take part in autograd later.
+        with torch.inference_mode(False), torch.no_grad():
             y = function(z)
         out.copy_(y)
 

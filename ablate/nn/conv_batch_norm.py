@@ -78,12 +78,10 @@ class ConvBatchNorm:
 
     def normalize(self, z: Tensor) -> Tensor:
         """Turns z into u, in place, and moves the running averages."""
-        self.batch_mean, var = aten.batch_norm_update_stats(
-            _flat(z), self.running_mean, self.running_var, MOMENTUM
-        )
+        mean, var = aten.batch_norm_update_stats(_flat(z), self.running_mean, self.running_var, MOMENTUM)
         self.sign = torch.copysign(constant(1, z.dtype), self.weight)
         self.slope = torch.rsqrt(var + EPS).mul_(self.sign)
-        self.u = torch.addcmul(-self.batch_mean * self.slope, z, self.slope, out=z)
+        self.u = torch.addcmul(-mean * self.slope, z, self.slope, out=z)
         return self.u
 
     def scale(self, pooled: Tensor) -> Tensor:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ablate.errors import NothingToShow, StoreError
+from ablate.experiment.grid import NUMERICS
 from ablate.store import parts
 from ablate.store.atomic import exclusive, make_folder, quietly, remove_file, remove_leftovers, replace_files
-from ablate.store.schema import DATA, NUMERICS, TABLES
+from ablate.store.schema import DATA, TABLES
 
 if TYPE_CHECKING:
     import pandas as pd

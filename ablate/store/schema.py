@@ -131,8 +131,6 @@ NULLABLE = frozenset(
 
 # Keys of a part's metadata: what the runs of a grid share (`Run.data`), and the resolved experiment as TOML.
 DATA, EXPERIMENT = "data", "experiment"
-# What in `DATA` tells of the arithmetic.
-NUMERICS = "numerics_version"
 
 # What two trainings of the same run may differ in.
 TIMING_COLUMNS = ("seconds",)

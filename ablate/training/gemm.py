@@ -29,7 +29,7 @@ SMALL = 4096
 
 def use(gemm: Gemm) -> None:
     """Sends the float32 products of this process to a library."""
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]  # not in stubs
 
 
 def for_run(gemm: Gemm, run: Run, sample: tuple[int, ...], classes: int) -> Gemm:
