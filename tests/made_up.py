@@ -16,7 +16,7 @@ STEPS = 10  # between evaluations
 
 def made(
     activation: str = "relu",
-    batch_norm: str = "off",
+    norm: str = "off",
     dropout: str = "0",
     seed: int = 0,
     *,
@@ -26,7 +26,7 @@ def made(
     **settings: Any,
 ) -> Made:
     """Returns a run's row and its curve: training accuracy lies `gap` above validation, losses are 2 - accuracy."""
-    run_id = f"{activation} {batch_norm} {dropout} {seed} {settings}"
+    run_id = f"{activation} {norm} {dropout} {seed} {settings}"
     curve = [
         {
             "run_id": run_id,
@@ -44,7 +44,7 @@ def made(
         "run_id": run_id,
         "variant": "as it was stored",
         "activation": activation,
-        "batch_norm": batch_norm,
+        "norm": norm,
         "dropout": dropout,
         "channels": "none",
         "hidden": "100/50",

@@ -20,8 +20,8 @@ SIGNS: dict[str, tuple[str, float, float]] = {
     "off centre": ("centre", -np.inf, 1.0),
     "hardly moves": ("update_ratio", 1e-6, np.inf),
     "moves wildly": ("update_ratio", -np.inf, 0.1),
-    "batch norm lags": ("batch_norm_shift", -np.inf, 0.5),
-    "batch norm off scale": ("batch_norm_scale", 0.5, 2.0),
+    "batch norm lags": ("running_mean_shift", -np.inf, 0.5),
+    "batch norm off scale": ("running_std_ratio", 0.5, 2.0),
 }
 UNFINISHED = "unfinished runs"
 
@@ -39,7 +39,7 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     - centre: |mean| / std of the activations of the layer least centred on 0.
     - dead_share, saturated_share: of the layer where they are largest.
     - update_ratio: geometric mean over the layers.
-    - batch_norm_shift, batch_norm_scale: of the layer where they are farthest from 0 and from 1.
+    - running_mean_shift, running_std_ratio: of the layer where they are farthest from 0 and from 1.
     - signs: tuple of the keys of `SIGNS` whose range is left, and `UNFINISHED` if a run diverged or failed.
 
     Args:
@@ -81,8 +81,8 @@ def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
             "dead_share": by_run["dead_share"].max(),
             "saturated_share": by_run["saturated_share"].max(),
             "update_ratio": by_run["update_ratio"].agg(_geometric_mean),
-            "batch_norm_shift": by_run["batch_norm_shift"].max(),
-            "batch_norm_scale": by_run["batch_norm_scale"].agg(_farthest),
+            "running_mean_shift": by_run["running_mean_shift"].max(),
+            "running_std_ratio": by_run["running_std_ratio"].agg(_farthest),
         },
         index=ends.index,
         dtype=float,
@@ -96,8 +96,8 @@ _QUANTITIES = (
     "dead_share",
     "saturated_share",
     "update_ratio",
-    "batch_norm_shift",
-    "batch_norm_scale",
+    "running_mean_shift",
+    "running_std_ratio",
 )
 
 
@@ -136,7 +136,7 @@ def _distance(ratios: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _row(runs: pd.DataFrame) -> dict[str, object]:
     ratios = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
-    means = ("centre", "dead_share", "saturated_share", "batch_norm_shift", "batch_norm_scale")
+    means = ("centre", "dead_share", "saturated_share", "running_mean_shift", "running_std_ratio")
     values = {name: _geometric_mean(runs[name]) for name in ratios} | {
         name: float(runs[name].mean()) for name in means
     }

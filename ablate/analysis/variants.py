@@ -9,14 +9,16 @@ from typing import get_args
 import pandas as pd
 
 from ablate.errors import SpecError, StoreError, did_you_mean
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.grid import name_of
-from ablate.experiment.levels import ACTIVATIONS, NONE, label
-from ablate.experiment.spec import FACTORS, BatchNorm, Optimizer, Schedule
+from ablate.experiment.levels import NONE, label
+from ablate.experiment.norms import NORM_LEVELS
+from ablate.experiment.spec import FACTORS, Optimizer, Schedule
 from ablate.store.schema import FINISHED
 
 _ORDERS: dict[str, tuple[str, ...]] = {
-    "activation": ACTIVATIONS,
-    "batch_norm": get_args(BatchNorm),
+    "activation": tuple(ACTIVATIONS),
+    "norm": NORM_LEVELS,
     "optimizer": get_args(Optimizer),
     "schedule": get_args(Schedule),
 }
@@ -26,7 +28,7 @@ _OF_AN_OPTIMIZER = ("learning_rate", "momentum", "weight_decay")
 def varied(runs: pd.DataFrame) -> tuple[str, ...]:
     """Returns the factors that tell the variants of a `runs` frame apart, in the order of `FACTORS`.
 
-    Activation, batch norm and dropout always, another setting when it takes more than one value. A learning
+    Activation, norm and dropout always, another setting when it takes more than one value. A learning
     rate, momentum or weight decay of which each optimizer has its one value goes with the optimizer and is
     not varied.
     """

@@ -99,8 +99,8 @@ def plain_module(
 def _reference(run: Run, sample: tuple[int, ...], classes: int) -> nn.Module:
     member = Member(run.activation, run.dropout, run.seed)
     if run.model == "mlp":
-        return plain_network(Shape(prod(sample), run.hidden, classes, run.batch_norm), member)
-    shape = ConvShape(run.model, sample, run.channels, run.hidden, classes, run.batch_norm)
+        return plain_network(Shape(prod(sample), run.hidden, classes, run.norm), member)
+    shape = ConvShape(run.model, sample, run.channels, run.hidden, classes, run.norm)
     return plain_conv_network(shape, member)
 
 

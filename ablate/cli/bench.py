@@ -12,7 +12,8 @@ from ablate.cli.options import with_defaults
 from ablate.cli.running import DataDir, DeviceOption, Jobs, check_precision, runs_of, workers_for
 from ablate.errors import NothingToShow, SpecError
 from ablate.execution.devices import Device, device_for
-from ablate.experiment.levels import ACTIVATIONS, whole
+from ablate.experiment.activations import ACTIVATIONS
+from ablate.experiment.levels import whole
 from ablate.experiment.spec import Experiment
 from ablate.report.bench import (
     contest_json,

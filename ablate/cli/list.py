@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ablate.errors import SpecError, StoreError, did_you_mean
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.datasets import DATASETS
-from ablate.experiment.levels import ACTIVATIONS, label
+from ablate.experiment.levels import label
 from ablate.experiment.models import MODELS
 from ablate.experiment.presets import PRESETS
 

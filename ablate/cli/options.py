@@ -13,7 +13,7 @@ from ablate.cli.once import LEVELS
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
 from ablate.experiment.presets import PRESETS, preset_settings
-from ablate.experiment.spec import FACTORS, Experiment, build, flag, read_toml
+from ablate.experiment.spec import FACTORS, Experiment, build, flag, flags, read_toml
 
 # Variables that set how a grid is run, not what it is; the commands that take them declare them.
 RUNNING_VARIABLES = ("ABLATE_DATA_DIR", "ABLATE_DEVICE", "ABLATE_JOBS", "ABLATE_OUTPUT")
@@ -146,7 +146,7 @@ def _option(name: str, defaults: Mapping[str, Any]) -> inspect.Parameter:
         )
     shown = ",".join(label(level) for level in default) if isinstance(default, tuple) else label(default)
     option = typer.Option(
-        flag(name),
+        *flags(name),
         envvar=variable(name),
         show_envvar=False,
         metavar=LEVELS if name in FACTORS else "VALUE",

@@ -39,7 +39,7 @@ Reference = Annotated[
     typer.Option(
         "--reference",
         metavar="VARIANT",
-        help="what others are compared with, as 'relu bn=off dropout=0' "
+        help="what others are compared with, as 'relu norm=off dropout=0' "
         "[default: the first level of every factor, of activations relu]",
         show_default=False,
     ),

@@ -12,7 +12,7 @@ from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.training.result import StackResult
 
-_MADE_UP = {"activation": "relu,tanh", "batch_norm": "off", "dropout": "0,0.5", "seeds": "6", "epochs": "4"}
+_MADE_UP = {"activation": "relu,tanh", "norm": "off", "dropout": "0,0.5", "seeds": "6", "epochs": "4"}
 _TARGET = 0.8
 
 

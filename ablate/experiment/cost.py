@@ -36,7 +36,7 @@ EVALUATION_SHARE = 0.4
 # The factors that what a step costs depends on: not how long it goes on, nor at what rate.
 COST_FACTORS = (
     "activation",
-    "batch_norm",
+    "norm",
     "dropout",
     "channels",
     "hidden",
@@ -134,8 +134,8 @@ def run_seconds(run: Run, sizes: Sizes) -> float:
     products = dense_count(run, sizes) + sum(block.products for block in blocks)
     elements = sum(run.hidden) + sum(block.elements for block in blocks)
     activation = ACTIVATION_SECONDS.get(run.activation, DEFAULT_ACTIVATION_SECONDS)
-    batch_norm = BATCH_NORM_SECONDS if run.batch_norm != "off" else 0.0
-    sample = 6 * products * FLOP_SECONDS + elements * (activation + batch_norm + ELEMENT_SECONDS)
+    norm = BATCH_NORM_SECONDS if run.norm != "off" else 0.0
+    sample = 6 * products * FLOP_SECONDS + elements * (activation + norm + ELEMENT_SECONDS)
     step = run.batch_size * sample + parameters * PARAMETER_SECONDS[run.optimizer]
     evaluation = 2 * sizes.val * sample * EVALUATION_SHARE
     return step_count(run, sizes) * step + run.epochs * sizes.evals_per_epoch * evaluation

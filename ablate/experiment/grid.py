@@ -18,7 +18,6 @@ from ablate.experiment.spec import (
     FACTORS,
     LEARNING_RATES,
     WEIGHT_DECAYS,
-    BatchNorm,
     Experiment,
     Init,
     Optimizer,
@@ -49,7 +48,7 @@ class Run:
     """
 
     activation: str
-    batch_norm: BatchNorm
+    norm: str
     dropout: tuple[float, ...]
     hidden: tuple[int, ...]
     epochs: int
@@ -119,18 +118,18 @@ def _written_twice(experiment: Experiment, run: Run) -> str:
 
 
 def varied(experiment: Experiment) -> tuple[str, ...]:
-    """Returns the factors that name a variant: activation, batch norm and dropout, and whatever else has two levels."""
+    """Returns the factors that name a variant: activation, norm and dropout, and whatever else has two levels."""
     return FACTORS[:3] + tuple(factor for factor in FACTORS[3:] if len(getattr(experiment, factor)) > 1)
 
 
 def variant_name(run: Run, factors: tuple[str, ...]) -> str:
-    """Returns a variant's name, its levels in one line: `relu bn=pre dropout=0.5`."""
+    """Returns a variant's name, its levels in one line: `relu norm=batch dropout=0.5`."""
     return name_of(dict(zip(FACTORS, run.levels, strict=True)), factors)
 
 
 def name_of(levels: dict[str, Any], factors: tuple[str, ...]) -> str:
     """Returns the name that a variant with these levels (as text) bears among variants told apart by these factors."""
-    short = {"batch_norm": "bn", "learning_rate": "lr"}
+    short = {"learning_rate": "lr"}
     return " ".join(
         str(levels[factor]) if factor == "activation" else f"{short.get(factor, factor)}={levels[factor]}"
         for factor in factors

@@ -10,34 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ablate.errors import did_you_mean
+from ablate.experiment.activations import ACTIVATIONS
+from ablate.experiment.norms import NORM_ALIASES, NORM_LEVELS
 
 Parser = Callable[[Any], Any]
 
 # The level of a factor that a model does not have, as the channels of an mlp.
 NONE = "none"
-
-ACTIVATIONS = (
-    "identity",
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "prelu",
-    "elu",
-    "selu",
-    "celu",
-    "gelu",
-    "silu",
-    "mish",
-    "softplus",
-    "softsign",
-    "hardswish",
-    "hardtanh",
-    "relu6",
-    "logsigmoid",
-    "tanhshrink",
-    "softshrink",
-)
 
 
 def choice(*legal: str) -> Parser:
@@ -53,10 +32,17 @@ def choice(*legal: str) -> Parser:
     return parse
 
 
+def norm(received: Any) -> str:
+    """Parses a level of the factor `norm`; `pre` and `post` are where batch norm stands."""
+    return str(choice(*NORM_LEVELS)(NORM_ALIASES.get(received, received)))
+
+
 def activation(received: Any) -> str:
-    """Parses an activation: a name of ours, or `package.module:Name` for a user's own function."""
+    """Parses an activation: a name of ours or an alias, in any case, or `package.module:Name` for a user's own."""
     if isinstance(received, str) and re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", received):
         return received
+    word = str(received).lower()
+    received = next((name for name, info in ACTIVATIONS.items() if word in (name, *info.aliases)), received)
     if received not in ACTIVATIONS:
         raise ValueError(
             f"{received!r} is not one of {', '.join(ACTIVATIONS)}, package.module:Name"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.cost import (
     PROCESS_SECONDS,
     Sizes,
@@ -16,7 +17,6 @@ from ablate.experiment.cost import (
 )
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.grid import Run
-from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.spec import Experiment
 
 T = TypeVar("T")
@@ -57,12 +57,12 @@ class Stack:
 
     @property
     def label(self) -> str:
-        """One line for people: `relu gelu bn=pre seeds 0-1`, `9 activations bn=off seed 3`."""
+        """One line for people: `relu gelu norm=batch seeds 0-1`, `9 activations norm=off seed 3`."""
         names = list(dict.fromkeys(run.activation for run in self.runs))
         activations = " ".join(names) if len(names) <= 3 else f"{len(names)} activations"
         seeds = sorted({run.seed for run in self.runs})
         span = f"{seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-        return f"{activations} bn={self.runs[0].batch_norm} seed{'s' * (len(seeds) > 1)} {span}"
+        return f"{activations} norm={self.runs[0].norm} seed{'s' * (len(seeds) > 1)} {span}"
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ def _even(items: Sequence[T], limit: int) -> list[list[T]]:
 
 
 def _order(run: Run) -> tuple[object, ...]:
-    known = ACTIVATIONS.index(run.activation) if run.activation in ACTIVATIONS else len(ACTIVATIONS)
+    names = list(ACTIVATIONS)
+    known = names.index(run.activation) if run.activation in ACTIVATIONS else len(names)
     return known, run.activation, run.dropout, run.seed
 
 

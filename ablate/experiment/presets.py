@@ -39,7 +39,7 @@ PRESETS: dict[str, Preset] = {
         {
             "dataset": "mnist",
             "activation": _NINE,
-            "batch_norm": "off",
+            "norm": "off",
             "dropout": 0,
             "seeds": 5,
             "epochs": 10,
@@ -51,7 +51,7 @@ PRESETS: dict[str, Preset] = {
         {
             "dataset": "mnist",
             "activation": ["sigmoid", "relu"],
-            "batch_norm": ["off", "pre", "post"],
+            "norm": ["off", "batch", "batch-post"],
             "dropout": 0,
             "seeds": 5,
             "epochs": 20,
@@ -62,29 +62,29 @@ PRESETS: dict[str, Preset] = {
         {
             "dataset": "mnist",
             "activation": "relu",
-            "batch_norm": "off",
+            "norm": "off",
             "dropout": [0, 0.2, 0.5],
             "seeds": 5,
             "epochs": 30,
         },
     ),
     "grid": Preset(
-        "nine activations x batch norm off, pre x dropout 0, 0.2, 0.5 x five seeds, on digits",
+        "nine activations x norm off, batch x dropout 0, 0.2, 0.5 x five seeds, on digits",
         {
             "dataset": "digits",
             "activation": _NINE,
-            "batch_norm": ["off", "pre"],
+            "norm": ["off", "batch"],
             "dropout": [0, 0.2, 0.5],
             "seeds": 5,
             "epochs": 30,
         },
     ),
     "smoke": Preset(
-        "two activations x batch norm x dropout x two seeds, two epochs on digits: seconds",
+        "two activations x norm x dropout x two seeds, two epochs on digits: seconds",
         {
             "dataset": "digits",
             "activation": ["sigmoid", "relu"],
-            "batch_norm": ["off", "pre"],
+            "norm": ["off", "batch"],
             "dropout": [0, 0.5],
             "seeds": 2,
             "epochs": 2,

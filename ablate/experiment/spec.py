@@ -21,8 +21,8 @@ from ablate.errors import SpecError, did_you_mean
 from ablate.experiment import levels
 from ablate.experiment.datasets import canonical, dataset_info
 from ablate.experiment.models import MODELS, Model, misfit, misfit_rates
+from ablate.experiment.norms import AFTER, NORMS, OFF
 
-BatchNorm = Literal["off", "pre", "post"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 Standardize = Literal["channel", "feature", "none"]
@@ -56,7 +56,7 @@ def _factor(parser: levels.Parser) -> BeforeValidator:
 class Experiment(BaseModel):
     """A grid: a tuple of levels for each factor, and what all its runs have in common.
 
-    Each field is a key of experiment.toml, an option of the command line (`batch_norm` is `--batch-norm`) and a
+    Each field is a key of experiment.toml, an option of the command line (`norm` is `--batch-norm`) and a
     variable `ABLATE_BATCH_NORM`; its default stands here and nowhere else.
     """
 
@@ -72,8 +72,9 @@ class Experiment(BaseModel):
         ("sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish"),
         description="`ablate list activations`, or package.module:Name",
     )
-    batch_norm: Annotated[tuple[BatchNorm, ...], _factor(levels.choice("off", "pre", "post"))] = Field(
-        ("off", "pre"), description="off, pre or post (before or after the activation)"
+    norm: Annotated[tuple[str, ...], _factor(levels.norm)] = Field(
+        ("off", "batch"),
+        description=f"{', '.join((OFF, *NORMS))} (before the activation), or with {AFTER} (after it)",
     )
     dropout: Annotated[tuple[tuple[float, ...], ...], _factor(levels.per_layer(_RATE))] = Field(
         ((0.0,), (0.2,), (0.5,)), description="rate, or one a block and hidden layer, in order: 0.2/0.5"
@@ -204,7 +205,7 @@ class Experiment(BaseModel):
 
 FACTORS = (
     "activation",
-    "batch_norm",
+    "norm",
     "dropout",
     "channels",
     "hidden",
@@ -221,6 +222,11 @@ FACTORS = (
 def flag(field: str) -> str:
     """Returns the option of the command line that sets a field."""
     return "--lr" if field == "learning_rate" else "--" + field.replace("_", "-")
+
+
+def flags(field: str) -> tuple[str, ...]:
+    """Returns every spelling of the option that sets a field."""
+    return (flag(field), "--batch-norm") if field == "norm" else (flag(field),)
 
 
 def build(settings: Mapping[str, Any]) -> Experiment:

@@ -70,7 +70,7 @@ def build_network(
     run = runs[0]
     members = [Member(each.activation, each.dropout, each.seed) for each in runs]
     if run.model == "mlp":
-        flat = Shape(torch.Size(sample).numel(), run.hidden, classes, run.batch_norm)
+        flat = Shape(torch.Size(sample).numel(), run.hidden, classes, run.norm)
         return StackedMLP(flat, members, dtype, device, run.init, run.precision)
-    shape = ConvShape(run.model, tuple(sample), run.channels, run.hidden, classes, run.batch_norm)
+    shape = ConvShape(run.model, tuple(sample), run.channels, run.hidden, classes, run.norm)
     return StackedConvNet(shape, members, dtype, device, run.init, run.precision)

@@ -3,17 +3,11 @@
 import torch
 from torch import Tensor
 
-from ablate.experiment.levels import ACTIVATIONS
-from ablate.experiment.spec import BatchNorm
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.nn.activation import StackedActivation
 from ablate.nn.conv import Convolution
 from ablate.nn.conv_batch_norm import ConvBatchNorm
 from ablate.nn.pooling import MaxPool
-
-# Functions that may fall: a PReLU's slope can get negative, and of a user's own nothing is known. Of all others the
-# largest of their values is their value at the largest.
-NOT_MONOTONE = ("gelu", "silu", "mish", "hardswish", "prelu")
-MONOTONE = frozenset(ACTIVATIONS) - frozenset(NOT_MONOTONE)
 
 
 class ConvBlock:
@@ -29,7 +23,7 @@ class ConvBlock:
 
     Args:
         convolution: Of this run.
-        batch_norm: Of this run, if any.
+        norm: Of this run, if any.
         place: Where batch norm stands.
         activation: Of a stack of this run alone, on (1, 1, numbers).
         name: Of the activation.
@@ -39,17 +33,17 @@ class ConvBlock:
     def __init__(
         self,
         convolution: Convolution,
-        batch_norm: ConvBatchNorm | None,
-        place: BatchNorm,
+        norm: ConvBatchNorm | None,
+        place: str,
         activation: StackedActivation,
         name: str,
         window: tuple[int, ...],
     ) -> None:
         self.convolution, self.activation = convolution, activation
-        self.before = batch_norm if place == "pre" else None
-        self.after = batch_norm if place == "post" else None
+        self.before = norm if place == "batch" else None
+        self.after = norm if place == "batch-post" else None
         self.pool = MaxPool(window)
-        self.pools_first = name in MONOTONE and not self.after
+        self.pools_first = name in ACTIVATIONS and ACTIVATIONS[name].is_monotone and not self.after
         self.mask: Tensor | None = None
         self.dropped = torch.empty(0)
 

@@ -23,16 +23,16 @@ def initial_conv_values(
     values: dict[str, Tensor] = {}
     for block, (inputs, outputs) in enumerate(zip(shape.inputs, shape.channels, strict=True)):
         name, fan_in = f"conv.{block}", inputs * math.prod(shape.kernel)
-        is_standardized = block == 0 or shape.batch_norm == "post"
+        is_standardized = block == 0 or shape.norm == "batch-post"
         bound = weight_bound(activation, init, is_standardized=is_standardized) / math.sqrt(fan_in)
         size = (outputs, inputs, *shape.kernel)
         values[f"{name}.weight"] = uniform(size, bound, derive(seed, "init", name, "weight"), dtype)
         if shape.has_bias:
             bound = 1 / math.sqrt(fan_in) if init == "torch" else 0.0
             values[f"{name}.bias"] = uniform((outputs,), bound, derive(seed, "init", name, "bias"), dtype)
-        if shape.batch_norm != "off":
-            values[f"conv_batch_norm.{block}.weight"] = torch.ones(outputs, dtype=dtype)
-            values[f"conv_batch_norm.{block}.bias"] = torch.zeros(outputs, dtype=dtype)
+        if shape.norm != "off":
+            values[f"conv_norm.{block}.weight"] = torch.ones(outputs, dtype=dtype)
+            values[f"conv_norm.{block}.bias"] = torch.zeros(outputs, dtype=dtype)
         if activation == "prelu":
             values[f"conv_prelu.{block}.weight"] = torch.full((), PRELU_SLOPE, dtype=dtype)
     return values

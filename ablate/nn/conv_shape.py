@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from ablate.experiment.models import KERNEL, Model, flat_features, sizes_by_block, window
-from ablate.experiment.spec import BatchNorm
 from ablate.nn.members import Member, Shape
 
 
@@ -17,7 +16,7 @@ class ConvShape:
         channels: Of the convolutions, one a block.
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
-        batch_norm: off, or before or after the activation, in blocks and hidden layers alike.
+        norm: off, or before or after the activation, in blocks and hidden layers alike.
     """
 
     model: Model
@@ -25,12 +24,12 @@ class ConvShape:
     channels: tuple[int, ...]
     hidden: tuple[int, ...]
     classes: int
-    batch_norm: BatchNorm
+    norm: str
 
     @property
     def has_bias(self) -> bool:
         """Whether convolutions have a bias: not right before batch norm, which would subtract it again."""
-        return self.batch_norm != "pre"
+        return self.norm != "batch"
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -57,7 +56,7 @@ class ConvShape:
     def tail(self) -> Shape:
         """The fully connected layers, whose inputs are the features of the last block."""
         features = flat_features(self.model, self.sample, self.channels)
-        return Shape(features, self.hidden, self.classes, self.batch_norm, standardized=False)
+        return Shape(features, self.hidden, self.classes, self.norm, standardized=False)
 
     def tail_first(self, member: Member) -> Member:
         """Returns a member whose dropout rates begin with those of the hidden layers, and end with the blocks'."""

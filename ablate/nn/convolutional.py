@@ -60,7 +60,7 @@ class StackedConvNet:
         )
         self._set_initial_values(init)
         flat = self.parameters.flat
-        widths = shape.channels if shape.batch_norm != "off" else ()
+        widths = shape.channels if shape.norm != "off" else ()
         self.running_mean = [flat.new_zeros((len(members), width)) for width in widths]
         self.running_var = [flat.new_ones((len(members), width)) for width in widths]
         self.blocks = [
@@ -129,8 +129,8 @@ class StackedConvNet:
             value = self.parameters.values[name][self._place(name, run)].clone()
             state[name] = value.movedim(-1, 1).contiguous() if value.ndim > 1 else value
         for block, (mean, var) in enumerate(zip(self.running_mean, self.running_var, strict=True)):
-            state[f"conv_batch_norm.{block}.running_mean"] = mean[run].clone()
-            state[f"conv_batch_norm.{block}.running_var"] = var[run].clone()
+            state[f"conv_norm.{block}.running_mean"] = mean[run].clone()
+            state[f"conv_norm.{block}.running_var"] = var[run].clone()
         tail = self.tail.member_state(run)
         return state | tail | {FIRST_LINEAR: self._by_channel(tail[FIRST_LINEAR])}
 
@@ -152,9 +152,9 @@ class StackedConvNet:
             shapes[f"conv.{block}.weight"] = (runs, outputs, *self.shape.kernel, inputs)
             if self.shape.has_bias:
                 shapes[f"conv.{block}.bias"] = (runs, outputs)
-            if self.shape.batch_norm != "off":
-                shapes[f"conv_batch_norm.{block}.weight"] = (runs, outputs)
-                shapes[f"conv_batch_norm.{block}.bias"] = (runs, outputs)
+            if self.shape.norm != "off":
+                shapes[f"conv_norm.{block}.weight"] = (runs, outputs)
+                shapes[f"conv_norm.{block}.bias"] = (runs, outputs)
             if self.prelus:
                 shapes[f"conv_prelu.{block}.weight"] = (len(self.prelus),)
         return shapes
@@ -172,12 +172,10 @@ class StackedConvNet:
 
     def _block(self, run: int, block: int) -> ConvBlock:
         name = self.members[run].activation
-        batch_norm = None
-        if self.shape.batch_norm != "off":
-            scale, offset = (
-                self._views(f"conv_batch_norm.{block}.{part}", run) for part in ("weight", "bias")
-            )
-            batch_norm = ConvBatchNorm(
+        norm = None
+        if self.shape.norm != "off":
+            scale, offset = (self._views(f"conv_norm.{block}.{part}", run) for part in ("weight", "bias"))
+            norm = ConvBatchNorm(
                 scale[0], offset[0], scale[1], offset[1], self.running_mean[block][run], self.running_var[block][run]
             )  # fmt: skip
         weight = self._views(f"conv.{block}.weight", run)
@@ -185,8 +183,8 @@ class StackedConvNet:
         slope = self._views(f"conv_prelu.{block}.weight", run, length=1) if name == "prelu" else (None, None)
         return ConvBlock(
             Convolution(weight[0], bias[0], weight[1], bias[1], self.precision),
-            batch_norm,
-            self.shape.batch_norm,
+            norm,
+            self.shape.norm,
             StackedActivation([Segment(name, 0, 1)], *slope),
             name,
             self.shape.windows[block],

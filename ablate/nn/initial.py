@@ -42,16 +42,16 @@ def initial_values(
                 else torch.zeros(outputs, dtype=dtype)
             )
     for layer, width in enumerate(shape.hidden):
-        if shape.batch_norm != "off":
-            values[f"batch_norm.{layer}.weight"] = torch.ones(width, dtype=dtype)
-            values[f"batch_norm.{layer}.bias"] = torch.zeros(width, dtype=dtype)
+        if shape.norm != "off":
+            values[f"norm.{layer}.weight"] = torch.ones(width, dtype=dtype)
+            values[f"norm.{layer}.bias"] = torch.zeros(width, dtype=dtype)
         if activation == "prelu":
             values[f"prelu.{layer}.weight"] = torch.full((), PRELU_SLOPE, dtype=dtype)
     return values
 
 
 def _weight_bound(shape: Shape, activation: str, layer: int, init: Init) -> float:
-    is_standardized = (layer == 0 and shape.standardized) or shape.batch_norm == "post"
+    is_standardized = (layer == 0 and shape.standardized) or shape.norm == "batch-post"
     return weight_bound(activation, init, is_standardized=is_standardized)
 
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ablate.experiment.spec import BatchNorm
-
 
 @dataclass(frozen=True)
 class Member:
@@ -30,14 +28,14 @@ class Shape:
         features: Numbers in one input sample.
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
-        batch_norm: off, or before or after the activation.
+        norm: off, or before or after the activation.
         standardized: Whether the inputs are samples, of variance 1, and not what an activation has given.
     """
 
     features: int
     hidden: tuple[int, ...]
     classes: int
-    batch_norm: BatchNorm
+    norm: str
     standardized: bool = True
 
     @property
@@ -47,7 +45,7 @@ class Shape:
 
     def has_bias(self, layer: int) -> bool:
         """Says whether a linear layer has a bias: not right before batch norm, which would subtract it again."""
-        return self.batch_norm != "pre" or layer == len(self.hidden)
+        return self.norm != "batch" or layer == len(self.hidden)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Hidden:
     """A hidden layer: linear, [batch norm], activation, [batch norm], [dropout]."""
 
     linear: StackedLinear
-    batch_norm: StackedBatchNorm | None
+    norm: StackedBatchNorm | None
     activation: StackedActivation
     dropout: StackedDropout | None
 
@@ -103,11 +103,11 @@ class StackedMLP:
         x = self.x
         for layer in self.hidden:
             x = layer.linear.forward(x)
-            if layer.batch_norm and self.shape.batch_norm == "pre":
-                x = layer.batch_norm.forward(x)
+            if layer.norm and self.shape.norm == "batch":
+                x = layer.norm.forward(x)
             x = layer.activation.forward(x)
-            if layer.batch_norm and self.shape.batch_norm == "post":
-                x = layer.batch_norm.forward(x)
+            if layer.norm and self.shape.norm == "batch-post":
+                x = layer.norm.forward(x)
             if layer.dropout:
                 x = layer.dropout.forward(x)
         losses, grad = cross_entropy(self.output.forward(x), labels)
@@ -121,11 +121,11 @@ class StackedMLP:
         for index, layer in reversed(list(enumerate(self.hidden))):
             if layer.dropout:
                 grad = layer.dropout.backward(grad)
-            if layer.batch_norm and self.shape.batch_norm == "post":
-                grad = layer.batch_norm.backward(grad)
+            if layer.norm and self.shape.norm == "batch-post":
+                grad = layer.norm.backward(grad)
             grad = layer.activation.backward(grad)
-            if layer.batch_norm and self.shape.batch_norm == "pre":
-                grad = layer.batch_norm.backward(grad)
+            if layer.norm and self.shape.norm == "batch":
+                grad = layer.norm.backward(grad)
             needs_input_grad = index > 0 or self.needs_input_grad
             grad = layer.linear.backward(grad, needs_input_grad=needs_input_grad, descends=descends)
         if self.needs_input_grad:
@@ -136,11 +136,11 @@ class StackedMLP:
         x = x.transpose(1, 2)
         for layer in self.hidden:
             z = self._evaluated(layer.linear, x)
-            if layer.batch_norm and self.shape.batch_norm == "pre":
-                _line(z, *layer.batch_norm.inference_line())
+            if layer.norm and self.shape.norm == "batch":
+                _line(z, *layer.norm.inference_line())
             x = layer.activation.apply(z, torch.empty_like(z))
-            if layer.batch_norm and self.shape.batch_norm == "post":
-                _line(x, *layer.batch_norm.inference_line())
+            if layer.norm and self.shape.norm == "batch-post":
+                _line(x, *layer.norm.inference_line())
         return self._evaluated(self.output, x)
 
     def _evaluated(self, linear: StackedLinear, x: Tensor) -> Tensor:
@@ -157,9 +157,9 @@ class StackedMLP:
             elif self.members[run].activation == "prelu":
                 state[name] = values[run - self._prelu_runs()[0]].clone()
         for layer, hidden in enumerate(self.hidden):
-            if hidden.batch_norm:
-                state[f"batch_norm.{layer}.running_mean"] = hidden.batch_norm.running_mean[run].clone()
-                state[f"batch_norm.{layer}.running_var"] = hidden.batch_norm.running_var[run].clone()
+            if hidden.norm:
+                state[f"norm.{layer}.running_mean"] = hidden.norm.running_mean[run].clone()
+                state[f"norm.{layer}.running_var"] = hidden.norm.running_var[run].clone()
         return state
 
     def parameter_count(self, run: int) -> int:
@@ -196,8 +196,8 @@ class StackedMLP:
 
     def _hidden(self, layer: int) -> Hidden:
         values, grads = self.parameters.values, self.parameters.grads
-        scale, offset = f"batch_norm.{layer}.weight", f"batch_norm.{layer}.bias"
-        has_batch_norm = self.shape.batch_norm != "off"
+        scale, offset = f"norm.{layer}.weight", f"norm.{layer}.bias"
+        has_batch_norm = self.shape.norm != "off"
         has_dropout = any(member.dropout[layer] > 0 for member in self.members)
         return Hidden(
             self._linear(layer),
@@ -220,9 +220,9 @@ def parameter_shapes(shape: Shape, members: Sequence[Member]) -> dict[str, tuple
         if shape.has_bias(layer):
             shapes[f"linear.{layer}.bias"] = (runs, outputs)
     for layer, width in enumerate(shape.hidden):
-        if shape.batch_norm != "off":
-            shapes[f"batch_norm.{layer}.weight"] = (runs, width)
-            shapes[f"batch_norm.{layer}.bias"] = (runs, width)
+        if shape.norm != "off":
+            shapes[f"norm.{layer}.weight"] = (runs, width)
+            shapes[f"norm.{layer}.bias"] = (runs, width)
         if prelus:
             shapes[f"prelu.{layer}.weight"] = (prelus,)
     return shapes

@@ -75,11 +75,11 @@ def plain_network(shape: Shape, member: Member, dtype: torch.dtype = torch.float
         layers[f"linear {layer}"] = nn.Linear(inputs, outputs, bias=shape.has_bias(layer))
         if layer == len(shape.hidden):
             break
-        if shape.batch_norm == "pre":
-            layers[f"batch_norm {layer}"] = nn.BatchNorm1d(outputs)
+        if shape.norm == "batch":
+            layers[f"norm {layer}"] = nn.BatchNorm1d(outputs)
         layers[f"{member.activation} {layer}"] = MODULES[member.activation]()
-        if shape.batch_norm == "post":
-            layers[f"batch_norm {layer}"] = nn.BatchNorm1d(outputs)
+        if shape.norm == "batch-post":
+            layers[f"norm {layer}"] = nn.BatchNorm1d(outputs)
         layers[f"dropout {layer}"] = PlainDropout(member.dropout[layer], member.seed, layer)
     return _with_values(layers, initial_values(shape, member.activation, member.seed, dtype), dtype)
 
@@ -96,11 +96,11 @@ def plain_conv_network(shape: ConvShape, member: Member, dtype: torch.dtype = to
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for block, (inputs, outputs) in enumerate(zip(shape.inputs, shape.channels, strict=True)):
         layers[f"conv {block}"] = convolution(inputs, outputs, 3, padding=1, bias=shape.has_bias)
-        if shape.batch_norm == "pre":
-            layers[f"conv_batch_norm {block}"] = norm(outputs)
+        if shape.norm == "batch":
+            layers[f"conv_norm {block}"] = norm(outputs)
         layers[f"conv_{member.activation} {block}"] = MODULES[member.activation]()
-        if shape.batch_norm == "post":
-            layers[f"conv_batch_norm {block}"] = norm(outputs)
+        if shape.norm == "batch-post":
+            layers[f"conv_norm {block}"] = norm(outputs)
         # Uniforms are told apart by the layer, counted from the hidden layers on.
         layers[f"conv_dropout {block}"] = PlainChannelDropout(
             member.dropout[block], member.seed, len(shape.hidden) + block

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ablate.analysis.metrics import STEPS_TO_TARGET
+from ablate.experiment.norms import OFF
 from ablate.report.numbers import NATS, PERCENT, STEPS, Unit
 
 
@@ -57,13 +58,13 @@ _PLURALS = {
     "optimizer": "optimizers",
     "learning_rate": "learning rates",
     "weight_decay": "weight decays",
-    "batch_norm": "settings of batch norm",
+    "norm": "normalizations",
     "momentum": "momenta",
 }
 
 
 def factor_words(factor: str) -> str:
-    """Returns a factor in words: `batch norm`."""
+    """Returns a factor in words: `batch size`."""
     return factor.replace("_", " ")
 
 
@@ -73,5 +74,7 @@ def levels_words(factor: str) -> str:
 
 
 def level_words(factor: str, level: str) -> str:
-    """Returns a level as the subject of a sentence: `relu`, `batch norm pre`."""
+    """Returns a level as the subject of a sentence: `relu`, `batch norm`, `dropout 0.5`."""
+    if factor == "norm" and level != OFF:
+        return f"{level} norm"
     return level if factor == "activation" else f"{factor_words(factor)} {level}"

@@ -37,8 +37,8 @@ def layers_section(health: pd.DataFrame) -> Section:
         ),
         (_column("update /\nweight", health["update_ratio"], _ratio),),
     ]
-    if health["batch_norm_shift"].notna().any():
-        groups.append((_column("batch norm\nshift", health["batch_norm_shift"], _plain),))
+    if health["running_mean_shift"].notna().any():
+        groups.append((_column("batch norm\nshift", health["running_mean_shift"], _plain),))
     groups.append(
         (Column("signs", [_signs(*row) for row in zip(health["runs"], health["signs"], strict=True)]),)
     )

@@ -60,7 +60,7 @@ def plan_text(
 
 
 def product_line(experiment: Experiment, runs: int) -> str:
-    """Returns the product of the levels, `9 activation x 2 batch_norm x 3 dropout x 5 seeds = 270 runs`.
+    """Returns the product of the levels, `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
 
     What all runs share stands behind it: factors of one level, and other settings where they are not the defaults.
     """

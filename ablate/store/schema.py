@@ -18,7 +18,7 @@ SCHEMA_VERSION = 2
 SETTINGS = pa.schema(
     [
         ("activation", pa.string()),
-        ("batch_norm", pa.string()),
+        ("norm", pa.string()),
         ("dropout", pa.string()),
         ("channels", pa.string()),
         ("hidden", pa.string()),

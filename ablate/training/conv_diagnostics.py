@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from ablate.data.dataset import Dataset
-from ablate.experiment.spec import BatchNorm
 from ablate.nn.batch_norm import StackedBatchNorm
 from ablate.nn.conv import convolution_gradients, convolve
 from ablate.nn.conv_batch_norm import ConvBatchNorm
@@ -84,11 +83,9 @@ class BlockPass:
     def __init__(self, block: ConvBlock, x: Tensor, window: tuple[int, ...]) -> None:
         self.weight, self.pool = block.convolution.weight, MaxPool(window)
         z = convolve(x, self.weight, block.convolution.bias)
-        batch_norm = block.before or block.after
-        place: BatchNorm = "pre" if block.before else "post"
-        self.layer = Pass(
-            x, _by_channel(z), _as_stack(batch_norm) if batch_norm else None, block.activation, place
-        )
+        norm = block.before or block.after
+        place: str = "batch" if block.before else "batch-post"
+        self.layer = Pass(x, _by_channel(z), _as_stack(norm) if norm else None, block.activation, place)
         self.y = self.pool.forward(_by_position(self.layer.y, z))
 
     def backward(self, grad: Tensor, *, needs_input_grad: bool) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ablate.data.dataset import Dataset
-from ablate.experiment.spec import BatchNorm
 from ablate.nn.activation import StackedActivation
 from ablate.nn.activations import value_and_derivative
 from ablate.nn.batch_norm import EPS, StackedBatchNorm
@@ -42,8 +41,8 @@ class Diagnostics:
     - activation_mean, activation_std: mean and standard deviation of f(z).
     - dead_share: share of units with |f'(z)| < 1e-6 for every sample, so that no gradient passes.
     - saturated_share: share of all |f'(z)| below 5 % of the largest |f'| of the function; about a half for relu.
-    - batch_norm_shift: root mean square over units of (batch mean - running mean) / sqrt(running variance + eps).
-    - batch_norm_scale: mean over units of sqrt((batch variance + eps) / (running variance + eps)), both unbiased.
+    - running_mean_shift: root mean square over units of (batch mean - running mean) / sqrt(running variance + eps).
+    - running_std_ratio: mean over units of sqrt((batch variance + eps) / (running variance + eps)), both unbiased.
 
     Of every layer, the output included:
 
@@ -74,7 +73,7 @@ class Diagnostics:
         passes = []
         for index, layer in enumerate(self.network.hidden):
             z = _linear(layer.linear, x)
-            passes.append(Pass(x, z, layer.batch_norm, layer.activation, self.network.shape.batch_norm))
+            passes.append(Pass(x, z, layer.norm, layer.activation, self.network.shape.norm))
             row |= {(f"hidden.{index}", name): value for name, value in passes[-1].quantities.items()}
             x = passes[-1].y
         output = self.network.output
@@ -143,18 +142,18 @@ class Pass:
         self,
         x: Tensor,
         z: Tensor,
-        batch_norm: StackedBatchNorm | None,
+        norm: StackedBatchNorm | None,
         activation: StackedActivation,
-        place: BatchNorm,
+        place: str,
     ) -> None:
         self.x = x
         self.before = self.after = None
-        if batch_norm and place == "pre":
-            self.before = Normalized(batch_norm, z)
+        if norm and place == "batch":
+            self.before = Normalized(norm, z)
             z = self.before.y
         self.y, self.derivative, self.quantities = _activate(activation, z)
-        if batch_norm and place == "post":
-            self.after = Normalized(batch_norm, self.y)
+        if norm and place == "batch-post":
+            self.after = Normalized(norm, self.y)
             self.y = self.after.y
         for normalized in (self.before, self.after):
             if normalized:
@@ -188,8 +187,8 @@ class Normalized:
         running = layer.running_var + EPS
         shift = (mean - layer.running_mean).square_().div_(running)
         self.quantities = {
-            "batch_norm_shift": shift.mean(1).sqrt_(),
-            "batch_norm_scale": ((var * (samples / (samples - 1)) + EPS) / running).sqrt_().mean(1),
+            "running_mean_shift": shift.mean(1).sqrt_(),
+            "running_std_ratio": ((var * (samples / (samples - 1)) + EPS) / running).sqrt_().mean(1),
         }
 
     def backward(self, grad: Tensor) -> Tensor:

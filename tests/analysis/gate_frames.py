@@ -39,7 +39,7 @@ def _row(activation: str, seed: int, noise: float, generator: np.random.Generato
     return {
         "run_id": f"{activation}-{seed}",
         "activation": activation,
-        "batch_norm": "off",
+        "norm": "off",
         "dropout": "0",
         "channels": "none",
         "hidden": "100/50",
@@ -82,6 +82,6 @@ def with_status(frame: pd.DataFrame, status: str, activation: str, *seeds: int) 
 
 
 def finding(comparison: Comparison, variant: str, metric: str) -> Finding:
-    name = f"{variant} bn=off dropout=0" if variant in ("relu", "tanh", "gelu") else variant
+    name = f"{variant} norm=off dropout=0" if variant in ("relu", "tanh", "gelu") else variant
     (found,) = [each for each in comparison.findings if (each.variant, each.metric) == (name, metric)]
     return found

@@ -32,8 +32,8 @@ def test_the_band_at_each_step_is_the_mean_and_students_interval_over_seeds():
 def test_variants_are_kept_apart():
     table = bands(made(val=(0.1, 0.9)), made("gelu", val=(0.1, 0.7)))
     assert dict(zip(table["variant"], table["mean"], strict=True)) == {
-        "relu bn=off dropout=0": 0.9,
-        "gelu bn=off dropout=0": 0.7,
+        "relu norm=off dropout=0": 0.9,
+        "gelu norm=off dropout=0": 0.7,
     }
 
 

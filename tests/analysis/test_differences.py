@@ -29,7 +29,7 @@ def grid(activation, finals, **settings):
 
 
 def by_variant(*runs, metric=METRIC, margin=NONE):
-    table = variant_differences(runs_of(*runs), metric, "relu bn=off dropout=0", margin)
+    table = variant_differences(runs_of(*runs), metric, "relu norm=off dropout=0", margin)
     return {row["variant"].split()[0]: row for row in table.to_dict("records")}
 
 
@@ -154,31 +154,29 @@ def test_steps_to_target_compare_all_runs_the_censored_and_the_failed_with_all_t
 
 
 def test_main_effects_are_differences_in_the_same_backgrounds():
-    def final(activation, batch_norm, seed):
-        return 0.5 + 0.1 * (activation == "tanh") + 0.2 * (batch_norm == "pre") + 0.01 * seed
+    def final(activation, norm, seed):
+        return 0.5 + 0.1 * (activation == "tanh") + 0.2 * (norm == "batch") + 0.01 * seed
 
     runs = [
-        made(activation, batch_norm, seed=seed, val=(0.1, 0.2, final(activation, batch_norm, seed)))
+        made(activation, norm, seed=seed, val=(0.1, 0.2, final(activation, norm, seed)))
         for activation in ("relu", "tanh")
-        for batch_norm in ("off", "pre")
+        for norm in ("off", "batch")
         for seed in range(3)
     ]
-    factors = ("activation", "batch_norm", "dropout")
-    lone = made("tanh", "post", seed=0, val=(0.1, 0.2, 0.99))
+    factors = ("activation", "norm", "dropout")
+    lone = made("tanh", "batch-post", seed=0, val=(0.1, 0.2, 0.99))
     for extra in ([], [lone]):
         table = level_differences(runs_of(*runs, *extra), METRIC, "activation", factors, "relu", NONE)
         row = table.set_index("activation").loc["tanh"]
         assert row["pairs"] == 3
         assert row["difference"] == pytest.approx(0.1)
-    table = level_differences(runs_of(*runs), METRIC, "batch_norm", factors, "off", NONE)
-    assert table.set_index("batch_norm").loc["pre", "difference"] == pytest.approx(0.2)
+    table = level_differences(runs_of(*runs), METRIC, "norm", factors, "off", NONE)
+    assert table.set_index("norm").loc["batch", "difference"] == pytest.approx(0.2)
 
 
 def test_levels_without_a_common_background_have_nothing_to_compare():
-    runs = runs_of(made("relu", "off"), made("tanh", "pre"))
-    table = level_differences(
-        runs, METRIC, "activation", ("activation", "batch_norm", "dropout"), "relu", NONE
-    )
+    runs = runs_of(made("relu", "off"), made("tanh", "batch"))
+    table = level_differences(runs, METRIC, "activation", ("activation", "norm", "dropout"), "relu", NONE)
     assert table["pairs"].tolist() == [0]
 
 

@@ -8,20 +8,20 @@ from statsmodels.stats.anova import anova_lm
 
 from ablate.analysis.effects import effects
 
-FACTORS = ("activation", "batch_norm", "dropout")
+FACTORS = ("activation", "norm", "dropout")
 LEVELS = {
     "activation": ("relu", "tanh", "elu", "gelu"),
-    "batch_norm": ("off", "pre"),
+    "norm": ("off", "batch"),
     "dropout": ("0", "0.2", "0.5"),
 }
-FORMULA = "val_accuracy ~ C(seed) + (C(activation) + C(batch_norm) + C(dropout)) ** 2"
+FORMULA = "val_accuracy ~ C(seed) + (C(activation) + C(norm) + C(dropout)) ** 2"
 
 
 def grid(seeds=4, noise=0.02):
     generator = np.random.default_rng(1)
     rows = list(product(*LEVELS.values(), range(seeds)))
     frame = pd.DataFrame(rows, columns=[*FACTORS, "seed"])
-    bump = (frame["activation"] == "tanh") * (frame["batch_norm"] == "off") * 0.1 + (
+    bump = (frame["activation"] == "tanh") * (frame["norm"] == "off") * 0.1 + (
         frame["dropout"] == "0.5"
     ) * 0.03
     frame["val_accuracy"] = 0.8 + bump + 0.01 * frame["seed"] + generator.normal(0, noise, len(frame))
@@ -61,31 +61,31 @@ def test_in_a_balanced_grid_sums_of_squares_are_those_of_the_means_and_shares_ad
         factor: frame.groupby(factor)["val_accuracy"].transform("mean") - y.mean()
         for factor in (*FACTORS, "seed")
     }
-    both = frame.groupby(["activation", "batch_norm"])["val_accuracy"].transform("mean") - y.mean()
+    both = frame.groupby(["activation", "norm"])["val_accuracy"].transform("mean") - y.mean()
     for factor, each in deviation.items():
         assert found[factor]["sum_sq"] == pytest.approx((each**2).sum())
-    product_term = both - deviation["activation"] - deviation["batch_norm"]
-    assert found["activation:batch_norm"]["sum_sq"] == pytest.approx((product_term**2).sum())
+    product_term = both - deviation["activation"] - deviation["norm"]
+    assert found["activation:norm"]["sum_sq"] == pytest.approx((product_term**2).sum())
     assert sum(row["share"] for row in found.values()) == pytest.approx(1)
 
 
 def test_cells_without_any_run_cost_their_degrees_of_freedom_and_no_more():
     frame = grid()
-    hole = (frame["activation"] == "tanh") & (frame["batch_norm"] == "pre")
+    hole = (frame["activation"] == "tanh") & (frame["norm"] == "batch")
     frame.loc[hole, "finished"] = False
     found = table_of(frame)
     assert found["activation"]["df"] == 3
-    assert found["activation:batch_norm"]["df"] == 2
+    assert found["activation:norm"]["df"] == 2
     assert found["activation:dropout"]["df"] == 6
     # The same by nested models: without the hole's column the design has full rank.
     held = frame[frame["finished"]].reset_index(drop=True)
-    terms = ("C(activation)", "C(dropout)", "C(activation):C(dropout)", "C(batch_norm):C(dropout)")
-    smaller = ols(f"val_accuracy ~ C(seed) + C(batch_norm) + {' + '.join(terms)}", held).fit()
-    cells = pd.get_dummies(held["activation"] + held["batch_norm"]).to_numpy(float)
+    terms = ("C(activation)", "C(dropout)", "C(activation):C(dropout)", "C(norm):C(dropout)")
+    smaller = ols(f"val_accuracy ~ C(seed) + C(norm) + {' + '.join(terms)}", held).fit()
+    cells = pd.get_dummies(held["activation"] + held["norm"]).to_numpy(float)
     exog = np.hstack([smaller.model.exog, cells])
     left = held["val_accuracy"] - exog @ np.linalg.pinv(exog) @ held["val_accuracy"]
     assert found["unexplained"]["sum_sq"] == pytest.approx((left**2).sum())
-    assert found["activation:batch_norm"]["sum_sq"] == pytest.approx(smaller.ssr - (left**2).sum())
+    assert found["activation:norm"]["sum_sq"] == pytest.approx(smaller.ssr - (left**2).sum())
     assert found["unexplained"]["df"] == len(held) - np.linalg.matrix_rank(exog)
 
 
@@ -109,7 +109,7 @@ def test_without_noise_what_does_nothing_has_no_share_and_what_does_all_is_certa
 
 def test_of_a_single_seed_and_factor_shares_are_all_there_is():
     frame = grid(seeds=1)
-    frame = frame[(frame["batch_norm"] == "off") & (frame["dropout"] == "0")]
+    frame = frame[(frame["norm"] == "off") & (frame["dropout"] == "0")]
     found = table_of(frame)
     assert set(found) == {"activation", "unexplained"}
     assert found["activation"]["share"] == pytest.approx(1)

@@ -26,16 +26,16 @@ def grid():
 def test_the_winner_has_the_best_mean_and_the_others_are_compared_with_it():
     found = find(summary_of(*grid()))
     assert found.metric == "val_accuracy"
-    assert found.winner == "tanh bn=off dropout=0"
+    assert found.winner == "tanh norm=off dropout=0"
     against = found.against_winner.set_index("variant")["difference"]
-    assert against["elu bn=off dropout=0"] == pytest.approx(-0.05)
-    assert found.variants.set_index("variant").loc["elu bn=off dropout=0", "difference"] == pytest.approx(
+    assert against["elu norm=off dropout=0"] == pytest.approx(-0.05)
+    assert found.variants.set_index("variant").loc["elu norm=off dropout=0", "difference"] == pytest.approx(
         0.05
     )
 
 
 def test_levels_are_compared_with_those_of_the_reference():
-    found = find(summary_of(*grid(), reference="elu bn=off dropout=0.5"))
+    found = find(summary_of(*grid(), reference="elu norm=off dropout=0.5"))
     assert found.reference_levels == {"activation": "elu", "dropout": "0.5"}
     assert found.levels["activation"].set_index("activation")["difference"].to_dict() == {
         "tanh": pytest.approx(0.05),
@@ -72,8 +72,8 @@ def test_by_steps_a_variant_trained_for_less_that_misses_the_target_does_not_win
     runs = [made("relu", seed=seed, val=(0.1, 0.2, 0.3, 0.9)) for seed in range(3)]
     runs += [made("tanh", seed=seed, val=(0.1, 0.2)) for seed in range(3)]
     summary = summary_of(*runs, sort="steps_to_target")
-    assert find(summary).winner == "relu bn=off dropout=0"
-    assert summary.variants["variant"].tolist() == ["relu bn=off dropout=0", "tanh bn=off dropout=0"]
+    assert find(summary).winner == "relu norm=off dropout=0"
+    assert summary.variants["variant"].tolist() == ["relu norm=off dropout=0", "tanh norm=off dropout=0"]
 
 
 def test_where_nobody_reaches_the_target_nobody_wins_by_steps():

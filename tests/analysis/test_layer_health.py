@@ -56,7 +56,7 @@ def test_ratios_are_geometric_means_over_seeds_and_others_of_the_worst_layer():
     assert row["gradient_ratio_worst"] == pytest.approx(1e-3)
     assert row["dead_share"] == pytest.approx(0.05)
     assert row["update_ratio"] == pytest.approx(1e-3)
-    assert math.isnan(row["batch_norm_shift"])
+    assert math.isnan(row["running_mean_shift"])
     assert row["signs"] == ("vanishing gradient",)
 
 
@@ -68,8 +68,8 @@ SICK = {
     "off centre": {"last": {"activation_mean": -2.0}},
     "hardly moves": {"update_ratio": 1e-8},
     "moves wildly": {"update_ratio": 0.5},
-    "batch norm lags": {"last": {"batch_norm_shift": 0.7}},
-    "batch norm off scale": {"last": {"batch_norm_scale": 0.3}},
+    "batch norm lags": {"last": {"running_mean_shift": 0.7}},
+    "batch norm off scale": {"last": {"running_std_ratio": 0.3}},
 }
 
 
@@ -101,9 +101,9 @@ def test_a_dead_network_has_no_gradient_and_does_not_break_the_table():
         (gone, _whole(gone, last={"gradient_norm": 0.0, "activation_mean": np.nan})),
     )
     rows = table.set_index("variant")
-    assert rows.loc["tanh bn=off dropout=0", "gradient_ratio_end"] == 0
-    assert "vanishing gradient" in rows.loc["tanh bn=off dropout=0", "signs"]
-    assert math.isnan(rows.loc["relu bn=off dropout=0", "gradient_ratio_end"])
+    assert rows.loc["tanh norm=off dropout=0", "gradient_ratio_end"] == 0
+    assert "vanishing gradient" in rows.loc["tanh norm=off dropout=0", "signs"]
+    assert math.isnan(rows.loc["relu norm=off dropout=0", "gradient_ratio_end"])
 
 
 def test_runs_that_did_not_finish_are_a_sign_of_their_own():

@@ -73,9 +73,9 @@ def test_the_references_best_is_the_mean_over_its_finished_seeds():
         made(seed=2, status=DIVERGED),
         made("gelu", val=(0.1, 1.0, 1.0)),
     )
-    assert reference_best(named(runs), "relu bn=off dropout=0") == pytest.approx(0.8)
+    assert reference_best(named(runs), "relu norm=off dropout=0") == pytest.approx(0.8)
 
 
 def test_a_reference_that_never_finished_has_no_best():
     runs, _ = frames(made(status=FAILED), made("gelu"))
-    assert math.isnan(reference_best(named(runs), "relu bn=off dropout=0"))
+    assert math.isnan(reference_best(named(runs), "relu norm=off dropout=0"))

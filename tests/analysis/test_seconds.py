@@ -36,7 +36,7 @@ def test_what_was_not_measured_is_unknown_and_a_variant_measured_twice_is_a_mist
 MEASURED = pd.DataFrame(
     {
         "activation": ["relu", "mish"],
-        "batch_norm": ["off", "off"],
+        "norm": ["off", "off"],
         "dropout": ["0", "0"],
         "channels": ["none", "none"],
         "hidden": ["100/50", "100/50"],
@@ -54,9 +54,9 @@ def test_a_cost_is_that_of_every_variant_with_the_settings_it_depends_on():
     costs = costs_by_variant(named(runs), MEASURED)
     found = dict(zip(costs["variant"], costs["step_seconds"], strict=True))
     assert found == {
-        "relu bn=off dropout=0 lr=0.1": 0.25,
-        "relu bn=off dropout=0 lr=0.5": 0.25,
-        "mish bn=off dropout=0 lr=0.1": 0.5,
+        "relu norm=off dropout=0 lr=0.1": 0.25,
+        "relu norm=off dropout=0 lr=0.5": 0.25,
+        "mish norm=off dropout=0 lr=0.1": 0.5,
     }
 
 

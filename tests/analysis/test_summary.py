@@ -105,9 +105,9 @@ def test_a_relative_target_is_a_share_of_the_mean_best_of_the_reference():
         made("gelu", val=(0.1, 1.0)),
     ]
     summary = summary_of(*runs, target=Target(0.9, relative=True))
-    assert summary.reference == "relu bn=off dropout=0"
+    assert summary.reference == "relu norm=off dropout=0"
     assert summary.target_accuracy == pytest.approx(0.63)
-    other = summary_of(*runs, target=Target(0.9, relative=True), reference="gelu bn=off dropout=0")
+    other = summary_of(*runs, target=Target(0.9, relative=True), reference="gelu norm=off dropout=0")
     assert other.target_accuracy == pytest.approx(0.9)
 
 
@@ -116,7 +116,7 @@ def test_a_target_relative_to_what_never_finished_leaves_the_steps_unknown():
         made(status=FAILED),
         made("gelu"),
         target=Target(0.9, relative=True),
-        reference="relu bn=off dropout=0",
+        reference="relu norm=off dropout=0",
     )
     assert math.isnan(summary.target_accuracy)
     assert summary.variants["steps_to_target_mean"].isna().all()
@@ -130,9 +130,9 @@ def test_an_unknown_reference_is_refused():
 
 def test_in_a_complete_grid_a_level_is_the_average_of_its_variants():
     finals = random.Random(0)
-    cells = product(("tanh", "relu"), ("off", "pre"), ("0", "0.2", "0.5"), (0, 1))
+    cells = product(("tanh", "relu"), ("off", "batch"), ("0", "0.2", "0.5"), (0, 1))
     summary = summary_of(*(made(*cell, val=(0.1, finals.random())) for cell in cells))
-    assert [level.factor for level in summary.levels] == ["activation", "batch_norm", "dropout"]
+    assert [level.factor for level in summary.levels] == ["activation", "norm", "dropout"]
     for level in summary.levels:
         assert level.backgrounds == level.compared == level.scored == 12 // len(level.table)
         averages = summary.variants.groupby(level.factor)[
@@ -145,10 +145,10 @@ def test_in_a_complete_grid_a_level_is_the_average_of_its_variants():
 
 
 def test_the_spread_of_a_level_is_over_seeds_after_averaging_over_backgrounds():
-    finals = {("off", 0): 0.2, ("pre", 0): 0.8, ("off", 1): 0.3, ("pre", 1): 0.9}
+    finals = {("off", 0): 0.2, ("batch", 0): 0.8, ("off", 1): 0.3, ("batch", 1): 0.9}
     runs = [
-        made(activation, batch_norm, seed=seed, val=(0.1, final))
-        for (batch_norm, seed), final in finals.items()
+        made(activation, norm, seed=seed, val=(0.1, final))
+        for (norm, seed), final in finals.items()
         for activation in ("relu", "tanh")
     ]
     row = only_row(level_summary(summary_of(*runs), "activation").table, activation="tanh")
@@ -161,7 +161,7 @@ def test_only_backgrounds_that_were_run_at_every_level_are_averaged():
     runs = [
         made("relu", "off", val=(0.1, 0.6)),
         made("tanh", "off", val=(0.1, 0.5)),
-        made("relu", "pre", val=(0.1, 1.0)),  # tanh was never run with batch norm
+        made("relu", "batch", val=(0.1, 1.0)),  # tanh was never run with batch norm
     ]
     level = level_summary(summary_of(*runs), "activation")
     assert (level.backgrounds, level.compared, level.scored) == (2, 1, 1)
@@ -170,7 +170,7 @@ def test_only_backgrounds_that_were_run_at_every_level_are_averaged():
 
 
 def test_where_no_background_was_run_at_every_level_there_is_nothing_to_compare():
-    level = level_summary(summary_of(made("relu", "off"), made("tanh", "pre")), "activation")
+    level = level_summary(summary_of(made("relu", "off"), made("tanh", "batch")), "activation")
     assert (level.backgrounds, level.compared, level.scored) == (2, 0, 0)
     assert level.table.empty
     assert ranked(level.table, "aulc").empty
@@ -178,10 +178,10 @@ def test_where_no_background_was_run_at_every_level_there_is_nothing_to_compare(
 
 def test_a_failed_run_takes_its_background_out_of_the_scores_of_every_level_but_not_out_of_the_steps():
     runs = [
-        made(activation, batch_norm, seed=seed, val=(0.1, 0.5, 0.9 if batch_norm == "off" else 0.7))
-        for activation, batch_norm, seed in product(("relu", "tanh"), ("off", "pre"), (0, 1))
+        made(activation, norm, seed=seed, val=(0.1, 0.5, 0.9 if norm == "off" else 0.7))
+        for activation, norm, seed in product(("relu", "tanh"), ("off", "batch"), (0, 1))
     ]
-    runs[-1] = made("tanh", "pre", seed=1, status=DIVERGED)
+    runs[-1] = made("tanh", "batch", seed=1, status=DIVERGED)
     level = level_summary(summary_of(*runs), "activation")
     assert (level.backgrounds, level.compared, level.scored) == (2, 2, 1)
     relu, tanh = (only_row(level.table, activation=activation) for activation in ("relu", "tanh"))

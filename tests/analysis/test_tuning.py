@@ -24,7 +24,7 @@ def test_each_variant_gets_its_own_most_accurate_rate():
         *_tried("relu", 0.01, 0.6),
     )
     tanh, relu = choose(runs)
-    assert (tanh.name, relu.name) == ("tanh bn=off dropout=0", "relu bn=off dropout=0")
+    assert (tanh.name, relu.name) == ("tanh norm=off dropout=0", "relu norm=off dropout=0")
     assert tanh.best.rate == 0.1
     assert tanh.best.accuracy == pytest.approx(0.6)
     assert relu.best.rate == 0.01
@@ -59,6 +59,6 @@ def test_of_equal_rates_the_smaller_wins_and_an_edge_is_told():
 def test_a_name_tells_what_else_differs():
     choices = choose(_runs(*_tried("relu", 0.1, 0.5, hidden="10"), *_tried("relu", 0.1, 0.5, hidden="20")))
     assert [choice.name for choice in choices] == [
-        "relu bn=off dropout=0 hidden=10",
-        "relu bn=off dropout=0 hidden=20",
+        "relu norm=off dropout=0 hidden=10",
+        "relu norm=off dropout=0 hidden=20",
     ]

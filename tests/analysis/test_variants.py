@@ -14,12 +14,12 @@ def runs_of(*runs):
 
 
 def test_activation_batch_norm_and_dropout_always_tell_variants_apart():
-    assert varied(runs_of(made())) == ("activation", "batch_norm", "dropout")
+    assert varied(runs_of(made())) == ("activation", "norm", "dropout")
 
 
 def test_another_setting_does_when_it_takes_two_values():
     runs = runs_of(made(epochs=3), made(epochs=5, hidden="200"))
-    assert varied(runs) == ("activation", "batch_norm", "dropout", "hidden", "epochs")
+    assert varied(runs) == ("activation", "norm", "dropout", "hidden", "epochs")
 
 
 def test_rates_that_come_with_the_optimizer_were_not_varied():
@@ -43,8 +43,8 @@ def test_a_rate_of_which_one_optimizer_has_two_was_varied():
 def test_variants_are_named_anew_when_results_have_grown():
     before = named(runs_of(made(learning_rate=0.1)))
     after = named(runs_of(made(learning_rate=0.1), made(learning_rate=0.05)))
-    assert before["variant"].tolist() == ["relu bn=off dropout=0"]
-    assert after["variant"].tolist() == ["relu bn=off dropout=0 lr=0.05", "relu bn=off dropout=0 lr=0.1"]
+    assert before["variant"].tolist() == ["relu norm=off dropout=0"]
+    assert after["variant"].tolist() == ["relu norm=off dropout=0 lr=0.05", "relu norm=off dropout=0 lr=0.1"]
 
 
 def test_settings_become_the_texts_of_their_levels():
@@ -61,7 +61,7 @@ def test_settings_become_the_texts_of_their_levels():
     ("factor", "ordered"),
     [
         ("activation", ["identity", "sigmoid", "tanh", "relu", "silu", "softshrink", "a.b:C", "mine:Z"]),
-        ("batch_norm", ["off", "pre", "post"]),
+        ("norm", ["off", "batch", "batch-post"]),
         ("dropout", ["0", "0.05", "0.2", "0.2/0.5", "0.5"]),
         ("hidden", ["9", "50", "100", "100/50", "100/60", "1000"]),
         ("learning_rate", ["1e-05", "0.001", "0.1", "10"]),
@@ -79,9 +79,9 @@ def test_levels_stand_in_their_order(factor, ordered):
 @pytest.mark.parametrize("shuffle", range(5))
 def test_the_order_of_the_rows_does_not_matter(shuffle):
     grid = [
-        made(activation, batch_norm, dropout, seed)
+        made(activation, norm, dropout, seed)
         for activation in ("tanh", "relu")
-        for batch_norm in ("off", "post")
+        for norm in ("off", "batch-post")
         for dropout in ("0", "0.5")
         for seed in (0, 1, 10)
     ]
@@ -94,35 +94,37 @@ def test_the_order_of_the_rows_does_not_matter(shuffle):
 def test_two_runs_of_one_variant_and_seed_are_refused():
     runs = runs_of(made(seed=3), made(seed=4))
     runs["seed"] = 3
-    with pytest.raises(StoreError, match=r"'relu bn=off dropout=0' with seed 3.*--split-seed.*-o"):
+    with pytest.raises(StoreError, match=r"'relu norm=off dropout=0' with seed 3.*--split-seed.*-o"):
         named(runs)
 
 
 def test_the_default_reference_is_the_plainest_relu():
-    runs = named(runs_of(made("sigmoid"), made("relu", "pre"), made("relu", dropout="0.2"), made("relu")))
-    assert reference_variant(runs, None) == "relu bn=off dropout=0"
+    runs = named(runs_of(made("sigmoid"), made("relu", "batch"), made("relu", dropout="0.2"), made("relu")))
+    assert reference_variant(runs, None) == "relu norm=off dropout=0"
 
 
 def test_a_relu_that_never_finished_is_no_default_reference():
-    runs = named(runs_of(made("sigmoid"), made("relu", status=DIVERGED), made("relu", "pre")))
-    assert reference_variant(runs, None) == "relu bn=pre dropout=0"
+    runs = named(runs_of(made("sigmoid"), made("relu", status=DIVERGED), made("relu", "batch")))
+    assert reference_variant(runs, None) == "relu norm=batch dropout=0"
 
 
 def test_without_relu_the_default_reference_is_the_first_variant_that_finished():
     runs = named(runs_of(made("tanh"), made("gelu"), made("sigmoid", status=DIVERGED)))
-    assert reference_variant(runs, None) == "tanh bn=off dropout=0"
+    assert reference_variant(runs, None) == "tanh norm=off dropout=0"
 
 
 def test_where_nothing_finished_there_still_is_a_reference():
-    assert reference_variant(named(runs_of(made("tanh", status=DIVERGED))), None) == "tanh bn=off dropout=0"
+    assert reference_variant(named(runs_of(made("tanh", status=DIVERGED))), None) == "tanh norm=off dropout=0"
 
 
 def test_a_reference_can_be_named():
     runs = named(runs_of(made("relu"), made("gelu")))
-    assert reference_variant(runs, "gelu bn=off dropout=0") == "gelu bn=off dropout=0"
+    assert reference_variant(runs, "gelu norm=off dropout=0") == "gelu norm=off dropout=0"
 
 
 def test_an_unknown_reference_names_the_nearest_variant_and_the_flag():
     runs = named(runs_of(made("relu"), made("gelu")))
-    with pytest.raises(SpecError, match=r"--reference: 'gelu bn=no'.*2 variants.*did you mean 'gelu bn=off"):
-        reference_variant(runs, "gelu bn=no")
+    with pytest.raises(
+        SpecError, match=r"--reference: 'gelu norm=no'.*2 variants.*did you mean 'gelu norm=off"
+    ):
+        reference_variant(runs, "gelu norm=no")

@@ -21,11 +21,11 @@ from ablate.training.train import train_stack
 
 SEED = 0
 SETTINGS = [
-    {"activation": "relu", "batch_norm": "pre"},
-    {"activation": "prelu", "batch_norm": "off", "optimizer": "adam", "learning_rate": 0.01},
-    {"activation": "mish", "batch_norm": "post", "momentum": 0.9, "schedule": "cosine"},
-    {"activation": "tanh", "batch_norm": "off", "optimizer": "adamw", "learning_rate": 0.01},
-    {"activation": "relu", "batch_norm": "pre", "model": "cnn", "channels": "4"},
+    {"activation": "relu", "norm": "batch"},
+    {"activation": "prelu", "norm": "off", "optimizer": "adam", "learning_rate": 0.01},
+    {"activation": "mish", "norm": "batch-post", "momentum": 0.9, "schedule": "cosine"},
+    {"activation": "tanh", "norm": "off", "optimizer": "adamw", "learning_rate": 0.01},
+    {"activation": "relu", "norm": "batch", "model": "cnn", "channels": "4"},
 ]
 
 
@@ -90,7 +90,7 @@ def test_an_ensemble_of_equals_scores_what_the_engine_scores(trained, dataset):
 
 @pytest.mark.parametrize("name", [name for name, rival in RIVALS.items() if not rival.needs_cuda])
 def test_every_rival_learns_far_beyond_chance(dataset, name):
-    run = run_of(activation="relu", batch_norm="pre", dropout=0.2, epochs=4)
+    run = run_of(activation="relu", norm="batch", dropout=0.2, epochs=4)
     unit = (run, replace(run, dropout=(0.5, 0.5))) if RIVALS[name].is_ensemble else (run,)
     scores = TRAINERS[name](unit, data_for(run, dataset, PlainData, evals_per_epoch=1))()
     assert len(scores) == 5
@@ -103,13 +103,13 @@ def test_there_is_a_trainer_for_every_rival():
 
 
 def test_a_dataloader_loop_evaluates_as_often_as_the_others(dataset):
-    run = run_of(activation="relu", batch_norm="off")
+    run = run_of(activation="relu", norm="off")
     data = data_for(run, dataset)
     assert len(dataloader_loop(plain_module(run, data), run, data)) == 5
 
 
 def test_dropout_is_torchs_own_and_left_out_at_rate_0(dataset):
-    run = run_of(activation="relu", batch_norm="pre", dropout="0/0.5")
+    run = run_of(activation="relu", norm="batch", dropout="0/0.5")
     network = plain_module(run, data_for(run, dataset))
     assert [module.p for module in network.modules() if isinstance(module, nn.Dropout)] == [0.5]
     assert sum(isinstance(module, nn.BatchNorm1d) for module in network.modules()) == 2
@@ -126,7 +126,7 @@ def test_stackable_dropout_drops_at_its_own_rate_in_training_alone():
 
 
 def test_members_of_an_ensemble_drop_at_their_own_rates(dataset):
-    run = run_of(activation="relu", batch_norm="off", dropout=0.5)
+    run = run_of(activation="relu", norm="off", dropout=0.5)
     ensemble = Ensemble([run, replace(run, dropout=(0.0, 0.0))], data_for(run, dataset))
     rates = [value for name, value in ensemble.buffers.items() if name.endswith("rate")]
     assert [rate.tolist() for rate in rates] == [[0.5, 0.0], [0.5, 0.0]]
@@ -142,7 +142,7 @@ def test_a_captured_loop_scores_what_the_plain_loop_scores(dataset):
 
 
 def test_scores_are_means_over_all_samples(dataset):
-    run = run_of(activation="relu", batch_norm="off")
+    run = run_of(activation="relu", norm="off")
     data = data_for(run, dataset)
     network = plain_module(run, data)
     x, y = data.sets[1]

@@ -23,7 +23,7 @@ from ablate.experiment.spec import build
 
 VARIANTS = {
     "activation": "sigmoid,tanh,softplus,relu,leaky_relu,elu,gelu,silu,mish,softsign",
-    "batch_norm": "off,pre",
+    "norm": "off,batch",
     "dropout": "0.2",
 }
 

@@ -16,7 +16,7 @@ from tests.arguments import given
 GRID = [
     "--activation",
     "relu,tanh",
-    "--batch-norm",
+    "--norm",
     "off",
     "--dropout",
     "0,0.5",
@@ -87,7 +87,7 @@ def test_data_that_are_not_at_hand_are_random_and_said_to_be(ablate, tmp_path, m
     def made_up(experiment, runs, arrays, rounds, device, told):
         assert (device.kind, arrays.x_train.shape) == ("cpu", (160, 3, 4, 4))
         costs = {"runs": 1, "step_seconds": 1.0, "step_seconds_low": 0.5, "step_seconds_high": 2.0}
-        return pd.DataFrame([{"variant": "relu bn=off", "activation": "relu"} | costs])
+        return pd.DataFrame([{"variant": "relu norm=off", "activation": "relu"} | costs])
 
     monkeypatch.setattr(arena, "measure_step_costs", made_up)
     arguments = ["bench", *GRID, "--dataset", "cifar10", "--batch-size", "16", "--per-variant"]
@@ -112,7 +112,7 @@ def test_costs_of_steps_are_stored_and_give_seconds_to_target(ablate, tmp_path):
     assert code == 0
     rows = [line for line in out.splitlines() if " dropout=" in line and "[" in line]
     assert len(rows) == 4
-    assert "Reference: relu bn=off dropout=0." in out
+    assert "Reference: relu norm=off dropout=0." in out
     stored = pd.read_parquet(tmp_path / "x" / "step_costs.parquet")
     assert set(zip(stored["activation"], stored["dropout"], strict=True)) == {
         (activation, dropout) for activation in ("relu", "tanh") for dropout in ("0", "0.5")

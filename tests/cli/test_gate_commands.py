@@ -13,7 +13,7 @@ from tests.arguments import given
 GRID = [
     "--activation",
     "relu,tanh",
-    "--batch-norm",
+    "--norm",
     "off",
     "--dropout",
     "0",
@@ -56,7 +56,7 @@ def test_a_regression_is_4_and_compare_reports_it_with_0(ablate, stored):
     bad = changed_baseline(stored[0], "bad.parquet", worse)
     code, out, _ = ablate("gate", stored[0], bad)
     assert code == 4
-    assert "- regressed: relu bn=off dropout=0, val_accuracy" in out
+    assert "- regressed: relu norm=off dropout=0, val_accuracy" in out
     assert ablate("gate", stored[0], bad, "--warn-only")[:2] == (0, out)
     assert ablate("compare", stored[0], bad)[:2] == (0, out)
     assert ablate("gate", bad, stored[0])[0] == 0
@@ -92,14 +92,14 @@ def test_both_reasons_are_told_and_the_graver_is_the_code(ablate, stored):
     )
     code, out, _ = ablate("gate", stored[0], only)
     assert code == 3
-    assert "! failed: tanh bn=off dropout=0, status - 1 of 6 runs did not finish; seed 0 diverged" in out
+    assert "! failed: tanh norm=off dropout=0, status - 1 of 6 runs did not finish; seed 0 diverged" in out
 
 
 def test_a_vanished_variant_is_5_unless_allowed(ablate, stored):
     one = changed_baseline(stored[0], "one.parquet", lambda frame: frame[frame["activation"] == "relu"])
     code, out, _ = ablate("gate", stored[0], one)
     assert code == 5
-    assert "x incomparable: tanh bn=off dropout=0, status - missing in the candidate" in out
+    assert "x incomparable: tanh norm=off dropout=0, status - missing in the candidate" in out
     assert ablate("gate", stored[0], one, "--allow-missing")[0] == 0
 
 
@@ -148,7 +148,7 @@ def test_files_for_ci_are_written_and_the_summary_is_appended(ablate, stored, mo
     assert err.startswith("::error title=regressed%3A")
     assert Path("summary.md").read_text().startswith("# before\n## ")
     assert ET.parse("junit.xml").getroot()[0].get("failures") == "3"
-    assert json.loads(Path("bmf.json").read_text())["relu bn=off dropout=0"]["val_accuracy"]["value"] > 0
+    assert json.loads(Path("bmf.json").read_text())["relu norm=off dropout=0"]["val_accuracy"]["value"] > 0
     assert len(json.loads(Path("smaller.json").read_text())) > 0
     code, _, err = ablate("gate", *stored, "--junit", "no/such/folder.xml")
     assert (code, "cannot be written" in err) == (2, True)

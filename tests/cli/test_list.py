@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.presets import PRESETS
 from ablate.experiment.spec import Model
 

@@ -51,7 +51,7 @@ def test_it_shows_the_tables_whole_where_there_is_no_terminal(results, monkeypat
     text = reported(results)
     assert text.startswith("digits (mlp): 4 runs, 2 variants, 2 seeds (0-1)\n")
     assert "target     validation accuracy of 76.5%, 90% of the reference's best\n" in text
-    assert "gelu bn=off dropout=0, seed 1: diverged at step 7: the loss is nan\n" in text
+    assert "gelu norm=off dropout=0, seed 1: diverged at step 7: the loss is nan\n" in text
     assert "\x1b" not in text
     head = next(line for line in text.splitlines() if line.startswith("activation"))
     assert head.split()[-1] == "loss"
@@ -64,9 +64,9 @@ def test_show_prints_what_report_does_without_options(results, capsys):
 
 def test_options_choose_target_reference_and_order(results):
     text = reported(
-        results, "--target", "50%", "--reference", "gelu bn=off dropout=0", "--sort", "gap_accuracy"
+        results, "--target", "50%", "--reference", "gelu norm=off dropout=0", "--sort", "gap_accuracy"
     )
-    assert "reference  gelu bn=off dropout=0\n" in text
+    assert "reference  gelu norm=off dropout=0\n" in text
     assert "accuracy of 35.0%, 50% of the reference's best" in text
     rows = text.split("lowest gap % first")[1].splitlines()
     assert [row.split()[0] for row in rows[4:6]] == ["gelu", "relu"]
@@ -75,12 +75,12 @@ def test_options_choose_target_reference_and_order(results):
 def test_json_is_one_document_on_stdout(results):
     document = json.loads(reported(results, "--json", "--target", "0.5"))
     assert [variant["variant"] for variant in document["variants"]] == [
-        "relu bn=off dropout=0",
-        "gelu bn=off dropout=0",
+        "relu norm=off dropout=0",
+        "gelu norm=off dropout=0",
     ]
     steps = {(run["variant"], run["seed"]): run["steps_to_target"] for run in document["runs"]}
-    assert steps["relu bn=off dropout=0", 0] == 10.0
-    assert steps["gelu bn=off dropout=0", 1] is None
+    assert steps["relu norm=off dropout=0", 0] == 10.0
+    assert steps["gelu norm=off dropout=0", 1] is None
 
 
 def test_csv_has_a_head_and_one_line_a_variant(results):
@@ -133,7 +133,7 @@ def test_it_shows_results_without_torch(results):
 def test_markdown_is_what_a_pull_request_shows(results):
     text = reported(results, "--markdown")
     assert text.startswith("## digits (mlp): 4 runs, 2 variants, 2 seeds (0-1)\n")
-    assert "| activation | bn | dropout | n | failed | best val % |" in text
+    assert "| activation | norm | dropout | n | failed | best val % |" in text
 
 
 def test_the_margin_is_of_the_metric_sorted_by(results):

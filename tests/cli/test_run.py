@@ -82,7 +82,7 @@ def test_a_value_from_the_environment_is_refused_by_the_name_of_its_variable(abl
 
 
 def test_a_plan_names_what_all_runs_share_where_it_is_not_the_default(ablate):
-    single = given(GRID, "--activation", "relu", "--dropout", "0", "--batch-norm", "off", "--seeds", "1")
+    single = given(GRID, "--activation", "relu", "--dropout", "0", "--norm", "off", "--seeds", "1")
     out = ablate("plan", *single, "--init", "kaiming", "--evals-per-epoch", "2", "--jobs", "1")[1]
     assert "1 seed = 1 run (" in out
     assert "schedule=constant, init=kaiming, evals_per_epoch=2)" in out
@@ -144,7 +144,7 @@ def test_a_mistake_is_one_sentence_exits_2_and_writes_nothing(ablate, tmp_path, 
 def test_plan_shows_the_product_and_what_is_done_and_writes_nothing(ablate, tmp_path):
     code, out, _ = ablate("plan", *GRID)
     assert code == 0
-    assert "2 activation x 2 batch_norm x 2 dropout x 2 seeds = 16 runs" in out
+    assert "2 activation x 2 norm x 2 dropout x 2 seeds = 16 runs" in out
     assert "0 done, 0 diverged, 0 failed, 16 missing" in out
     assert list(tmp_path.iterdir()) == []
     ablate("run", *FAKE)
@@ -287,7 +287,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(ablate, tmp_path):
 
 
 def test_an_interrupted_grid_keeps_its_finished_stacks_and_goes_on_later(tmp_path):
-    grid = ["--activation", "relu", "--dropout", "0", "--batch-norm", "off", "--seeds", "70", "--jobs", "1"]
+    grid = ["--activation", "relu", "--dropout", "0", "--norm", "off", "--seeds", "70", "--jobs", "1"]
     process = _start(tmp_path / "x", *grid, "--epochs", "150", start_new_session=True)
     runs = tmp_path / "x" / "runs"
     deadline = time.monotonic() + 120
@@ -308,7 +308,7 @@ def test_a_preset_is_beaten_by_a_file_which_the_environment_and_options_beat(abl
     (tmp_path / "grid.toml").write_text("epochs = 3\n")
     code, out, _ = ablate("plan", "grid.toml", "--preset", "smoke")
     assert code == 0
-    assert "2 activation x 2 batch_norm x 2 dropout x 2 seeds = 16 runs" in out
+    assert "2 activation x 2 norm x 2 dropout x 2 seeds = 16 runs" in out
     assert "epochs=3" in out
     monkeypatch.setenv("ABLATE_EPOCHS", "4")
     assert "epochs=4" in ablate("plan", "grid.toml", "--preset", "smoke")[1]
@@ -338,7 +338,7 @@ def test_rates_are_tuned_apart_shown_and_used(ablate, tmp_path):
     runs = pd.read_parquet(tmp_path / "results/x/runs")
     assert len(runs) == 16
     assert set(runs["seed"]) == {0, 1}
-    factors = ["activation", "batch_norm", "dropout"]
+    factors = ["activation", "norm", "dropout"]
     means = tuning.groupby([*factors, "learning_rate"])["val_accuracy"].mean().unstack()
     expected = means.idxmax(axis=1)
     for key, rate in runs.groupby(factors)["learning_rate"].unique().items():

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ablate.data.dataset import load
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.grid import expand
-from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.nn.dropout import uniforms
@@ -55,13 +55,13 @@ def _stacks(runs, experiment):
     return make_plan(runs, sizes_of(experiment), 1, GPU).stacks
 
 
-@pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
+@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_every_member_trains_as_on_the_cpu_in_float64(dataset, batch_norm, optimizer):
+def test_every_member_trains_as_on_the_cpu_in_float64(dataset, norm, optimizer):
     experiment = build(
         {
             "activation": list(ACTIVATIONS),
-            "batch_norm": batch_norm,
+            "norm": norm,
             "dropout": "0,0.5",
             "seeds": 2,
             "optimizer": optimizer,
@@ -74,7 +74,7 @@ def test_every_member_trains_as_on_the_cpu_in_float64(dataset, batch_norm, optim
     found = {}
     for device in ("cpu", "cuda"):
         data = dataset.to(device)
-        network = StackedMLP(Shape(64, (9, 7), 10, batch_norm), members, torch.float64, device)
+        network = StackedMLP(Shape(64, (9, 7), 10, norm), members, torch.float64, device)
         batches = Batches(network, data, 64)
         batches.x = batches.x.double()
         batches.inputs = batches.inputs.double()
@@ -88,7 +88,7 @@ def test_every_member_trains_as_on_the_cpu_in_float64(dataset, batch_norm, optim
 
 
 def test_a_recorded_step_has_the_bits_of_one_that_is_not(dataset, monkeypatch):
-    (stack,) = _stacks(expand(build(SETTINGS | {"batch_norm": "pre"})), build(SETTINGS))
+    (stack,) = _stacks(expand(build(SETTINGS | {"norm": "batch"})), build(SETTINGS))
     graphs = []
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graphs.append(GRAPH()) or graphs[-1])
     recorded = _curves(stack, dataset)
@@ -100,9 +100,9 @@ def test_a_recorded_step_has_the_bits_of_one_that_is_not(dataset, monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
-def test_a_run_has_the_same_bits_in_any_grid(dataset, batch_norm, optimizer):
-    experiment = build(SETTINGS | {"batch_norm": batch_norm, "optimizer": optimizer, "schedule": "cosine"})
+@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
+def test_a_run_has_the_same_bits_in_any_grid(dataset, norm, optimizer):
+    experiment = build(SETTINGS | {"norm": norm, "optimizer": optimizer, "schedule": "cosine"})
     runs = expand(experiment)
     (full,) = _stacks(runs, experiment)
     expected = _curves(full, dataset)
@@ -125,7 +125,7 @@ def test_convolutional_runs_have_the_same_bits_alone(model):
     }
     experiment = build(settings | {"dataset": "digits" if model == "cnn" else "moving-digits"})
     data = load(experiment)
-    runs = [run for run in expand(experiment) if run.batch_norm == "pre"]
+    runs = [run for run in expand(experiment) if run.norm == "batch"]
     (full,) = _stacks(runs, experiment)
     expected = _curves(full, data)
     (alone,) = _stacks(runs[2:3], experiment)

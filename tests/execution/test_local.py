@@ -99,7 +99,7 @@ def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
 
 
 def test_a_stack_too_large_for_its_memory_is_trained_in_halves(trained):
-    runs = [run for run in expand(EXPERIMENT) if run.batch_norm == "pre" and run.activation == "relu"][:5]
+    runs = [run for run in expand(EXPERIMENT) if run.norm == "batch" and run.activation == "relu"][:5]
     large = Stack(tuple(replace(run, activation="tests.execution.test_local:of_two") for run in runs), 1)
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))

@@ -14,7 +14,7 @@ from ablate.store.schema import CURVES, LAYERS, RUNS
 from ablate.training.result import Divergence, LayerValues
 
 EXPERIMENT = build(
-    {"activation": "relu,tanh", "dropout": "0.2/0.5", "batch_norm": "pre", "seeds": 2, "epochs": 3}
+    {"activation": "relu,tanh", "dropout": "0.2/0.5", "norm": "batch", "seeds": 2, "epochs": 3}
 )
 IDENTITY = Identity("digits", "mlp", varied(EXPERIMENT), EXPERIMENT.split_sizes[0])
 
@@ -32,7 +32,10 @@ def test_a_trained_stack_has_one_row_a_run_and_one_a_run_and_evaluation(trained)
     assert list(tables["curves"].columns) == CURVES.names
     assert len(tables["runs"]) == 4
     assert len(tables["curves"]) == 4 * 4
-    assert set(tables["runs"]["variant"]) == {"relu bn=pre dropout=0.2/0.5", "tanh bn=pre dropout=0.2/0.5"}
+    assert set(tables["runs"]["variant"]) == {
+        "relu norm=batch dropout=0.2/0.5",
+        "tanh norm=batch dropout=0.2/0.5",
+    }
     assert set(tables["runs"]["steps"]) == {3 * 17}
 
 

@@ -15,18 +15,16 @@ def test_a_grid_is_the_product_of_levels_and_seeds():
     runs = expand(experiment)
     assert len(runs) == 2 * 2 * 2 * 3 * 2
     assert len({run.run_id for run in runs}) == len(runs)
-    combinations = {
-        (run.activation, run.batch_norm, run.dropout, run.learning_rate, run.seed) for run in runs
-    }
+    combinations = {(run.activation, run.norm, run.dropout, run.learning_rate, run.seed) for run in runs}
     assert len(combinations) == len(runs)
 
 
 def test_variants_are_named_by_their_levels():
-    run = expand(build({"activation": "relu", "batch_norm": "pre", "dropout": 0.5}))[0]
-    assert variant_name(run, varied(build({}))) == "relu bn=pre dropout=0.5"
-    grid = build({"activation": "relu", "batch_norm": "off", "dropout": "0/0.5", "learning_rate": "0.1,0.01"})
+    run = expand(build({"activation": "relu", "norm": "batch", "dropout": 0.5}))[0]
+    assert variant_name(run, varied(build({}))) == "relu norm=batch dropout=0.5"
+    grid = build({"activation": "relu", "norm": "off", "dropout": "0/0.5", "learning_rate": "0.1,0.01"})
     names = {variant_name(run, varied(grid)) for run in expand(grid)}
-    assert names == {"relu bn=off dropout=0/0.5 lr=0.1", "relu bn=off dropout=0/0.5 lr=0.01"}
+    assert names == {"relu norm=off dropout=0/0.5 lr=0.1", "relu norm=off dropout=0/0.5 lr=0.01"}
 
 
 def test_one_rate_is_the_same_run_as_that_rate_in_every_layer():
@@ -36,7 +34,7 @@ def test_one_rate_is_the_same_run_as_that_rate_in_every_layer():
 
 
 def test_a_run_id_is_made_of_what_determines_the_result():
-    settings = {"activation": "relu", "batch_norm": "pre", "dropout": 0.5, "seeds": "1,7"}
+    settings = {"activation": "relu", "norm": "batch", "dropout": 0.5, "seeds": "1,7"}
     (first, second) = expand(build(settings))
     assert first.run_id != second.run_id
     assert expand(build(settings | {"seeds": "7", "activation": "tanh,relu"}))[-1].run_id != first.run_id
@@ -46,7 +44,7 @@ def test_a_run_id_is_made_of_what_determines_the_result():
     changes = [
         {"epochs": 31}, {"batch_size": 32}, {"hidden": "100/51"}, {"optimizer": "adam"}, {"learning_rate": 0.2},
         {"momentum": 0.9}, {"weight_decay": 0.1}, {"schedule": "cosine"}, {"standardize": "none"}, {"split_seed": 1},
-        {"val_fraction": 0.3}, {"test_fraction": 0.3}, {"evals_per_epoch": 2}, {"dropout": 0.4}, {"batch_norm": "post"},
+        {"val_fraction": 0.3}, {"test_fraction": 0.3}, {"evals_per_epoch": 2}, {"dropout": 0.4}, {"norm": "batch-post"},
         {"init": "kaiming"}, {"init": "auto-gain"},
     ]  # fmt: skip
     ids = {expand(build(settings | change))[0].run_id for change in changes}
@@ -54,7 +52,7 @@ def test_a_run_id_is_made_of_what_determines_the_result():
 
 
 def test_diagnostics_are_part_of_a_run_and_not_of_its_id():
-    settings = {"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "1"}
+    settings = {"activation": "relu", "norm": "off", "dropout": 0, "seeds": "1"}
     (blind,), (seeing,) = expand(build(settings)), expand(build(settings | {"diagnostics": True}))
     assert (blind.diagnostics, seeing.diagnostics) == (False, True)
     assert blind.run_id == seeing.run_id
@@ -62,8 +60,8 @@ def test_diagnostics_are_part_of_a_run_and_not_of_its_id():
 
 def test_run_ids_are_pinned():
     """To change what an id is made of is to forget every stored result."""
-    (run,) = expand(build({"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "1"}))
-    assert run.run_id == "b18dede31ae6c007"
+    (run,) = expand(build({"activation": "relu", "norm": "off", "dropout": 0, "seeds": "1"}))
+    assert run.run_id == "2b3928e4778363f5"
 
 
 def test_levels_that_make_no_difference_are_refused():
@@ -90,7 +88,7 @@ def test_auto_is_the_rate_of_the_optimizer():
                 "activation": "relu",
                 "seeds": 1,
                 "dropout": 0,
-                "batch_norm": "off",
+                "norm": "off",
             }
         )
     )

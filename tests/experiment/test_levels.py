@@ -68,5 +68,5 @@ def test_a_word_is_refused_with_the_nearest_legal_one():
     with pytest.raises(ValueError, match=r"'rleu' is not one of .*; did you mean 'relu'\?"):
         levels.activation("rleu")
     assert levels.activation("my.package:Function") == "my.package:Function"
-    with pytest.raises(ValueError, match="is not one of off, pre, post"):
-        levels.choice("off", "pre", "post")(False)
+    with pytest.raises(ValueError, match="is not one of off, batch, batch-post"):
+        levels.choice("off", "batch", "batch-post")(False)

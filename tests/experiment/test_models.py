@@ -37,7 +37,7 @@ def test_auto_is_what_the_model_has():
                 "model": "cnn3d",
                 "dataset": "moving-digits",
                 "activation": "relu",
-                "batch_norm": "off",
+                "norm": "off",
                 "seeds": 1,
             }
             | {"dropout": 0}

@@ -24,7 +24,7 @@ def test_every_run_is_in_one_stack_with_runs_it_can_train_with(data, jobs):
     assert len(stacks) >= min(jobs, len(runs))
     for stack in stacks:
         assert len(stack.runs) <= MAX_RUNS
-        assert len({(run.batch_norm, run.learning_rate) for run in stack.runs}) == 1
+        assert len({(run.norm, run.learning_rate) for run in stack.runs}) == 1
         activations = [run.activation for run in stack.runs]
         changes = sum(a != b for a, b in pairwise(activations))
         assert changes == len(set(activations)) - 1, "equal activations stand side by side"
@@ -46,7 +46,7 @@ def test_the_dearest_stack_comes_first_and_time_falls_with_workers():
     grid = build({"epochs": "2,20", "hidden": "10,100/50"})
     plans = [make_plan(expand(grid), sizes_of(grid), jobs) for jobs in (1, 2, 4)]
     first = plans[0].stacks[0].runs[0]
-    assert (first.epochs, first.hidden, first.batch_norm) == (20, (100, 50), "pre")
+    assert (first.epochs, first.hidden, first.norm) == (20, (100, 50), "batch")
     seconds = [plan.seconds - PROCESS_SECONDS for plan in plans]
     assert seconds[0] == pytest.approx(2 * seconds[1], rel=0.2)
     assert seconds[2] < seconds[1]

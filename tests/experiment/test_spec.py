@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ablate.errors import AblateError, DataError, SpecError
-from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.spec import FACTORS, Experiment, build, flag, read_toml, to_toml
 
 
 def test_the_defaults_are_a_grid_worth_running():
     experiment = build({})
     assert len(experiment.activation) >= 8
-    assert experiment.batch_norm == ("off", "pre")
+    assert experiment.norm == ("off", "batch")
     assert experiment.dropout == ((0.0,), (0.2,), (0.5,))
     assert experiment.hidden_of(experiment.hidden[0]) == (100, 50)
     assert experiment.split_sizes == (1150, 288, 359)
@@ -30,7 +30,7 @@ def test_an_experiment_cannot_be_changed():
     [
         ({"activation": "rleu"}, "--activation: 'rleu' is not one of"),
         ({"dataset": "mnits"}, "--dataset: 'mnits' is not one of .* did you mean 'mnist'"),
-        ({"batchnorm": "off"}, "unknown key 'batchnorm'; did you mean 'batch_norm'"),
+        ({"batchnorm": "off"}, "unknown key 'batchnorm'; did you mean 'norm'"),
         ({"dropout": "0,1"}, "--dropout: '1' is not a number of at least 0 and below 1"),
         ({"dropout": -0.1}, "--dropout: -0.1 is not"),
         ({"hidden": [100, 50]}, r"--hidden: .* one network or 2; write \"100/50\" .* \[\"100\", \"50\"\]"),
@@ -88,8 +88,8 @@ def test_the_sizes_of_an_npz_file_are_read_from_its_headers(tmp_path):
 EXPERIMENTS = st.fixed_dictionaries(
     {},
     optional={
-        "activation": st.lists(st.sampled_from(ACTIVATIONS), min_size=1, max_size=4, unique=True),
-        "batch_norm": st.lists(st.sampled_from(["off", "pre", "post"]), min_size=1, unique=True),
+        "activation": st.lists(st.sampled_from(sorted(ACTIVATIONS)), min_size=1, max_size=4, unique=True),
+        "norm": st.lists(st.sampled_from(["off", "batch", "batch-post"]), min_size=1, unique=True),
         "dropout": st.sampled_from(["0", "0,0.2/0.5", "0.123456789012"]),
         "hidden": st.sampled_from(["100/50", "8/4,16/8"]),
         "seeds": st.sampled_from(["5", "1,7", "3-3"]),
@@ -128,7 +128,7 @@ def test_every_factor_is_a_field_and_every_field_has_a_help_text():
     assert set(FACTORS) < set(Experiment.model_fields)
     assert all(field.description for field in Experiment.model_fields.values())
     assert flag("learning_rate") == "--lr"
-    assert flag("batch_norm") == "--batch-norm"
+    assert flag("norm") == "--norm"
 
 
 def test_spec_errors_are_value_errors_and_mistakes_of_the_user():

@@ -9,7 +9,7 @@ from ablate.experiment.tuning import key_of, tuning_grid, with_rates
 
 SETTINGS = {
     "activation": "relu,tanh",
-    "batch_norm": "off",
+    "norm": "off",
     "dropout": "0.2",
     "seeds": "0,1000001",
     "tune": "learning_rate=0.01,0.1",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ablate.errors import SpecError
-from ablate.experiment.levels import ACTIVATIONS as NAMES
+from ablate.experiment.activations import ACTIVATIONS as NAMES
 from ablate.nn.activation import StackedActivation
 from ablate.nn.activations import ACTIVATIONS, from_callable, resolve, value_and_derivative
 from ablate.nn.members import Segment

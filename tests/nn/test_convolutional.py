@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.nn.conv_shape import ConvShape
 from ablate.nn.convolutional import StackedConvNet
 from ablate.nn.members import Member
@@ -23,8 +23,8 @@ SHAPES = {
 }
 
 
-def _shape(model, batch_norm):
-    return ConvShape(**SHAPES[model], classes=CLASSES, batch_norm=batch_norm)
+def _shape(model, norm):
+    return ConvShape(**SHAPES[model], classes=CLASSES, norm=norm)
 
 
 def _rates(model):
@@ -62,23 +62,23 @@ def _train_stack(network, settings, batches):
 
 @pytest.mark.parametrize("model", SHAPES)
 @pytest.mark.parametrize(
-    ("batch_norm", "optimizer"),
+    ("norm", "optimizer"),
     [
         ("off", "sgd"),
-        ("pre", "sgd"),
-        ("post", "sgd"),
-        ("pre", "adam"),
-        ("post", "sgd with momentum and decay"),
+        ("batch", "sgd"),
+        ("batch-post", "sgd"),
+        ("batch", "adam"),
+        ("batch-post", "sgd with momentum and decay"),
         ("off", "adamw"),
     ],
 )
-def test_every_member_of_a_mixed_stack_equals_the_plain_network(batches, model, batch_norm, optimizer):
+def test_every_member_of_a_mixed_stack_equals_the_plain_network(batches, model, norm, optimizer):
     members = [
         Member(activation, rates, seed)
         for activation in ACTIVATIONS
         for rates, seed in zip(_rates(model), SEEDS, strict=True)
     ]
-    shape, settings = _shape(model, batch_norm), OPTIMIZERS[optimizer]
+    shape, settings = _shape(model, norm), OPTIMIZERS[optimizer]
     stacked = StackedConvNet(shape, members, torch.float64)
     losses = _train_stack(stacked, settings, batches)
     probe = batches[model, 0][0][0]

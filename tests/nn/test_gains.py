@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from ablate.errors import SpecError
-from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.nn.gains import curve, expectation, gain, grid, largest_derivative
 from ablate.nn.properties import drawn, properties
 from ablate.nn.reference import MODULES

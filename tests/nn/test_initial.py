@@ -48,9 +48,9 @@ def test_kaiming_is_torchs_kaiming_uniform_in_distribution():
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "gelu", "softsign", "elu"])
-@pytest.mark.parametrize("batch_norm", ["off", "post"])
-def test_auto_gain_keeps_pre_activations_at_a_variance_of_one_in_every_layer(activation, batch_norm):
-    shape = Shape(500, (500,) * 6, 10, batch_norm)
+@pytest.mark.parametrize("norm", ["off", "batch-post"])
+def test_auto_gain_keeps_pre_activations_at_a_variance_of_one_in_every_layer(activation, norm):
+    shape = Shape(500, (500,) * 6, 10, norm)
     members = [Member(activation, (0.0,) * 6, 0)]
     network = StackedMLP(shape, members, torch.float64, init="auto-gain")
     x = torch.randn(1, 400, 500, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

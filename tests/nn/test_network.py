@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ablate.experiment.levels import ACTIVATIONS
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.nn.members import Member, Shape
 from ablate.nn.network import StackedMLP
 from ablate.nn.reference import plain_network, plain_state
@@ -87,9 +87,9 @@ def _train_plain(network, optimizer, batches):
     return torch.stack(losses)
 
 
-def _worst_difference(members, batch_norm, settings, batches):
+def _worst_difference(members, norm, settings, batches):
     """Returns the largest difference of any loss, parameter, statistic or output, with where it is."""
-    shape = Shape(**SHAPE, batch_norm=batch_norm)
+    shape = Shape(**SHAPE, norm=norm)
     stacked = StackedMLP(shape, members, torch.float64)
     stacked_losses = _train_stack(stacked, settings, batches)
     probe = batches[SEEDS[0]][0][0]
@@ -111,34 +111,36 @@ def _worst_difference(members, batch_norm, settings, batches):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
-def test_every_member_of_a_mixed_stack_equals_the_plain_network(batches, batch_norm, optimizer):
+@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
+def test_every_member_of_a_mixed_stack_equals_the_plain_network(batches, norm, optimizer):
     members = [
         Member(activation, dropout, seed)
         for activation in ACTIVATIONS
         for dropout in DROPOUTS
         for seed in SEEDS
     ]
-    difference, where = _worst_difference(members, batch_norm, OPTIMIZERS[optimizer], batches)
+    difference, where = _worst_difference(members, norm, OPTIMIZERS[optimizer], batches)
     assert difference < ORACLE, where
 
 
 def test_adam_with_weight_decay_equals_the_plain_network(batches):
     members = [Member(activation, (0.2, 0.5), 0) for activation in ("gelu", "prelu", "relu", "sigmoid")]
-    difference, where = _worst_difference(members, "pre", _settings("adam", 1e-3, weight_decay=0.01), batches)
+    difference, where = _worst_difference(
+        members, "batch", _settings("adam", 1e-3, weight_decay=0.01), batches
+    )
     assert difference < ORACLE, where
 
 
 def test_members_of_a_stack_are_not_copies_of_one_another(batches):
     members = [Member("relu", (rate, rate), seed) for rate in (0.0, 0.5) for seed in SEEDS]
-    network = StackedMLP(Shape(**SHAPE, batch_norm="pre"), members, torch.float64)
+    network = StackedMLP(Shape(**SHAPE, norm="batch"), members, torch.float64)
     losses = _train_stack(network, OPTIMIZERS["sgd"], batches)
     assert len({float(loss) for loss in losses[-1]}) == len(members)
 
 
 def test_variants_of_one_seed_start_from_the_same_weights_and_seeds_from_others():
     members = [Member("relu", (0.0, 0.0), 0), Member("tanh", (0.5, 0.5), 0), Member("tanh", (0.5, 0.5), 1)]
-    network = StackedMLP(Shape(**SHAPE, batch_norm="off"), members)
+    network = StackedMLP(Shape(**SHAPE, norm="off"), members)
     first, second, third = (network.member_state(run) for run in range(3))
     for name in first:
         assert torch.equal(first[name], second[name])
@@ -161,7 +163,7 @@ def test_the_gradient_of_a_run_does_not_depend_on_the_size_of_its_stack(batches)
     grads = []
     for copies in (1, 8):
         network = StackedMLP(
-            Shape(**SHAPE, batch_norm="off"), [Member("gelu", (0.0, 0.0), 0)] * copies, torch.float64
+            Shape(**SHAPE, norm="off"), [Member("gelu", (0.0, 0.0), 0)] * copies, torch.float64
         )
         network.train_step(x, y)
         grads.append(network.parameters.grads["linear.0.weight"][0].clone())
@@ -170,8 +172,8 @@ def test_the_gradient_of_a_run_does_not_depend_on_the_size_of_its_stack(batches)
 
 def test_a_stack_counts_the_parameters_of_each_run_as_torch_does():
     members = [Member("prelu", (0.0, 0.0), 0), Member("relu", (0.0, 0.0), 0)]
-    for batch_norm in ("off", "pre", "post"):
-        shape = Shape(**SHAPE, batch_norm=batch_norm)
+    for norm in ("off", "batch", "batch-post"):
+        shape = Shape(**SHAPE, norm=norm)
         network = StackedMLP(shape, members)
         for run, member in enumerate(members):
             plain = plain_network(shape, member)

@@ -51,16 +51,16 @@ def test_the_document_says_what_was_compared_with_what(document):
     assert document["datasets"] == ["digits"]
     assert document["models"] == ["mlp"]
     assert document["target"] == {"given": "0.5", "val_accuracy": 0.5}
-    assert document["reference"] == "relu bn=off dropout=0"
-    assert document["factors"] == ["activation", "batch_norm", "dropout"]
+    assert document["reference"] == "relu norm=off dropout=0"
+    assert document["factors"] == ["activation", "norm", "dropout"]
     assert document["metrics"]["gap_loss"]["higher_is_better"] is False
     assert list(document["metrics"]) == list(METRICS)
 
 
 def test_each_variant_has_its_levels_counts_and_figures_best_first(document):
     relu, gelu, tanh = document["variants"]
-    assert relu["variant"] == "relu bn=off dropout=0"
-    assert relu["levels"] == {"activation": "relu", "batch_norm": "off", "dropout": "0"}
+    assert relu["variant"] == "relu norm=off dropout=0"
+    assert relu["levels"] == {"activation": "relu", "norm": "off", "dropout": "0"}
     assert (relu["n"], relu["failed"]) == (2, 1)
     assert relu["metrics"]["val_accuracy"]["mean"] == pytest.approx(0.85)
     assert relu["metrics"]["val_accuracy"]["sd"] == pytest.approx(0.1 / math.sqrt(2))
@@ -77,7 +77,7 @@ def test_each_run_has_its_scores_and_null_where_there_are_none(document):
     runs = {run["run_id"]: run for run in document["runs"]}
     assert len(runs) == 6
     first, diverged, censored, failed = (runs[GRID[i][0]["run_id"]] for i in (0, 2, 3, 4))
-    assert (first["variant"], first["seed"], first["status"]) == ("relu bn=off dropout=0", 0, "finished")
+    assert (first["variant"], first["seed"], first["status"]) == ("relu norm=off dropout=0", 0, "finished")
     assert (first["steps_to_target"], first["val_accuracy"], first["failed_step"]) == (10.0, 0.9, None)
     assert first["gap_accuracy"] == 0.05
     assert first["best_gap_accuracy"] == pytest.approx(0.05)
@@ -145,12 +145,12 @@ def test_differences_are_in_the_document_by_variant_and_metric_and_in_the_csv():
 
 def test_effects_are_in_the_document_with_their_interactions():
     grid = [
-        made(activation, batch_norm, seed=seed, val=(0.1, 0.2, 0.5 + bump + 0.01 * seed))
-        for (activation, batch_norm), bump in {
+        made(activation, norm, seed=seed, val=(0.1, 0.2, 0.5 + bump + 0.01 * seed))
+        for (activation, norm), bump in {
             ("relu", "off"): 0.0,
             ("tanh", "off"): 0.2,
-            ("relu", "pre"): 0.3,
-            ("tanh", "pre"): 0.35,
+            ("relu", "batch"): 0.3,
+            ("tanh", "batch"): 0.35,
         }.items()
         for seed in range(3)
     ]
@@ -160,22 +160,22 @@ def test_effects_are_in_the_document_with_their_interactions():
     assert sum(term["share"] for term in terms.values()) == pytest.approx(1)
     assert (terms["activation",]["df"], terms["activation",]["f"]) == (1, None)  # nothing is unexplained
     (interaction,) = found["interactions"]
-    assert interaction["factors"] == ["activation", "batch_norm"]
+    assert interaction["factors"] == ["activation", "norm"]
     (cell,) = interaction["cells"]
-    assert cell["levels"] == {"activation": "tanh", "batch_norm": "pre"}
+    assert cell["levels"] == {"activation": "tanh", "norm": "batch"}
     assert cell["interaction"] == pytest.approx(-0.15)
     assert interaction["moderation"][0]["ratio"] == pytest.approx(0.25)
-    level = document["by_level"]["batch_norm"]["levels"]
+    level = document["by_level"]["norm"]["levels"]
     assert {row["level"]: row["differences"]["val_accuracy"]["difference"] for row in level} == {
         "off": 0.0,
-        "pre": pytest.approx(0.225),
+        "batch": pytest.approx(0.225),
     }
     assert document["metrics"]["val_accuracy"]["margin"] == "0.005"
-    assert document["metrics"]["val_accuracy"]["best"] == "tanh bn=pre dropout=0"
+    assert document["metrics"]["val_accuracy"]["best"] == "tanh norm=batch dropout=0"
 
 
 def test_seconds_to_target_are_in_the_document_where_step_costs_were_measured():
-    costs = pd.DataFrame({"variant": ["gelu bn=off dropout=0"], "step_seconds": [0.5]})
+    costs = pd.DataFrame({"variant": ["gelu norm=off dropout=0"], "step_seconds": [0.5]})
     runs = frames(made("relu"), made("gelu"))
     summary = summarize(*runs, Target.parse("0.5"), None, "variant", costs)
     relu, gelu = strict_json(as_json(summary))["variants"]

@@ -25,9 +25,9 @@ from ablate.store.schema import DIVERGED, FAILED
 # Final validation accuracy of each cell; seeds lie 0.02 on either side.
 CELLS = {
     ("relu", "off"): 0.8,
-    ("relu", "pre"): 0.9,
+    ("relu", "batch"): 0.9,
     ("sigmoid", "off"): 0.4,
-    ("sigmoid", "pre"): 0.86,
+    ("sigmoid", "batch"): 0.86,
 }
 LEFT, RIGHT = 0, 1
 NO_LAYERS = pd.DataFrame({"run_id": [], "step": [], "layer": [], "quantity": [], "value": []})
@@ -38,14 +38,14 @@ def grid(**failing):
     return [
         made(
             activation,
-            batch_norm,
+            norm,
             dropout,
             seed,
             val=tuple(x * (last - 0.1 * (dropout == "0.5") + 0.02 * (-1) ** seed) for x in (0.25, 0.75, 1)),
-            gap=0.05 if batch_norm == "off" else 0.01,
-            status=failing.get(f"{activation}_{batch_norm}_{seed}", "finished"),
+            gap=0.05 if norm == "off" else 0.01,
+            status=failing.get(f"{activation}_{norm}_{seed}", "finished"),
         )
-        for (activation, batch_norm), last in CELLS.items()
+        for (activation, norm), last in CELLS.items()
         for dropout in ("0", "0.5")
         for seed in (0, 1)
     ]
@@ -76,19 +76,19 @@ def panels(figure):
 def test_convergence_has_a_line_a_level_and_a_panel_a_level_of_batch_norm():
     figure = convergence(*summary_of(grid()), "activation")
     top_left, top_right, left, right = figure.axes
-    for axes, batch_norm in ((left, "off"), (right, "pre")):
+    for axes, norm in ((left, "off"), (right, "batch")):
         drawn = lines(axes)
         for place, activation in enumerate(("sigmoid", "relu")):
-            expected = CELLS[activation, batch_norm] * np.array([0.25, 0.75, 1])
+            expected = CELLS[activation, norm] * np.array([0.25, 0.75, 1])
             np.testing.assert_allclose(drawn[look(place).marker], np.column_stack([(0, 10, 20), expected]))
     np.testing.assert_allclose(lines(top_left)[look(1).marker][:, 1], 2 - 0.8 * np.array([0.25, 0.75, 1]))
-    assert (top_left.get_title("left"), top_right.get_title("left")) == ("batch norm off", "batch norm pre")
+    assert (top_left.get_title("left"), top_right.get_title("left")) == ("norm off", "batch norm")
     assert "digits (mlp), dropout=0; mean and 95 % interval over 2 seeds" in texts(figure)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["sigmoid", "relu"]
 
 
 def test_the_rest_is_as_in_the_reference():
-    figure = convergence(*summary_of(grid(), reference="relu bn=pre dropout=0.5"), "activation")
+    figure = convergence(*summary_of(grid(), reference="relu norm=batch dropout=0.5"), "activation")
     assert lines(figure.axes[2])[look(1).marker][-1, 1] == pytest.approx(0.7)
     assert "dropout=0.5;" in texts(figure)
 
@@ -140,33 +140,33 @@ def test_a_missing_evaluation_leaves_no_hole_where_another_seed_has_it():
 
 
 def test_overfitting_sets_training_beside_validation_for_each_level():
-    figure = overfitting(*summary_of(grid()), "batch_norm")
-    loss_off, loss_pre, off, pre = figure.axes
-    for axes, last, gap in ((off, 0.8, 0.05), (pre, 0.9, 0.01)):
+    figure = overfitting(*summary_of(grid()), "norm")
+    loss_off, loss_batch, off, batch = figure.axes
+    for axes, last, gap in ((off, 0.8, 0.05), (batch, 0.9, 0.01)):
         drawn = lines(axes)
         assert drawn[look(0).marker][-1, 1] == pytest.approx(last + gap)
         assert drawn[look(1).marker][-1, 1] == pytest.approx(last)
     assert lines(loss_off)[look(1).marker][-1, 1] == pytest.approx(1.2)
     assert "gap 5.0 points" in texts(off)
-    assert "gap 1.0 points" in texts(pre)
+    assert "gap 1.0 points" in texts(batch)
     assert "gap 0.050 nats" in texts(loss_off)
-    assert loss_pre.get_title("left") == "batch norm pre"
+    assert loss_batch.get_title("left") == "batch norm"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation"]
 
 
 def test_the_onset_of_overfitting_is_marked_where_the_loss_turns_up():
     turning = (0.1, 0.9, *np.linspace(0.8, 0.2, 10))
     runs = [made(seed=seed, val=turning) for seed in (0, 1)] + [
-        made("relu", "pre", seed=seed) for seed in (0, 1)
+        made("relu", "batch", seed=seed) for seed in (0, 1)
     ]
-    figure = overfitting(*summary_of(runs), "batch_norm")
+    figure = overfitting(*summary_of(runs), "norm")
     assert "overfits" in texts(figure.axes[0])
     assert 10 in [line.get_xdata()[0] for line in figure.axes[0].get_lines() if line.get_marker() == "None"]
     assert "overfits" not in texts(figure.axes[1])
 
 
 def test_a_level_without_a_finished_run_has_an_empty_panel():
-    figure = overfitting(*summary_of(grid(relu_pre_0=DIVERGED, relu_pre_1=DIVERGED)), "batch_norm")
+    figure = overfitting(*summary_of(grid(relu_batch_0=DIVERGED, relu_batch_1=DIVERGED)), "norm")
     assert lines(figure.axes[3]) == {}
     assert "failed: relu 2 of 2" in texts(figure.axes[3])
 
@@ -190,12 +190,17 @@ def test_dots_stand_at_the_means_with_their_intervals():
     assert [label.get_text() for label in steps.get_yticklabels()] == ["sigmoid", "relu"]
     assert sorted(round(mean, 6) for mean, _, _ in found_dots(gap)) == [0.01] * 4 + [0.05] * 4
     summary, _ = summary_of(grid())
-    row = summary.variants.set_index("variant").loc["relu bn=off dropout=0"]
+    row = summary.variants.set_index("variant").loc["relu norm=off dropout=0"]
     segments = [tuple(line.get_xdata()) for line in steps.get_lines() if len(line.get_xdata()) == 2]
     assert (row["steps_to_target_low"], row["steps_to_target_high"]) in segments
     assert (row["steps_to_target_mean"], False) in [(mean, is_open) for mean, _, is_open in found_dots(steps)]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["bn=off dropout=0", "bn=off dropout=0.5", "bn=pre dropout=0", "bn=pre dropout=0.5"]
+    assert names == [
+        "norm=off dropout=0",
+        "norm=off dropout=0.5",
+        "norm=batch dropout=0",
+        "norm=batch dropout=0.5",
+    ]
 
 
 def test_marks_stand_in_the_row_of_their_level():
@@ -237,9 +242,7 @@ def test_with_many_combinations_each_variant_has_its_row():
 def test_the_heatmap_holds_the_mean_of_each_cell():
     summary, _ = summary_of(grid())
     figure = interactions(summary, find(summary, "val_accuracy"))
-    axes = next(
-        each for each in panels(figure) if each.get_title("left").startswith("activation x batch norm")
-    )
+    axes = next(each for each in panels(figure) if each.get_title("left").startswith("activation x norm"))
     # Means over dropout 0 and 0.5, which is a tenth lower.
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.35, 0.81], [0.75, 0.85]])
     written = [text.get_text() for text in axes.texts]
@@ -276,7 +279,7 @@ def layers_of_runs(runs, quantity="gradient_norm"):
     names = [f"hidden.{place}" for place in range(11)]
     rows = []
     for row, _ in runs:
-        vanishing = (row["activation"], row["batch_norm"]) == ("sigmoid", "off")
+        vanishing = (row["activation"], row["norm"]) == ("sigmoid", "off")
         for step in (0, 10, 20):
             for place, layer in enumerate([*names, "output"]):
                 value = 10.0 ** (place - len(names)) if vanishing else 1.0
@@ -294,7 +297,7 @@ def test_layers_show_the_first_and_the_last_evaluation_in_the_order_of_the_layer
     assert start_off.get_yscale() == "log"
     labels = [label.get_text() for label in end_off.get_xticklabels()]
     assert labels == [*(f"hidden.{place}" for place in range(11)), "output"]
-    assert start_off.get_title("left") == "batch norm off, step 0"
+    assert start_off.get_title("left") == "norm off, step 0"
 
 
 def test_a_share_is_written_in_percent_and_an_unknown_quantity_by_its_name():
@@ -316,9 +319,9 @@ def test_all_figures_of_a_grid():
     summary, curves = summary_of(runs)
     assert [name for name, _ in figures(summary, curves, layers_of_runs(runs))] == [
         "convergence-activation",
-        "convergence-batch_norm",
+        "convergence-norm",
         "convergence-dropout",
-        "overfitting-batch_norm",
+        "overfitting-norm",
         "overfitting-dropout",
         "speed-and-gap",
         "interactions-best_val_accuracy",
@@ -334,7 +337,7 @@ def test_one_run_alone_has_figures_whatever_became_of_it(status):
     drawn = dict(figures(summary, curves, NO_LAYERS))
     assert list(drawn) == [
         "convergence-activation",
-        "overfitting-batch_norm",
+        "overfitting-norm",
         "overfitting-dropout",
         "speed-and-gap",
     ]

@@ -27,13 +27,13 @@ def grid():
     return [
         made(
             activation,
-            batch_norm,
+            norm,
             seed=seed,
             val=(0.1, 0.5 + 0.01 * seed, last - 0.02 * seed),
             status={"tanh": DIVERGED, EVIL: FAILED}.get(activation, "finished"),
         )
         for activation, last in (("sigmoid", 0.6), ("tanh", 0.8), ("relu", 0.9), ("gelu", 0.95), (EVIL, 0.5))
-        for batch_norm in ("off", "pre")
+        for norm in ("off", "batch")
         for seed in (0, 1)
     ]
 
@@ -60,7 +60,7 @@ def without_plotly(page):
 def test_the_page_says_what_was_run_what_was_found_and_how_to_repeat_it(page):
     text = unescape(re.sub(r"<[^>]+>", " ", without_plotly(page)))
     assert "digits (mlp): 20 runs, 10 variants, 2 seeds (0-1)" in text
-    assert "gelu bn=off dropout=0: +5.0" in text
+    assert "gelu norm=off dropout=0: +5.0" in text
     assert "8 of 20 runs did not finish" in text
     assert "What matters for the best validation accuracy" in text
     assert 'dataset = "digits"' in text
@@ -93,10 +93,10 @@ def test_the_curves_are_the_bands_over_seeds_and_null_where_nothing_is_known(pag
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, flags=re.DOTALL)[1])
     assert data == curves_data(*summary_of(grid()))
     lines = {line["variant"]: line for line in data["lines"]}
-    relu = lines["relu bn=off dropout=0"]["bands"]["val_accuracy"]
+    relu = lines["relu norm=off dropout=0"]["bands"]["val_accuracy"]
     assert relu["step"] == [0, 10, 20]
     assert relu["mean"] == pytest.approx([0.1, 0.505, 0.89])
-    assert lines["tanh bn=pre dropout=0"]["bands"]["val_loss"] == {
+    assert lines["tanh norm=batch dropout=0"]["bands"]["val_loss"] == {
         "step": [],
         "mean": [],
         "low": [],
@@ -109,7 +109,7 @@ def test_the_curves_are_the_bands_over_seeds_and_null_where_nothing_is_known(pag
 def test_lines_of_one_level_share_a_colour_and_those_of_one_background_a_dash():
     lines = curves_data(*summary_of(grid()))["lines"]
     assert len({(line["levels"]["activation"], line["look"]) for line in lines}) == 5
-    assert len({(line["levels"]["batch_norm"], line["dash"]) for line in lines}) == 2
+    assert len({(line["levels"]["norm"], line["dash"]) for line in lines}) == 2
     assert len({(line["look"], line["dash"]) for line in lines}) == 10
 
 

@@ -44,19 +44,19 @@ def _printed(runs, rows, width=200):
 def test_a_variant_is_a_row_and_the_sick_stand_below():
     sick, well, unseen = made("sigmoid"), made("relu"), made("tanh")
     text = _printed((sick, well, unseen), _layers(sick, 1e-5) + _layers(well, 1.0, dead_share=0.0))
-    rows = [" ".join(line.split()) for line in text.splitlines() if "bn=off" in line]
-    assert rows[0] == "relu bn=off dropout=0 2 2 0.50 0.0 50.0 0.0012 none"
+    rows = [" ".join(line.split()) for line in text.splitlines() if "norm=off" in line]
+    assert rows[0] == "relu norm=off dropout=0 2 2 0.50 0.0 50.0 0.0012 none"
     assert rows[1] == (
-        "sigmoid bn=off dropout=0 2e-05 2e-05 0.50 25.0 50.0 0.0012 vanishing gradient, dead units"
+        "sigmoid norm=off dropout=0 2e-05 2e-05 0.50 25.0 50.0 0.0012 vanishing gradient, dead units"
     )
-    assert rows[2] == "tanh bn=off dropout=0 - - - - - - -"
+    assert rows[2] == "tanh norm=off dropout=0 - - - - - - -"
     assert "below 0.01 it vanishes" in text
     assert "batch norm\nshift" not in text
 
 
 def test_batch_norm_has_a_column_where_there_is_any():
-    run = made(batch_norm="pre")
-    text = _printed((run,), _layers(run, 1.0, dead_share=0.0, batch_norm_shift=0.75, batch_norm_scale=1.0))
+    run = made(norm="batch")
+    text = _printed((run,), _layers(run, 1.0, dead_share=0.0, running_mean_shift=0.75, running_std_ratio=1.0))
     assert "0.75" in text
     assert "batch norm lags" in text
 

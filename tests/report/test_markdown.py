@@ -31,21 +31,21 @@ def test_what_markdown_would_take_for_a_sign_is_escaped():
 
 def test_a_report_has_findings_warnings_tables_and_all_variants_folded():
     runs = [
-        made(*key[:2], seed=key[2], val=(0.1, 0.2, 0.5 + 0.1 * (key[1] == "pre") + 0.01 * key[2]))
-        for key in product(("relu", "tanh"), ("off", "pre"), (0, 1))
+        made(*key[:2], seed=key[2], val=(0.1, 0.2, 0.5 + 0.1 * (key[1] == "batch") + 0.01 * key[2]))
+        for key in product(("relu", "tanh"), ("off", "batch"), (0, 1))
     ]
-    text = markdown(*runs, made("tanh", "pre", seed=2, status=FAILED))
+    text = markdown(*runs, made("tanh", "batch", seed=2, status=FAILED))
     order = [
         "## digits (mlp): 9 runs, 4 variants, 3 seeds (0-2)",
-        "- reference: relu bn=off dropout=0",
+        "- reference: relu norm=off dropout=0",
         "**Best by final validation accuracy** (margin 0.5 points)",
         "| term | share of variance | finding |",
         "> [!WARNING]\n> - 1 of 9 runs did not finish",
         "**By activation,",
-        "**By batch norm,",
-        "<details><summary>Variants, highest final val % first</summary>\n\n| activation | bn |",
+        "**By norm,",
+        "<details><summary>Variants, highest final val % first</summary>\n\n| activation | norm |",
         "</details>",
-        "- tanh bn=pre dropout=0, seed 2: failed: the worker was killed",
+        "- tanh norm=batch dropout=0, seed 2: failed: the worker was killed",
     ]
     places = [text.index(each) for each in order]
     assert places == sorted(places)

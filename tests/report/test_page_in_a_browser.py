@@ -54,21 +54,21 @@ def test_it_draws_a_line_and_a_band_for_each_activation_that_finished(opened):
     assert len(opened.find_elements(By.CSS_SELECTOR, "#plot .scatterlayer .js-line")) == 3
     assert len(opened.find_elements(By.CSS_SELECTOR, "#plot .js-fill")) == 3
     status = opened.find_element(By.ID, "plot-status").text
-    assert status.startswith("3 of 10 variants shown, all with bn=off: mean")
+    assert status.startswith("3 of 10 variants shown, all with norm=off: mean")
     assert status.endswith("of 2 chosen no run finished")
 
 
 def test_the_curves_follow_the_choice_of_levels_and_score(opened):
-    opened.find_element(By.CSS_SELECTOR, "input[value='pre']").click()
+    opened.find_element(By.CSS_SELECTOR, "input[value='batch']").click()
     assert len(drawn(opened)) == 6
-    assert "gelu bn=pre" in drawn(opened)
+    assert "gelu norm=batch" in drawn(opened)
     opened.find_element(By.CSS_SELECTOR, "input[value='gelu']").click()
     assert len(drawn(opened)) == 4
     Select(opened.find_element(By.NAME, "score")).select_by_value("train_loss")
-    assert drawn(opened)["relu bn=off"] == pytest.approx([1.85, 1.445, 1.06])
+    assert drawn(opened)["relu norm=off"] == pytest.approx([1.85, 1.445, 1.06])
     opened.find_element(By.NAME, "logarithmic").click()
     assert opened.execute_script("return document.getElementById('plot').layout.yaxis.type") == "log"
-    for level in ("off", "pre"):
+    for level in ("off", "batch"):
         opened.find_element(By.CSS_SELECTOR, f"input[value='{level}']").click()
     assert drawn(opened) == {}
 
@@ -81,9 +81,9 @@ def test_words_and_levels_filter_the_variants(opened):
     assert block.find_element(By.TAG_NAME, "output").text == "2 of 10 rows"
     block.find_element(By.TAG_NAME, "input").send_keys("PRE")
     assert names(opened, "variants") == ["relu"]
-    assert names(opened, "variants", 1) == ["pre"]
+    assert names(opened, "variants", 1) == ["batch"]
     Select(block.find_element(By.CSS_SELECTOR, "select")).select_by_value("")
-    assert set(names(opened, "variants", 1)) == {"pre"}
+    assert set(names(opened, "variants", 1)) == {"batch"}
     assert len(names(opened, "variants")) == 5
 
 

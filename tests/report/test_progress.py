@@ -50,14 +50,14 @@ def test_elsewhere_each_stack_is_a_line_with_the_runs_done_and_the_time_left(lin
     lines.start(total_runs=270, total_steps=1000)
     clock.now += 5
     lines.advance(200)
-    lines.stack_finished("relu gelu bn=pre seeds 0-1", {"finished": 48}, 3.1)
-    assert file.getvalue() == "[ 48/270] relu gelu bn=pre seeds 0-1  ok  3.1 s  eta 20 s\n"
+    lines.stack_finished("relu gelu norm=batch seeds 0-1", {"finished": 48}, 3.1)
+    assert file.getvalue() == "[ 48/270] relu gelu norm=batch seeds 0-1  ok  3.1 s  eta 20 s\n"
 
 
 def test_a_stack_with_failures_says_how_many_of_which_kind(lines, file):
     lines.start(10, 1000)
-    lines.stack_finished("tanh bn=off seed 0", {"failed": 1, "finished": 5, "diverged": 2}, 12.0)
-    assert file.getvalue() == "[ 8/10] tanh bn=off seed 0  2 diverged, 1 failed  12 s\n"
+    lines.stack_finished("tanh norm=off seed 0", {"failed": 1, "finished": 5, "diverged": 2}, 12.0)
+    assert file.getvalue() == "[ 8/10] tanh norm=off seed 0  2 diverged, 1 failed  12 s\n"
 
 
 def test_after_the_last_stack_no_time_is_left(lines, clock, file):
@@ -147,8 +147,8 @@ def test_on_a_terminal_the_bar_is_drawn_at_most_ten_times_a_second(live, clock, 
 
 def test_on_a_terminal_failures_stay_above_the_bar(live, file):
     live.start(2, 100)
-    live.stack_finished("relu bn=off seed 0", {"diverged": 1}, 3.1)
-    assert "relu bn=off seed 0: 1 diverged" in frames(file)
+    live.stack_finished("relu norm=off seed 0", {"diverged": 1}, 3.1)
+    assert "relu norm=off seed 0: 1 diverged" in frames(file)
     assert frames(file)[-1].startswith("1/2 runs")
 
 

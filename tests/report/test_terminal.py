@@ -18,24 +18,24 @@ SPEED = {"sigmoid": 0.3, "relu": 0.8}
 
 
 def tiny_grid():
-    """Sigmoid and relu, batch norm off and pre, two seeds; one run diverged and one variant failed."""
+    """Sigmoid and relu, norm off and batch, two seeds; one run diverged and one variant failed."""
     runs = []
-    for activation, batch_norm, seed in product(SPEED, ("off", "pre"), (0, 1)):
+    for activation, norm, seed in product(SPEED, ("off", "batch"), (0, 1)):
         half = SPEED[activation] + 0.01 * seed
-        val = (0.1, half, half + (0.1 if batch_norm == "pre" else 0.05))
+        val = (0.1, half, half + (0.1 if norm == "batch" else 0.05))
         status = {
             ("sigmoid", "off", 1): DIVERGED,
-            ("sigmoid", "pre", 0): FAILED,
-            ("sigmoid", "pre", 1): FAILED,
+            ("sigmoid", "batch", 0): FAILED,
+            ("sigmoid", "batch", 1): FAILED,
         }
         runs.append(
             made(
                 activation,
-                batch_norm,
+                norm,
                 seed=seed,
                 val=val,
-                gap=-0.01 if batch_norm == "off" else 0.02,
-                status=status.get((activation, batch_norm, seed), "finished"),
+                gap=-0.01 if norm == "off" else 0.02,
+                status=status.get((activation, norm, seed), "finished"),
             )
         )
     return runs
@@ -93,8 +93,8 @@ def test_each_metric_is_sorted_by_best_first_and_shown():
     assert [line.split()[:2] for line in by_gap[4:8]] == [
         ["sigmoid", "off"],
         ["relu", "off"],
-        ["relu", "pre"],
-        ["sigmoid", "pre"],
+        ["relu", "batch"],
+        ["sigmoid", "batch"],
     ]
     assert "\nVariants\n" in shown(runs, 200, sort="variant")
 
@@ -109,9 +109,9 @@ def test_a_single_factor_needs_no_table_by_level_and_a_clean_grid_no_word_on_fai
 
 
 def test_backgrounds_that_were_left_out_are_counted():
-    lone = made("gelu", "pre", dropout="0.5")
+    lone = made("gelu", "batch", dropout="0.5")
     text = shown(
-        [made("gelu", "off"), made("relu", "off"), made("gelu", "pre"), made("relu", "pre"), lone], 200
+        [made("gelu", "off"), made("relu", "off"), made("gelu", "batch"), made("relu", "batch"), lone], 200
     )
     assert (
         "By activation, highest best val % first; averaged over 2 backgrounds of 3 (the others were" in text
@@ -120,8 +120,8 @@ def test_backgrounds_that_were_left_out_are_counted():
 
 
 def test_a_factor_of_which_no_background_is_complete_says_so():
-    text = shown([made("gelu", "off"), made("relu", "pre")], 200)
-    assert "By batch norm: nothing to compare, as no background was run at every level" in text
+    text = shown([made("gelu", "off"), made("relu", "batch")], 200)
+    assert "By norm: nothing to compare, as no background was run at every level" in text
 
 
 def test_an_absolute_target_is_named_without_the_reference():
@@ -129,7 +129,7 @@ def test_an_absolute_target_is_named_without_the_reference():
 
 
 def test_a_target_relative_to_what_never_finished_says_what_to_do():
-    text = shown(tiny_grid(), 200, reference="sigmoid bn=pre dropout=0")
+    text = shown(tiny_grid(), 200, reference="sigmoid norm=batch dropout=0")
     assert "unknown, 90% of the reference's best" in text
     assert "--target 0.9" in text
     assert "≥" not in text
@@ -139,7 +139,7 @@ def test_a_target_relative_to_what_never_finished_says_what_to_do():
 def test_where_everything_failed_the_tables_still_are_printed():
     text = shown([made(status=FAILED), made("gelu", status=FAILED)], 80)
     assert "2 of 2 runs did not finish" in text
-    assert "gelu bn=off dropout=0, seed 0: failed: the worker was killed" in text
+    assert "gelu norm=off dropout=0, seed 0: failed: the worker was killed" in text
 
 
 def test_seeds_that_diverged_at_several_steps_are_named_with_the_first():
@@ -204,7 +204,7 @@ def test_the_step_from_which_runs_overfit_is_shown_on_demand():
 
 def test_seconds_to_target_are_shown_where_step_costs_were_measured():
     runs = frames(made("relu"), made("tanh"))
-    costs = pd.DataFrame({"variant": ["tanh bn=off dropout=0"], "step_seconds": [0.25]})
+    costs = pd.DataFrame({"variant": ["tanh norm=off dropout=0"], "step_seconds": [0.25]})
     summary = summarize(*runs, Target.parse("0.5"), None, "variant", costs)
     file = io.StringIO()
     print_report(summary, find(summary), Console(file=file, width=250, color_system=None), details=True)

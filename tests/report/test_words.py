@@ -37,11 +37,11 @@ JITTER = (0.002, -0.001, 0.003, -0.002, 0.001, 0.0, 0.004)
 def lecture(seeds=3):
     """Batch norm leaves a fifth of what the activations differ by; dropout does nothing."""
     runs = []
-    for place, (activation, batch_norm, dropout, seed) in enumerate(
-        product(EFFECT, ("off", "pre"), ("0", "0.5"), range(seeds))
+    for place, (activation, norm, dropout, seed) in enumerate(
+        product(EFFECT, ("off", "batch"), ("0", "0.5"), range(seeds))
     ):
-        final = 0.6 + EFFECT[activation] * (0.2 if batch_norm == "pre" else 1.0) + JITTER[place % 7]
-        runs.append(made(activation, batch_norm, dropout, seed, val=(0.05, 0.06, final)))
+        final = 0.6 + EFFECT[activation] * (0.2 if norm == "batch" else 1.0) + JITTER[place % 7]
+        runs.append(made(activation, norm, dropout, seed, val=(0.05, 0.06, final)))
     return runs
 
 
@@ -59,33 +59,33 @@ def test_each_metric_and_factor_has_its_words():
 def test_each_term_of_the_analysis_of_variance_has_one_sentence():
     rows = {term: (part, sentence) for term, part, sentence in what_matters(*about(lecture()))}
     assert list(rows)[-2:] == ["seed", "unexplained"]
-    part, sentence = rows["activation x batch norm"]
-    assert sentence.startswith("batch norm pre removes 80% [")
+    part, sentence = rows["activation x norm"]
+    assert sentence.startswith("batch norm removes 80% [")
     assert sentence.endswith("of the difference between activations (p<0.001)")
     assert int(part.rstrip("%")) > 20
     # Level means over both settings of batch norm: 0.6 - 0.24 and 0.6 + 0.06.
     assert rows["activation"][1] == "from 36.1% (sigmoid) to 66.1% (elu) (p<0.001)"
-    assert rows["batch norm"][1].startswith("batch norm pre: +8.1 [+7.")
-    assert "points from off" in rows["batch norm"][1]
+    assert rows["norm"][1].startswith("batch norm: +8.1 [+7.")
+    assert "points from off" in rows["norm"][1]
     assert rows["dropout"][1].startswith("no sign of an effect (p=")
-    assert rows["batch norm x dropout"][1].startswith("no sign that they act on each other (p=")
+    assert rows["norm x dropout"][1].startswith("no sign that they act on each other (p=")
 
 
-def moderation(ratio, low, high, level="pre"):
-    return Moderation("activation", "batch_norm", "off", level, 0.1, 0.1 * ratio, ratio, low, high)
+def moderation(ratio, low, high, level="batch"):
+    return Moderation("activation", "norm", "off", level, 0.1, 0.1 * ratio, ratio, low, high)
 
 
 def test_an_interaction_is_told_by_the_level_that_changes_most():
-    pair = ("activation", "batch_norm")
-    weaker, stronger = moderation(0.9, 0.85, 0.95, "post"), moderation(0.2, 0.15, 0.25)
+    pair = ("activation", "norm")
+    weaker, stronger = moderation(0.9, 0.85, 0.95, "batch-post"), moderation(0.2, 0.15, 0.25)
     assert interaction_words([weaker, stronger], pair) == (
-        "batch norm pre removes 80% [75%, 85%] of the difference between activations"
+        "batch norm removes 80% [75%, 85%] of the difference between activations"
     )
     assert interaction_words([moderation(2.0, 1.5, 2.5)], pair) == (
-        "batch norm pre makes the difference between activations 2.0 times as large [1.5, 2.5]"
+        "batch norm makes the difference between activations 2.0 times as large [1.5, 2.5]"
     )
     assert interaction_words([moderation(0.9, 0.7, 1.1)], pair) == (
-        "which of the activations is better depends on batch norm"
+        "which of the activations is better depends on norm"
     )
 
 
@@ -136,16 +136,18 @@ def test_the_winner_is_named_with_what_it_is_tied_with_best_first():
     ]
     lines = winner(*about(runs))
     assert lines[0] == (
-        "silu bn=off dropout=0: +10.1 [+10.0, +10.1] points from the reference, too few seeds to tell "
+        "silu norm=off dropout=0: +10.1 [+10.0, +10.1] points from the reference, too few seeds to tell "
         "(about 4 more needed)"
-    ) or lines[0].startswith("silu bn=off dropout=0: +10.")
-    assert lines[1] == "tied with it: gelu bn=off dropout=0, mish bn=off dropout=0"
-    assert lines[2].startswith("too few seeds to tell from it: elu bn=off dropout=0, relu bn=off dropout=0")
+    ) or lines[0].startswith("silu norm=off dropout=0: +10.")
+    assert lines[1] == "tied with it: gelu norm=off dropout=0, mish norm=off dropout=0"
+    assert lines[2].startswith(
+        "too few seeds to tell from it: elu norm=off dropout=0, relu norm=off dropout=0"
+    )
 
 
 def test_the_reference_can_win_and_nobody_can():
     assert winner(*about([made("relu"), made("tanh", val=(0.1, 0.2, 0.3))]))[0] == (
-        "relu bn=off dropout=0, the reference"
+        "relu norm=off dropout=0, the reference"
     )
     assert winner(*about([made("relu", status=FAILED)])) == [
         "no run finished, so none has a final validation accuracy"
@@ -180,7 +182,7 @@ def test_failed_runs_come_first_and_an_unknown_target_next():
         made("tanh"),
         made("elu"),
     ]
-    summary = summarize(*frames(*runs), Target.parse("90%"), "relu bn=off dropout=0", "val_accuracy")
+    summary = summarize(*frames(*runs), Target.parse("90%"), "relu norm=off dropout=0", "val_accuracy")
     failed, target, *_ = warnings(summary, find(summary))
     assert failed.startswith("2 of 4 runs did not finish (1 diverged, 1 failed), in 1 variant;")
     assert "--target 0.9" in target

@@ -25,9 +25,9 @@ def run_row(run_id: str, status: str = FINISHED) -> dict[str, object]:
     }
     return {
         "run_id": run_id,
-        "variant": f"relu bn=off dropout={number(run_id):.1f}",
+        "variant": f"relu norm=off dropout={number(run_id):.1f}",
         "activation": "relu",
-        "batch_norm": "off",
+        "norm": "off",
         "dropout": f"{number(run_id):.1f}",
         "channels": "none",
         "hidden": "100/50",

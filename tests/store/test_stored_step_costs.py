@@ -12,7 +12,7 @@ METADATA = {"torch": "2.15.0"}
 
 def costs(*rows):
     """Returns the costs of variants given as activation, dropout and seconds."""
-    shared = {"batch_norm": "off", "hidden": "100/50", "batch_size": 64, "optimizer": "sgd", "momentum": 0.0}
+    shared = {"norm": "off", "hidden": "100/50", "batch_size": 64, "optimizer": "sgd", "momentum": 0.0}
     shared |= {"channels": "none", "weight_decay": 0.0, "runs": 5, "rounds": 3, "device": "cpu"}
     return pd.DataFrame(
         [

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from ablate.data.dataset import Dataset
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.grid import expand
-from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.plan import Stack
 from ablate.experiment.spec import build
 from ablate.nn.conv_shape import ConvShape
@@ -49,14 +49,18 @@ def _train(runs, dataset):
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
-    ("batch_norm", "optimizer", "batch_size"),
-    [("off", "sgd", 64), ("pre", "adam", 64), ("post", "sgd", 50), ("pre", "sgd", 50), ("off", "adam", 50)],
+    ("norm", "optimizer", "batch_size"),
+    [
+        ("off", "sgd", 64),
+        ("batch", "adam", 64),
+        ("batch-post", "sgd", 50),
+        ("batch", "sgd", 50),
+        ("off", "adam", 50),
+    ],
 )
 @pytest.mark.usefixtures("_as_in_a_worker")
-def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(
-    model, batch_norm, optimizer, batch_size
-):
-    settings = {"batch_norm": batch_norm, "optimizer": optimizer, "batch_size": batch_size, "model": model}
+def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(model, norm, optimizer, batch_size):
+    settings = {"norm": norm, "optimizer": optimizer, "batch_size": batch_size, "model": model}
     runs = expand(build(SETTINGS | MODELS[model] | settings | {"diagnostics": True}))
     dataset = _made_up((1, 8, 8) if model == "cnn" else (1, 4, 8, 6))
     full = _train(runs, dataset)
@@ -73,7 +77,7 @@ def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(
 
 @pytest.mark.usefixtures("_as_in_a_worker")
 def test_diagnostics_change_no_bit():
-    settings = SETTINGS | MODELS["cnn"] | {"model": "cnn", "batch_norm": "pre", "batch_size": 64}
+    settings = SETTINGS | MODELS["cnn"] | {"model": "cnn", "norm": "batch", "batch_size": 64}
     dataset = _made_up((1, 8, 8))
     blind, seeing = (
         _train(expand(build(settings | {"diagnostics": each})), dataset) for each in (False, True)
@@ -128,19 +132,19 @@ def _expected(network, run, x, y):
         )
         found[name, "saturated_share"] = is_flat.double().mean()
         found[name, "gradient_norm"] = plain.get_submodule(f"conv {block}").weight.grad.norm()
-        if network.shape.batch_norm != "off":
-            z = seen[f"conv_batch_norm {block}"][0].transpose(0, 1).flatten(1)
-            mean, var = (state[f"conv_batch_norm {block}.running_{part}"] for part in ("mean", "var"))
-            found[name, "batch_norm_shift"] = ((z.mean(1) - mean) ** 2 / (var + 1e-5)).mean().sqrt()
-            found[name, "batch_norm_scale"] = ((z.var(1) + 1e-5) / (var + 1e-5)).sqrt().mean()
+        if network.shape.norm != "off":
+            z = seen[f"conv_norm {block}"][0].transpose(0, 1).flatten(1)
+            mean, var = (state[f"conv_norm {block}.running_{part}"] for part in ("mean", "var"))
+            found[name, "running_mean_shift"] = ((z.mean(1) - mean) ** 2 / (var + 1e-5)).mean().sqrt()
+            found[name, "running_std_ratio"] = ((z.var(1) + 1e-5) / (var + 1e-5)).sqrt().mean()
     found["hidden.0", "gradient_norm"] = plain.get_submodule("linear 0").weight.grad.norm()
     found["output", "gradient_norm"] = plain.get_submodule("linear 1").weight.grad.norm()
     return {name: float(value) for name, value in found.items()}
 
 
-@pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
-def test_every_quantity_of_a_block_equals_plain_torch(batch_norm):
-    shape = ConvShape("cnn", (2, 7, 6), (3, 4), (5,), 4, batch_norm)
+@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
+def test_every_quantity_of_a_block_equals_plain_torch(norm):
+    shape = ConvShape("cnn", (2, 7, 6), (3, 4), (5,), 4, norm)
     data = _made_up(shape.sample, dtype=torch.float64)
     members = [Member(name, (0.2, 0.5, 0.3), 3) for name in ACTIVATIONS]
     network, layers = _trained(shape, members, data, steps=3)

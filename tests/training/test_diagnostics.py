@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ablate.data.dataset import Dataset, load
+from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.grid import expand
-from ablate.experiment.levels import ACTIVATIONS
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.nn.members import Member, Shape
@@ -46,9 +46,9 @@ def made_up():
     return Dataset(x, y, x[:50], y[:50], x[:50], y[:50], 4, torch.arange(0, 200))
 
 
-def _trained(members, batch_norm, data, steps=5):
+def _trained(members, norm, data, steps=5):
     """Returns a network after some steps of plain gradient descent, and the diagnostics around the last one."""
-    network = StackedMLP(Shape(12, HIDDEN, 4, batch_norm), members, torch.float64)
+    network = StackedMLP(Shape(12, HIDDEN, 4, norm), members, torch.float64)
     diagnostics = Diagnostics(network, data)
     for step in range(steps):
         batch = slice(16 * step, 16 * step + 16)
@@ -82,7 +82,7 @@ def _expected(network, run, x, y):
     running = {
         name: (module.running_mean.clone(), module.running_var.clone())
         for name, module in plain.named_children()
-        if name.startswith("batch_norm")
+        if name.startswith("norm")
     }
     seen: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
     for name, module in plain.named_children():
@@ -103,12 +103,12 @@ def _expected(network, run, x, y):
         found[f"hidden.{layer}", "dead_share"] = (derivative.abs() < DEAD).all(0).double().mean()
         found[f"hidden.{layer}", "saturated_share"] = (derivative.abs() < limit).double().mean()
         if running:
-            z, _ = seen[f"batch_norm {layer}"]
-            mean, var = running[f"batch_norm {layer}"]
-            found[f"hidden.{layer}", "batch_norm_shift"] = (
+            z, _ = seen[f"norm {layer}"]
+            mean, var = running[f"norm {layer}"]
+            found[f"hidden.{layer}", "running_mean_shift"] = (
                 ((z.mean(0) - mean) ** 2 / (var + 1e-5)).mean().sqrt()
             )
-            found[f"hidden.{layer}", "batch_norm_scale"] = ((z.var(0) + 1e-5) / (var + 1e-5)).sqrt().mean()
+            found[f"hidden.{layer}", "running_std_ratio"] = ((z.var(0) + 1e-5) / (var + 1e-5)).sqrt().mean()
     for layer in range(len(HIDDEN) + 1):
         name = f"hidden.{layer}" if layer < len(HIDDEN) else "output"
         found[name, "gradient_norm"] = plain.get_submodule(f"linear {layer}").weight.grad.norm()
@@ -121,14 +121,14 @@ def _largest(activation):
     return float(derivative.abs().max())
 
 
-@pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
-def test_every_quantity_equals_plain_torch(made_up, batch_norm):
+@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
+def test_every_quantity_equals_plain_torch(made_up, norm):
     members = [
         Member(name, rates, seed)
         for name in ACTIVATIONS
         for rates, seed in (((0.0, 0.0), 0), ((0.2, 0.5), 3))
     ]
-    network, diagnostics = _trained(members, batch_norm, made_up)
+    network, diagnostics = _trained(members, norm, made_up)
     found = diagnostics.result()
     chosen = torch.arange(SAMPLES) * 200 // SAMPLES
     for run, member in enumerate(members):
@@ -141,8 +141,8 @@ def test_every_quantity_equals_plain_torch(made_up, batch_norm):
 
 def test_the_update_ratio_is_that_of_the_last_step(made_up):
     members = [Member("tanh", (0.0, 0.0), seed) for seed in (0, 1)]
-    before, _ = _trained(members, "pre", made_up, steps=4)
-    after, diagnostics = _trained(members, "pre", made_up, steps=5)
+    before, _ = _trained(members, "batch", made_up, steps=4)
+    after, diagnostics = _trained(members, "batch", made_up, steps=5)
     found = diagnostics.result()
     for run in range(2):
         old, new = before.member_state(run), after.member_state(run)
@@ -177,10 +177,10 @@ def _train(runs, dataset, diagnostics):
     return train_stack(Stack(tuple(replace(run, diagnostics=diagnostics) for run in runs), 2), dataset)
 
 
-@pytest.mark.parametrize(("batch_norm", "optimizer"), [("off", "adam"), ("pre", "sgd"), ("post", "sgd")])
+@pytest.mark.parametrize(("norm", "optimizer"), [("off", "adam"), ("batch", "sgd"), ("batch-post", "sgd")])
 @pytest.mark.usefixtures("_as_in_a_worker")
-def test_diagnostics_change_no_bit_and_depend_on_no_companion(dataset, batch_norm, optimizer):
-    experiment = build(SETTINGS | {"batch_norm": batch_norm, "optimizer": optimizer})
+def test_diagnostics_change_no_bit_and_depend_on_no_companion(dataset, norm, optimizer):
+    experiment = build(SETTINGS | {"norm": norm, "optimizer": optimizer})
     (stack,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -196,7 +196,7 @@ def test_diagnostics_change_no_bit_and_depend_on_no_companion(dataset, batch_nor
 
 def test_looking_changes_nothing_in_the_network(made_up):
     network, diagnostics = _trained(
-        [Member(name, (0.2, 0.5), 0) for name in ("prelu", "gelu")], "pre", made_up
+        [Member(name, (0.2, 0.5), 0) for name in ("prelu", "gelu")], "batch", made_up
     )
     before = [
         network.parameters.flat.clone(),
@@ -210,12 +210,12 @@ def test_looking_changes_nothing_in_the_network(made_up):
 
 
 def _statistics(layer):
-    norm = layer.batch_norm
+    norm = layer.norm
     return norm.running_mean, norm.running_var, norm.batch_mean, norm.y, layer.activation.y, layer.linear.z
 
 
 def test_every_evaluation_has_values_and_only_the_first_no_update(dataset):
-    (run,) = expand(build({"activation": "relu", "batch_norm": "pre", "dropout": 0, "seeds": 1, "epochs": 2}))
+    (run,) = expand(build({"activation": "relu", "norm": "batch", "dropout": 0, "seeds": 1, "epochs": 2}))
     result = _train([run], dataset, True)
     assert result.layers.values.shape == (len(result.steps), 2 * 8 + 2, 1)
     missing = np.isnan(result.layers.values[:, :, 0])
@@ -227,7 +227,7 @@ def test_every_evaluation_has_values_and_only_the_first_no_update(dataset):
 def test_a_vanishing_gradient_is_seen_in_a_deep_sigmoid_network_and_gone_with_batch_norm(dataset):
     grid = {
         "activation": "sigmoid,relu",
-        "batch_norm": "off,pre",
+        "norm": "off,batch",
         "dropout": 0,
         "seeds": 1,
         "hidden": "20/20/20/20/20/20",
@@ -239,6 +239,6 @@ def test_a_vanishing_gradient_is_seen_in_a_deep_sigmoid_network_and_gone_with_ba
             layers.values[0, layers.names.index((name, "gradient_norm")), 0]
             for name in ("hidden.0", "output")
         )
-        ratios[run.activation, run.batch_norm] = math.log10(first / last)
+        ratios[run.activation, run.norm] = math.log10(first / last)
     assert ratios["sigmoid", "off"] < ratios["relu", "off"] - 2
-    assert ratios["sigmoid", "pre"] > -0.5
+    assert ratios["sigmoid", "batch"] > -0.5

@@ -59,15 +59,13 @@ def _assert_same_bits(found, expected):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("batch_norm", ["off", "pre", "post"])
+@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
 @pytest.mark.parametrize("batch_size", [64, 50])
 def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(
-    dataset, library, batch_norm, optimizer, batch_size
+    dataset, library, norm, optimizer, batch_size
 ):
     use(library)
-    experiment = build(
-        SETTINGS | {"batch_norm": batch_norm, "optimizer": optimizer, "batch_size": batch_size}
-    )
+    experiment = build(SETTINGS | {"norm": norm, "optimizer": optimizer, "batch_size": batch_size})
     (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     expected = _curves(full.runs, dataset)
     assert len(expected) == 20
@@ -80,7 +78,7 @@ def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(
 
 
 def test_copies_that_fill_a_stack_up_change_nothing_and_are_not_returned(dataset):
-    experiment = build(SETTINGS | {"batch_norm": "pre", "diagnostics": True})
+    experiment = build(SETTINGS | {"norm": "batch", "diagnostics": True})
     (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     padded, plain = (train_stack(replace(full, padding=padding), dataset) for padding in (12, 0))
     for name in SCORES:
@@ -90,8 +88,8 @@ def test_copies_that_fill_a_stack_up_change_nothing_and_are_not_returned(dataset
 
 
 def test_bf16_rounds_products_and_trains_all_the_same(dataset):
-    experiment = build(SETTINGS | {"batch_norm": "pre", "epochs": 3})
-    rounded = build(SETTINGS | {"batch_norm": "pre", "epochs": 3, "precision": "bf16"})
+    experiment = build(SETTINGS | {"norm": "batch", "epochs": 3})
+    rounded = build(SETTINGS | {"norm": "batch", "epochs": 3, "precision": "bf16"})
     results = []
     for each in (experiment, rounded):
         (stack,) = make_plan(expand(each), sizes_of(each), 1).stacks
@@ -105,7 +103,7 @@ def test_bf16_rounds_products_and_trains_all_the_same(dataset):
 
 def test_cosine_momentum_and_weight_decay_keep_bits_too(dataset):
     experiment = build(
-        SETTINGS | {"schedule": "cosine", "momentum": 0.9, "weight_decay": 0.01, "batch_norm": "pre"}
+        SETTINGS | {"schedule": "cosine", "momentum": 0.9, "weight_decay": 0.01, "norm": "batch"}
     )
     (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     _assert_same_bits(_curves(full.runs[2:5], dataset), _curves(full.runs, dataset))
@@ -113,7 +111,7 @@ def test_cosine_momentum_and_weight_decay_keep_bits_too(dataset):
 
 @pytest.mark.parametrize("hidden", ["1", "5", "100/1/100"])
 def test_narrow_hidden_layers_keep_bits_too(dataset, library, hidden):
-    experiment = build(SETTINGS | {"hidden": hidden, "batch_norm": "off", "batch_size": 64, "dropout": 0})
+    experiment = build(SETTINGS | {"hidden": hidden, "norm": "off", "batch_size": 64, "dropout": 0})
     (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     use(for_run(library, full.runs[0], (1, 8, 8), 10))
     _assert_same_bits(_curves(full.runs[4:5], dataset), _curves(full.runs, dataset))
@@ -121,7 +119,7 @@ def test_narrow_hidden_layers_keep_bits_too(dataset, library, hidden):
 
 @pytest.mark.parametrize("hidden", ["10/3", "7", "33/17"])
 def test_slices_that_begin_anywhere_in_memory_keep_bits_too(dataset, library, hidden):
-    experiment = build(SETTINGS | {"hidden": hidden, "batch_norm": "post", "batch_size": 33, "momentum": 0.9})
+    experiment = build(SETTINGS | {"hidden": hidden, "norm": "batch-post", "batch_size": 33, "momentum": 0.9})
     (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     use(for_run(library, full.runs[0], (1, 8, 8), 10))
     expected = _curves(full.runs, dataset)
@@ -142,9 +140,7 @@ def test_a_function_with_tensors_of_its_own_trains(dataset, tmp_path, monkeypatc
 
 
 def _run(**changes) -> Run:
-    (run,) = expand(
-        build({"activation": "relu", "batch_norm": "off", "dropout": 0, "seeds": "3-3", "epochs": 3})
-    )
+    (run,) = expand(build({"activation": "relu", "norm": "off", "dropout": 0, "seeds": "3-3", "epochs": 3}))
     return replace(run, **changes)
 
 
@@ -201,10 +197,10 @@ def _first_exploded_step(run, dataset) -> int:
 
 def test_scores_are_those_of_the_plain_network_in_eval_mode(dataset):
     """Trains the plain network on the same batches and scores it with torch.nn, independent of the stack's scoring."""
-    run = _run(batch_norm="pre", dropout=(0.2, 0.5), epochs=1)
+    run = _run(norm="batch", dropout=(0.2, 0.5), epochs=1)
     result = train_stack(Stack((run, replace(run, seed=9)), 1), dataset)
     with torch.enable_grad():
-        network = plain_network(Shape(64, run.hidden, 10, "pre"), Member("relu", run.dropout, run.seed))
+        network = plain_network(Shape(64, run.hidden, 10, "batch"), Member("relu", run.dropout, run.seed))
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
         criterion = torch.nn.CrossEntropyLoss()
         losses = []

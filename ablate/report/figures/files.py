@@ -19,7 +19,7 @@ from ablate.report.figures.slices import varied_factors
 from ablate.report.style import drawing
 
 _HEATMAPS = ("best_val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
-_REGULARIZERS = ("batch_norm", "dropout")
+_REGULARIZERS = ("norm", "dropout")
 # Left to itself matplotlib writes its version into a PNG and the time into an SVG.
 _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 FORMATS = tuple(_METADATA)

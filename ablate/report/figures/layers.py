@@ -80,6 +80,6 @@ QUANTITIES = {
     "saturated_share": Quantity("saturated activations", "share"),
     "gradient_norm": Quantity("gradient norm", "log"),
     "update_ratio": Quantity("update over weight", "log"),
-    "batch_norm_shift": Quantity("batch norm: shift of batch against running mean", "linear"),
-    "batch_norm_scale": Quantity("batch norm: batch over running deviation", "linear"),
+    "running_mean_shift": Quantity("batch norm: shift of batch against running mean", "linear"),
+    "running_std_ratio": Quantity("batch norm: batch over running deviation", "linear"),
 }

@@ -9,11 +9,11 @@ from ablate.analysis.metrics import BY_VARIANT
 from ablate.analysis.summary import Summary
 from ablate.analysis.variants import levels_of
 from ablate.experiment.grid import name_of
-from ablate.report.headings import factor_words
+from ablate.report.headings import level_words
 from ablate.report.numbers import counted
 
 # What stands in columns, the first of these that is varied and not the factor of the lines.
-_FACETS = ("batch_norm", "dropout")
+_FACETS = ("norm", "dropout")
 _MOST_COLUMNS = 4
 
 
@@ -45,8 +45,8 @@ class Slice:
             yield place, level, names.get(level)
 
     def title(self, panel: str) -> str:
-        """Returns what a panel shows: `batch norm pre`."""
-        return f"{factor_words(self.facet)} {panel}" if self.facet else ""
+        """Returns what a panel shows: `batch norm`."""
+        return level_words(self.facet, panel) if self.facet else ""
 
     def about(self) -> str:
         """Returns what all lines have in common and what bands are: `digits (mlp), dropout=0; ... 5 seeds`."""
