@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import frames, made
 from scipy import stats
 
 from ablate.analysis.convergence import Target
@@ -12,6 +11,7 @@ from ablate.analysis.margin import Margin
 from ablate.analysis.summary import summarize
 from ablate.analysis.verdict import Verdict
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 METRIC = "val_accuracy"
 NONE = Margin(0.0)

@@ -1,7 +1,6 @@
 from itertools import product
 
 import pytest
-from made_up import frames, made
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.findings import find, find_all
@@ -9,6 +8,7 @@ from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import METRICS
 from ablate.analysis.summary import summarize
 from ablate.store.schema import FAILED
+from tests.made_up import frames, made
 
 
 def summary_of(*runs, reference=None, sort="val_accuracy"):

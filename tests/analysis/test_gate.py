@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from gate_frames import ACCURACY, METRICS, finding, runs, side, with_loss, with_status
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from ablate.analysis.gate_faults import self_test
 from ablate.analysis.gate_metrics import chosen_metrics
 from ablate.analysis.gate_verdict import EVERY, STATUS, Cause, Reason, Verdict, reasons
 from ablate.errors import SpecError
+from tests.analysis.gate_frames import ACCURACY, METRICS, finding, runs, side, with_loss, with_status
 
 RED = (Reason.REGRESSION,)
 

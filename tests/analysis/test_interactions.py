@@ -2,13 +2,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from made_up import frames, made
 from scipy import stats
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.interactions import cells, contrasts, moderation
 from ablate.analysis.summary import summarize
 from ablate.store.schema import FAILED
+from tests.made_up import frames, made
 
 FACTORS = ("activation", "norm", "dropout")
 EFFECT = {"sigmoid": -0.4, "relu": 0.0, "elu": 0.1}

@@ -2,11 +2,11 @@ import math
 
 import pandas as pd
 import pytest
-from made_up import frames, made
 
 from ablate.analysis.scores import reference_best, scored
 from ablate.analysis.variants import named
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 
 def test_a_finished_run_gets_its_steps_to_target_and_the_gap_at_its_best():

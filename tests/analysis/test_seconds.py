@@ -2,10 +2,10 @@ import math
 
 import pandas as pd
 import pytest
-from made_up import frames, made
 
 from ablate.analysis.seconds import costs_by_variant, with_seconds
 from ablate.analysis.variants import named
+from tests.made_up import frames, made
 
 VARIANTS = pd.DataFrame(
     {

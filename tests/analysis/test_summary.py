@@ -5,7 +5,6 @@ from itertools import product
 
 import pandas as pd
 import pytest
-from made_up import frames, made
 from scipy import stats
 
 from ablate.analysis.convergence import Target
@@ -13,6 +12,7 @@ from ablate.analysis.metrics import METRICS
 from ablate.analysis.summary import extremes, ranked, summarize
 from ablate.errors import SpecError
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 HALF = Target(0.5, relative=False)
 

@@ -2,11 +2,11 @@ import random
 
 import pandas as pd
 import pytest
-from made_up import frames, made
 
 from ablate.analysis.variants import level_key, levels_of, named, reference_variant, varied
 from ablate.errors import SpecError, StoreError
 from ablate.store.schema import DIVERGED
+from tests.made_up import frames, made
 
 
 def runs_of(*runs):

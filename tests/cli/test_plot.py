@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from made_up import frames, made
 from typer.testing import CliRunner
 
 from ablate.cli.plot import plot
@@ -13,6 +12,7 @@ from ablate.cli.report import report
 from ablate.errors import NothingToShow, SpecError, StoreError
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import DIVERGED
+from tests.made_up import frames, made
 
 app = typer.Typer()
 app.command()(plot)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from made_up import frames, made
 from typer.testing import CliRunner
 
 from ablate.cli.report import report, show
 from ablate.errors import NothingToShow, SpecError
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 app = typer.Typer()
 app.command()(report)

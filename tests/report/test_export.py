@@ -5,7 +5,6 @@ import math
 
 import pandas as pd
 import pytest
-from made_up import frames, made
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.findings import find_all
@@ -13,6 +12,7 @@ from ablate.analysis.metrics import METRICS
 from ablate.analysis.summary import summarize
 from ablate.report.export import to_csv, to_json
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 GRID = [
     made("relu", seed=0, val=(0.1, 0.5, 0.9)),

@@ -6,7 +6,6 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import frames, made
 from matplotlib.colors import to_hex
 from scipy import stats
 
@@ -21,6 +20,7 @@ from ablate.report.figures.layers import QUANTITIES, layers_figure
 from ablate.report.figures.overfitting import overfitting
 from ablate.report.style import look
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 # Final validation accuracy of each cell; seeds lie 0.02 on either side.
 CELLS = {

@@ -6,7 +6,6 @@ from html import unescape
 from importlib.resources import files
 
 import pytest
-from made_up import frames, made
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.findings import find
@@ -16,6 +15,7 @@ from ablate.report.html import Origin, to_html
 from ablate.report.page.curves import curves_data
 from ablate.report.page.tables import table_html, value
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 EVIL = '</script><img src=x onerror="document.title=1">&'
 ORIGIN = Origin(

@@ -1,13 +1,12 @@
 from itertools import product
 
-from made_up import frames, made
-
 from ablate.analysis.convergence import Target
 from ablate.analysis.findings import find
 from ablate.analysis.summary import summarize
 from ablate.report.columns import Column
 from ablate.report.markdown import escaped, table, to_markdown
 from ablate.store.schema import FAILED
+from tests.made_up import frames, made
 
 
 def markdown(*runs):

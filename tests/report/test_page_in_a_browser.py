@@ -1,11 +1,12 @@
 """The page in a real browser: it draws, sorts, filters, follows the colour scheme, and asks for nothing."""
 
 import pytest
-from browser import chromium, console, open_page, requests
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
-from test_html import EVIL, grid, page_of
+
+from tests.report.browser import chromium, console, open_page, requests
+from tests.report.test_html import EVIL, grid, page_of
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up import frames, made
 from rich.console import Console
 
 from ablate.analysis.convergence import Target
@@ -13,6 +12,7 @@ from ablate.analysis.summary import summarize
 from ablate.report.console import console
 from ablate.report.terminal import print_report
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 SPEED = {"sigmoid": 0.3, "relu": 0.8}
 

@@ -2,7 +2,6 @@ from itertools import product
 
 import pandas as pd
 import pytest
-from made_up import frames, made
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.findings import find
@@ -28,6 +27,7 @@ from ablate.report.words import (
     winner,
 )
 from ablate.store.schema import DIVERGED, FAILED
+from tests.made_up import frames, made
 
 EFFECT = {"sigmoid": -0.4, "relu": 0.0, "elu": 0.1}
 # What a seed adds to each cell, so that not all differences are alike.

@@ -1,7 +1,7 @@
 """A writer that is killed (SIGKILL): before its n-th change on the disk, for every n, or at random instants.
 
-`python killed_writer.py stepwise ROOT` leaves a folder `ROOT/<n>` for each n, the last one complete.
-`python killed_writer.py randomly ROOT SEED` kills writers of `ROOT/results`, and lets the last one end.
+`python -m tests.store.killed_writer stepwise ROOT` leaves a folder `ROOT/<n>` for each n, the last one complete.
+`python -m tests.store.killed_writer randomly ROOT SEED` kills writers of `ROOT/results`, and lets the last one end.
 Beside each folder, `<folder>.log` has a line for each call that has returned.
 """
 
@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stored_frames import METADATA, tables
-
 from ablate.store.parquet import ResultsFolder
+from tests.store.stored_frames import METADATA, tables
 
 CHANGING = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 RANDOM_PARTS = tuple((f"{n:02}a", f"{n:02}b") for n in range(30))

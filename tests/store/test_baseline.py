@@ -4,12 +4,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from stored_frames import METADATA, tables
 
 from ablate.analysis.scores import scored
 from ablate.errors import NothingToShow, StoreError
 from ablate.store.baseline import BASELINE, Stored, read_results, write_baseline
 from ablate.store.parquet import ResultsFolder
+from tests.store.stored_frames import METADATA, tables
 
 
 @pytest.fixture

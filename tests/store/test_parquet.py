@@ -12,13 +12,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from stored_frames import METADATA, expected, rows, tables
-from test_atomic import files_of_at_most
 
 from ablate.errors import NothingToShow, StoreError
 from ablate.store.parquet import ResultsFolder
 from ablate.store.parts import part_name
 from ablate.store.schema import CURVES, RUNS, SCHEMA_VERSION, TABLES
+from tests.store.stored_frames import METADATA, expected, rows, tables
+from tests.store.test_atomic import files_of_at_most
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_second_writer_is_refused_until_the_first_ends(folder: ResultsFolder) 
 def test_of_many_processes_that_start_at_once_each_writes_alone_or_not_at_all(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from stored_frames import *; from pathlib import Path\n"
+        "from tests.store.stored_frames import *; from pathlib import Path\n"
         "from ablate.errors import StoreError; from ablate.store.parquet import ResultsFolder\n"
         "folder, mine = ResultsFolder(Path(sys.argv[2])), tables([sys.argv[3]])\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
@@ -260,7 +260,7 @@ def test_of_many_processes_that_start_at_once_each_writes_alone_or_not_at_all(tm
         "    print('stored')\n"
         "except StoreError as error: print('refused' if 'another command' in str(error) else error)\n"
     )
-    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(tmp_path / "new" / "x")]
+    command = [sys.executable, "-c", program, str(Path(__file__).parents[2]), str(tmp_path / "new" / "x")]
     writers = {
         name: subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name in "abcd"

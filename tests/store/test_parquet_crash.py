@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from killed_writer import RANDOM_PARTS
-from stored_frames import METADATA, expected, rows, tables
 
 from ablate.errors import NothingToShow
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import TABLES
+from tests.store.killed_writer import RANDOM_PARTS
+from tests.store.stored_frames import METADATA, expected, rows, tables
 
 # What may be stored after the last line of a killed writer's log: what the line says, or what the next one
 # will say; b, d and e are discarded part by part.
@@ -26,10 +26,9 @@ BETWEEN = {
 
 
 def driven(*arguments: str) -> str:
-    script = Path(__file__).with_name("killed_writer.py")
-    done = subprocess.run(
-        [sys.executable, script, *arguments], capture_output=True, text=True, check=True, timeout=120
-    )
+    command = [sys.executable, "-m", "tests.store.killed_writer", *arguments]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=120)
     return done.stdout
 
 

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stored_frames import METADATA, run_row, tables
 
 from ablate.errors import StoreError
 from ablate.store import parts
 from ablate.store.schema import CURVES, KEYS, NULLABLE, RUNS, SCHEMA_VERSION, TABLES
+from tests.store.stored_frames import METADATA, run_row, tables
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
     ["", "\u00e9", "e\u0301", "\x00", "\U0001f4a5", "\ufeff", "ﬁ", "Ⅳ", "\u202e", "NaN", "None", "null"]
@@ -117,10 +117,10 @@ def test_categories_are_stored_as_text_but_only_where_text_is_needed() -> None:
 def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from test_parts import *\n"
+        "from tests.store.test_parts import *\n"
         "print(stored(Path(sys.argv[2]), 'curves', tables(['b', 'a'])['curves'].iloc[::-1]).hex())"
     )
-    command = [sys.executable, "-c", program, Path(__file__).parent, tmp_path / "theirs"]
+    command = [sys.executable, "-c", program, Path(__file__).parents[2], tmp_path / "theirs"]
     theirs = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     assert stored(tmp_path / "ours", "curves", tables(["a", "b"])["curves"]).hex() == theirs
 
