@@ -60,6 +60,7 @@ def made(
         "model": "mlp",
         "steps": STEPS * (len(val) - 1),
         "status": status,
+        "simulated": False,
         "failed_step": 7 if status == DIVERGED else None,
         "message": {DIVERGED: "the loss is nan", FAILED: "the worker was killed"}.get(status),
     } | settings

@@ -10,21 +10,10 @@ from ablate.analysis.convergence import Target
 from ablate.analysis.gate_metrics import STEP_SECONDS
 from ablate.analysis.scores import reference_best, scored
 from ablate.analysis.variants import named, reference_variant, varied
-from ablate.experiment.spec import FACTORS
+from ablate.experiment.spec import FACTORS, SHARED
 
-# What all runs of an experiment share and what changes their scores.
-SHARED = (
-    "dataset",
-    "model",
-    "init",
-    "precision",
-    "executor",
-    "standardize",
-    "evals_per_epoch",
-    "val_fraction",
-    "test_fraction",
-    "split_seed",
-)
+# Shared settings that stand in a column of the runs; the others are in the metadata.
+_COLUMNS = ("dataset", "model", "simulated")
 
 
 @dataclass(frozen=True)
@@ -128,14 +117,14 @@ def _differing_shared(baseline: Side, candidate: Side) -> list[str]:
     ours, theirs = _shared(baseline), _shared(candidate)
     return [
         _told(name, ours[name], theirs[name])
-        for name in SHARED
+        for name in (*SHARED, "simulated")
         if name in ours and name in theirs and ours[name] != theirs[name]
     ]
 
 
 def _shared(side: Side) -> dict[str, str]:
     known = {name: str(side.settings[name]) for name in SHARED if name in side.settings}
-    held = {name: "/".join(map(str, pd.unique(side.runs[name]))) for name in ("dataset", "model")}
+    held = {name: "/".join(map(str, pd.unique(side.runs[name]))) for name in _COLUMNS}
     return known | held
 
 

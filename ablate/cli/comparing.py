@@ -130,5 +130,4 @@ def side_of(stored: Stored, target: float) -> Side:
     else:
         runs = score(stored.runs, stored.curves, target)
     # Made-up runs, which no device has trained, are of another experiment than trained ones.
-    executor = "fake" if set(runs["device"]) == {"none"} else "local"
-    return Side(runs, target, stored.settings | {"executor": executor}, stored.environment)
+    return Side(runs, target, stored.settings, stored.environment)

@@ -11,14 +11,13 @@ import pandas as pd
 import typer
 
 from ablate.analysis.gate import compare
-from ablate.analysis.gate_match import SHARED, Side, match, score
+from ablate.analysis.gate_match import Side, match, score
 from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.comparing import Judging
-from ablate.cli.running import DataDir, DeviceOption, ExecutorName, Jobs, plan_for
+from ablate.cli.running import DataDir, DeviceOption, ExecutorName, Jobs, plan_for, runs_of
 from ablate.cli.training import executor_for, train
 from ablate.execution.devices import device_for
-from ablate.experiment.grid import expand
-from ablate.experiment.spec import FACTORS, Experiment, build
+from ablate.experiment.spec import FACTORS, SHARED, Experiment, build
 from ablate.report.numbers import counted
 from ablate.store.parquet import ResultsFolder
 
@@ -104,7 +103,7 @@ def _experiment(candidate: Side, row: dict[str, str], seeds: list[int]) -> Exper
 
 def _trained(experiments: Sequence[Experiment], candidate: Side, confirming: Confirming) -> pd.DataFrame:
     first, device = experiments[0], device_for(confirming.device)
-    runs = [run for experiment in experiments for run in expand(experiment)]
+    runs = [run for experiment in experiments for run in runs_of(experiment, confirming.executor)]
     plan, workers = plan_for(runs, first, confirming.jobs, device)
     with tempfile.TemporaryDirectory(prefix="ablate-") as place:
         folder = ResultsFolder(Path(place))

@@ -1,10 +1,8 @@
 """Options of how a grid is run, shared by `run` and `plan`."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -84,10 +82,7 @@ def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
     """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
-    runs = expand(experiment)
-    if executor != "fake":
-        return runs
-    return tuple(replace(run, data=json.dumps(json.loads(run.data) | {"executor": executor})) for run in runs)
+    return expand(experiment, simulated=executor == "fake")
 
 
 def folder_for(experiment: Experiment, output: Path | None) -> Path:

@@ -77,6 +77,7 @@ def _identifying(run: Run, identity: Identity) -> dict[str, Any]:
         "run_id": run.run_id,
         "variant": variant_name(run, identity.factors),
         "seed": run.seed,
+        "simulated": run.simulated,
         "dataset": identity.dataset,
         "model": identity.model,
         "steps": run.epochs * (identity.train_samples // run.batch_size),

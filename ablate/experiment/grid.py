@@ -17,6 +17,7 @@ from ablate.experiment.models import Model
 from ablate.experiment.spec import (
     FACTORS,
     LEARNING_RATES,
+    SHARED,
     WEIGHT_DECAYS,
     Experiment,
     Init,
@@ -29,6 +30,7 @@ from ablate.experiment.spec import (
 # folder share, so that old results are never taken for new ones, nor do they stand beside them.
 NUMERICS_VERSION = 3
 NUMERICS = "numerics_version"  # its name in `Run.data`
+SIMULATED = "simulated"  # the same
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Run:
         model: The kind of network; `data` says it too.
         channels: Of the convolutions, one a block; none in an mlp.
         diagnostics: Whether its layers are looked into at every evaluation, which changes no result.
+        simulated: Whether its results are made up in closed form and not trained; `data` says it too.
     """
 
     activation: str
@@ -67,6 +70,7 @@ class Run:
     model: Model = "mlp"
     channels: tuple[int, ...] = ()
     diagnostics: bool = False
+    simulated: bool = False
 
     @cached_property
     def run_id(self) -> str:
@@ -82,14 +86,14 @@ class Run:
         return self.levels[FACTORS.index(factor)]
 
 
-def expand(experiment: Experiment) -> tuple[Run, ...]:
+def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
     """Returns every run of the grid, factors in the order of `FACTORS`, the last varying fastest, seeds last of all.
 
     Raises:
         SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
     """
     shared = {name: getattr(experiment, name) for name in ("model", "init", "precision", "diagnostics")}
-    shared["data"] = _data(experiment)
+    shared |= {"data": _data(experiment, simulated), SIMULATED: simulated}
     runs = tuple(
         _run(experiment, dict(zip(FACTORS, chosen, strict=True)), seed, shared)
         for chosen in product(*(getattr(experiment, factor) for factor in FACTORS))
@@ -143,19 +147,9 @@ def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tupl
     return tuple(count * per_epoch // evals_per_epoch for count in range(total + 1))
 
 
-def _data(experiment: Experiment) -> str:
-    names = (
-        "model",
-        "init",
-        "precision",
-        "standardize",
-        "evals_per_epoch",
-        "val_fraction",
-        "test_fraction",
-        "split_seed",
-    )
-    shared = {name: getattr(experiment, name) for name in names}
-    shared |= {"dataset": fingerprint(experiment.dataset), NUMERICS: NUMERICS_VERSION}
+def _data(experiment: Experiment, simulated: bool) -> str:
+    shared = {name: getattr(experiment, name) for name in SHARED}
+    shared |= {"dataset": fingerprint(experiment.dataset), NUMERICS: NUMERICS_VERSION, SIMULATED: simulated}
     return json.dumps(shared, sort_keys=True)
 
 

@@ -219,6 +219,20 @@ FACTORS = (
 )
 
 
+# What all runs of an experiment share and what changes their results.
+SHARED = (
+    "dataset",
+    "model",
+    "init",
+    "precision",
+    "standardize",
+    "evals_per_epoch",
+    "val_fraction",
+    "test_fraction",
+    "split_seed",
+)
+
+
 def flag(field: str) -> str:
     """Returns the option of the command line that sets a field."""
     return "--lr" if field == "learning_rate" else "--" + field.replace("_", "-")

@@ -171,6 +171,8 @@ def _is_kin(given: pa.DataType, needed: pa.DataType) -> bool:
         return _is_kin(given.value_type, needed)
     if needed == pa.string():
         return bool(pa.types.is_string(given) or pa.types.is_large_string(given))
+    if needed == pa.bool_():
+        return bool(pa.types.is_boolean(given))
     return bool(pa.types.is_integer(given) or pa.types.is_floating(given))
 
 

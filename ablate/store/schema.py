@@ -12,7 +12,7 @@ from ablate.store.status import FAILED as FAILED
 from ablate.store.status import FINISHED as FINISHED
 from ablate.store.status import STATUSES as STATUSES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Level texts of the factors, as `experiment.levels.label` writes them; numeric settings keep their type.
 SETTINGS = pa.schema(
@@ -64,6 +64,7 @@ RUNS = pa.schema(
         ("aulc", pa.float64()),  # mean validation accuracy over the steps
         ("seconds", pa.float64()),  # the run's share of its stack; null if failed
         ("device", pa.string()),  # null if failed
+        ("simulated", pa.bool_()),  # made up in closed form by `--executor fake`
     ]
 )
 

@@ -59,6 +59,7 @@ def _row(activation: str, seed: int, noise: float, generator: np.random.Generato
         "finished": True,
         "best_epoch": 9.0,
         "device": "cpu",
+        "simulated": False,
         "step_seconds": 1e-3,
         **scores,
         **losses,

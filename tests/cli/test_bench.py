@@ -103,7 +103,7 @@ def test_costs_of_steps_are_stored_and_give_seconds_to_target(ablate, tmp_path):
     ablate("run", *GRID, "--executor", "fake", "-o", "fake")
     refused = ablate("bench", *GRID, "--per-variant", "-o", "fake")
     assert refused[0] == 2
-    assert "holds runs of executor fake" in refused[2]
+    assert "holds runs of simulated True" in refused[2]
     ablate("run", *GRID, "--jobs", "1", "-o", "x")
     report = ablate("report", "x", "--target", "0.05")[1]
     assert "seconds to" not in report

@@ -163,7 +163,7 @@ def test_made_up_runs_are_never_taken_for_trained_ones(ablate):
     for command in ("plan", "run"):
         code, out, err = ablate(command, *GRID, "-o", "results/x")
         assert (code, out) == (2, "")
-        assert "holds runs of executor fake and not none" in err
+        assert "holds runs of simulated True and not False" in err
 
 
 def test_results_of_an_engine_with_other_arithmetic_are_not_added_to(ablate, monkeypatch):

@@ -50,6 +50,7 @@ def run_row(run_id: str, status: str = FINISHED) -> dict[str, object]:
         "best_epoch": 2.0 if finished else None,
         "seconds": number(run_id, "seconds"),
         "device": "cpu",
+        "simulated": False,
     }
 
 

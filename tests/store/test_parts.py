@@ -24,7 +24,7 @@ WORDS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
 )
 REALS = st.floats() | st.sampled_from([-0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, math.nan])
 WHOLES = st.integers(-(2**63), 2**63 - 1)
-CELLS = {pa.string(): WORDS, pa.int64(): WHOLES, pa.float64(): REALS}
+CELLS = {pa.string(): WORDS, pa.int64(): WHOLES, pa.float64(): REALS, pa.bool_(): st.booleans()}
 
 
 @st.composite
@@ -101,7 +101,7 @@ def test_the_same_content_gives_the_same_bytes_whatever_its_order_and_pandas_typ
             other[name] = other[name].astype(draw.choice(["float64", "Float64", "float64[pyarrow]"]))
         elif kind == pa.int64():
             other[name] = other[name].astype(draw.choice(["Int64", "int64[pyarrow]", "object"]))
-        else:
+        elif kind == pa.string():
             other[name] = other[name].astype(draw.choice(["string", "object", "string[pyarrow]"]))
     with tempfile.TemporaryDirectory() as folder:
         assert stored(Path(folder, "a"), table, frame) == stored(Path(folder, "b"), table, other)

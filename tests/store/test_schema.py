@@ -17,9 +17,10 @@ def test_nullable_and_timing_columns_exist() -> None:
     assert names >= set(TIMING_COLUMNS)
 
 
-def test_columns_are_text_whole_or_real_numbers() -> None:
+def test_columns_are_text_numbers_or_truth_values() -> None:
     assert {field.type for schema in TABLES.values() for field in schema} == {
         pa.string(),
         pa.int64(),
         pa.float64(),
+        pa.bool_(),
     }
