@@ -1,1 +1,1 @@
-"""One file a command: parse, build a spec, call, print, set the exit code."""
+"""One module per command: parse, build a spec, call, print, set the exit code."""

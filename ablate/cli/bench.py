@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ablate.bench.rivals import RIVALS, rivals_for
-from ablate.cli.benching import print_bench, say, setting_of
-from ablate.cli.options import with_defaults
-from ablate.cli.running import DataDir, DeviceOption, Jobs, check_precision, runs_of, workers_for
+from ablate.cli.shared.benching import print_bench, say, setting_of
+from ablate.cli.shared.options import with_defaults
+from ablate.cli.shared.running import DataDir, DeviceOption, Jobs, check_precision, runs_of, workers_for
 from ablate.errors import NothingToShow, SpecError
 from ablate.execution.devices import Device, device_for
 from ablate.experiment.activations import ACTIVATIONS

@@ -11,8 +11,8 @@ import typer
 
 from ablate.analysis.gate_match import score
 from ablate.analysis.gate_verdict import Comparison, Reason, reasons
-from ablate.cli.comparing import AsJson, Judging, default_target, read_sides, side_of, takes_groups
-from ablate.cli.confirm import Confirming, confirmed
+from ablate.cli.shared.comparing import AsJson, Judging, default_target, read_sides, side_of, takes_groups
+from ablate.cli.shared.confirm import Confirming, confirmed
 from ablate.errors import NothingToShow, SpecError, StoreError
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
@@ -177,7 +177,7 @@ def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None
 
 
 def _self_test(baseline: Path | None, judging: Judging) -> None:
-    from ablate.cli.self_test import tested
+    from ablate.cli.shared.self_test import tested
 
     side = None
     if baseline:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ablate import __version__
-from ablate.cli.once import Once
+from ablate.cli.shared.command import NoRepeatedOptions
 from ablate.errors import AblateError
 
 INTERRUPTED = 130
@@ -65,7 +65,7 @@ def app_for(arguments: list[str]) -> typer.Typer:
     for name, summary in COMMANDS.items():
         if name == called or completing:
             module = import_module(f"ablate.cli.{name}")
-            app.command(name, cls=Once, epilog=getattr(module, "EPILOG", None))(
+            app.command(name, cls=NoRepeatedOptions, epilog=getattr(module, "EPILOG", None))(
                 getattr(module, name.replace("list", "list_"))
             )
         else:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from ablate.cli.options import takes_experiment
-from ablate.cli.running import (
+from ablate.cli.shared.options import takes_experiment
+from ablate.cli.shared.running import (
     DataDir,
     DeviceOption,
     ExecutorName,
@@ -47,7 +47,7 @@ def plan(
     statuses = _statuses(folder, runs[0].data)
     if experiment.tune:
         # Imported here because they bring pandas, which takes longer to load than the rest of the command to run.
-        from ablate.cli.tuning import FOLDER, at_chosen_rates
+        from ablate.cli.shared.tuning import FOLDER, at_chosen_rates
         from ablate.store.parquet import ResultsFolder
 
         grid, tuning = tuning_grid(experiment), folder / FOLDER

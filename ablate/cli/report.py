@@ -14,7 +14,7 @@ from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, metrics_b
 from ablate.analysis.seconds import costs_by_variant
 from ablate.analysis.summary import Summary, summarize
 from ablate.analysis.variants import named
-from ablate.cli.html import write_html
+from ablate.cli.shared.html import write_html
 from ablate.errors import SpecError
 from ablate.report.console import console
 from ablate.report.export import to_csv, to_json

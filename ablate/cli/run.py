@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ablate.cli.options import takes_experiment
-from ablate.cli.running import (
+from ablate.cli.shared.options import takes_experiment
+from ablate.cli.shared.running import (
     RUNNING,
     DataDir,
     DeviceOption,
@@ -21,7 +21,7 @@ from ablate.cli.running import (
     runs_of,
     to_train,
 )
-from ablate.cli.training import executor_for, train
+from ablate.cli.shared.training import executor_for, train
 from ablate.execution.devices import device_for
 from ablate.experiment.grid import Run
 from ablate.experiment.spec import Experiment
@@ -71,7 +71,7 @@ def run(
             )
 
     if experiment.tune:
-        from ablate.cli.tuning import tuned
+        from ablate.cli.shared.tuning import tuned
 
         runs = tuned(experiment, folder, train_missing, partial(runs_of, executor=executor))
     train_missing(experiment, runs, folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ablate.cli.running import runs_of
+from ablate.cli.shared.running import runs_of
 from ablate.experiment import grid
 from ablate.experiment.grid import NUMERICS_VERSION, _code
 from ablate.experiment.spec import build

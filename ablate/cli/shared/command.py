@@ -11,7 +11,7 @@ from ablate.errors import SpecError
 LEVELS = "LEVELS"
 
 
-class Once(TyperCommand):
+class NoRepeatedOptions(TyperCommand):
     """A command whose options are given once, but for those that collect what they are given."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ablate.cli.once import LEVELS
+from ablate.cli.shared.command import LEVELS
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
 from ablate.experiment.presets import PRESETS, preset_settings

@@ -13,9 +13,9 @@ import typer
 from ablate.analysis.gate import compare
 from ablate.analysis.gate_match import Side, match, score
 from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
-from ablate.cli.comparing import Judging
-from ablate.cli.running import DataDir, DeviceOption, ExecutorName, Jobs, plan_for, runs_of
-from ablate.cli.training import executor_for, train
+from ablate.cli.shared.comparing import Judging
+from ablate.cli.shared.running import DataDir, DeviceOption, ExecutorName, Jobs, plan_for, runs_of
+from ablate.cli.shared.training import executor_for, train
 from ablate.execution.devices import device_for
 from ablate.experiment.spec import FACTORS, SHARED, Experiment, build
 from ablate.report.numbers import counted

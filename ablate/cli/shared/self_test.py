@@ -4,7 +4,7 @@ import pandas as pd
 
 from ablate.analysis.gate_faults import Trial, self_test
 from ablate.analysis.gate_match import Side, score
-from ablate.cli.comparing import Judging
+from ablate.cli.shared.comparing import Judging
 from ablate.execution.executor import FakeExecutor
 from ablate.execution.rows import Identity, trained_tables
 from ablate.experiment.grid import expand, varied
