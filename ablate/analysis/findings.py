@@ -54,8 +54,7 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
     factors, reference = summary.factors, summary.reference
     columns = [BY_VARIANT, *factors, "seed", "steps", "finished", values_column(metric)]
     runs = summary.runs[list(dict.fromkeys(columns))]
-    at_reference = runs[runs[BY_VARIANT] == reference].iloc[0]
-    base = {factor: str(at_reference[factor]) for factor in factors if runs[factor].nunique() > 1}
+    base = {factor: summary.reference_levels[factor] for factor in summary.varied_factors}
     best = ranked(summary.variants, metric).iloc[0]
     is_known = not pd.isna(best[f"{metric}_mean"]) and (metric != STEPS_TO_TARGET or best["reached"])
     winner = str(best[BY_VARIANT]) if is_known else None

@@ -46,7 +46,8 @@ def compare(
     seeds = Seeds.of(matched, alpha)
     apart = [*_unmatched(matched)]
     whole = Comparison((), alpha, baseline.target, seeds.baseline, seeds.candidate, seeds.paired, "none", 1.0)
-    whole = replace(whole, environment=environment, notes=tuple(_notes(matched, seeds)))
+    simulated = any(side.runs["simulated"].any() for side in (baseline, candidate))
+    whole = replace(whole, environment=environment, notes=tuple(_notes(matched, seeds)), simulated=simulated)
     if exact:
         return replace(whole, findings=(*exact_findings(matched), *apart), test="bits", least_p=0.0)
     left_out = dict(_left_out(baseline, candidate, metrics, environment))

@@ -102,6 +102,7 @@ class Comparison:
         least_p: The smallest p these seeds can give.
         notes: What a reader should know besides, one sentence each.
         environment: By name, what the sides were made with, where they differ.
+        simulated: Whether runs of either side were made up and not trained.
     """
 
     findings: tuple[Finding, ...]
@@ -114,6 +115,7 @@ class Comparison:
     least_p: float
     notes: tuple[str, ...] = ()
     environment: dict[str, tuple[str, str]] = field(default_factory=dict)
+    simulated: bool = False
 
     @property
     def counts(self) -> dict[Verdict, int]:

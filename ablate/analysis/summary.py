@@ -71,6 +71,27 @@ class Summary:
     levels: tuple[LevelSummary, ...]
     sort: str
 
+    @property
+    def simulated(self) -> bool:
+        """Whether any of the runs was made up and not trained."""
+        return bool(self.runs["simulated"].any())
+
+    @property
+    def varied_factors(self) -> tuple[str, ...]:
+        """The factors with more than one level."""
+        return tuple(factor for factor in self.factors if self.runs[factor].nunique() > 1)
+
+    @property
+    def shown_factors(self) -> tuple[str, ...]:
+        """The factors with more than one level, or the first of all if there is none."""
+        return self.varied_factors or self.factors[:1]
+
+    @property
+    def reference_levels(self) -> dict[str, str]:
+        """The level of each factor in the reference."""
+        row = self.runs[self.runs[BY_VARIANT] == self.reference].iloc[0]
+        return {factor: str(row[factor]) for factor in self.factors}
+
 
 def summarize(
     runs: pd.DataFrame,

@@ -12,7 +12,6 @@ from ablate.analysis.metrics import STEPS_TO_TARGET
 from ablate.analysis.summary import Summary
 from ablate.experiment.grid import name_of
 from ablate.report.figures.panels import MUTED, grid, key, legend
-from ablate.report.figures.slices import varied_factors
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import PERCENT, counted
 from ablate.report.style import Look, drawing, look
@@ -66,7 +65,7 @@ def dots(summary: Summary) -> Figure:
 
 def _split(summary: Summary) -> tuple[Sequence[str], Sequence[str]]:
     """Returns the factors whose levels make rows, and those whose combinations make marks in a row."""
-    varied = varied_factors(summary) or list(summary.factors[:1])
+    varied = list(summary.shown_factors)
     first, rest = varied[:1], varied[1:]
     combinations = len(summary.variants[rest].drop_duplicates()) if rest else 1
     return (first, rest) if combinations <= _MOST_MARKS else (varied, [])

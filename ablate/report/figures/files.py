@@ -15,7 +15,6 @@ from ablate.report.figures.dots import dots
 from ablate.report.figures.heatmap import interactions
 from ablate.report.figures.layers import layers_figure
 from ablate.report.figures.overfitting import overfitting
-from ablate.report.figures.slices import varied_factors
 from ablate.report.style import drawing
 
 _HEATMAPS = ("best_val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
@@ -33,11 +32,10 @@ def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Ite
         curves: Frame with the columns of `store.schema.CURVES`.
         layers: Frame with the columns of `store.schema.LAYERS`, without rows if layers were not looked into.
     """
-    varied = varied_factors(summary)
-    for factor in varied or summary.factors[:1]:
+    for factor in summary.shown_factors:
         yield f"convergence-{factor}", convergence(summary, curves, factor)
     for factor in _REGULARIZERS:
-        if factor in varied or not varied:
+        if factor in summary.varied_factors or not summary.varied_factors:
             yield f"overfitting-{factor}", overfitting(summary, curves, factor)
     yield "speed-and-gap", dots(summary)
     for metric in _HEATMAPS:
@@ -45,7 +43,7 @@ def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Ite
         if heatmap:
             yield f"interactions-{metric}", heatmap
     for quantity in sorted(layers["quantity"].unique()):
-        by_layer = layers_figure(summary, layers, (varied or summary.factors)[0], quantity)
+        by_layer = layers_figure(summary, layers, summary.shown_factors[0], quantity)
         if by_layer:
             yield f"layers-{quantity}", by_layer
 

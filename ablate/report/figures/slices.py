@@ -79,27 +79,17 @@ def panels_only(summary: Summary, factor: str) -> Slice:
     """Returns the slice with a panel a level of a factor and all else as in the reference."""
     other = next(name for name in summary.factors if name != factor)
     found = _slice(summary, other, factor)
-    level = str(_reference(summary)[other])
+    level = summary.reference_levels[other]
     runs = found.runs[found.runs[other] == level]
     held = {name: level if name == other else found.held[name] for name in summary.factors if name != factor}
     return Slice(other, (level,), factor, levels_of(runs, factor), held, runs)
 
 
-def varied_factors(summary: Summary) -> list[str]:
-    """Returns the factors of which more than one level was run."""
-    return [factor for factor in summary.factors if summary.runs[factor].nunique() > 1]
-
-
 def _slice(summary: Summary, factor: str, facet: str | None) -> Slice:
-    reference = _reference(summary)
-    held = {name: str(reference[name]) for name in summary.factors if name not in (factor, facet)}
+    held = {name: level for name, level in summary.reference_levels.items() if name not in (factor, facet)}
     runs = summary.runs
     for name, level in held.items():
         runs = runs[runs[name] == level]
     panels = ("",) if facet is None else levels_of(runs, facet)
     # A level keeps its look in every figure, so all levels count that occur anywhere.
     return Slice(factor, levels_of(summary.runs, factor), facet, panels, held, runs)
-
-
-def _reference(summary: Summary) -> pd.Series:
-    return summary.runs[summary.runs[BY_VARIANT] == summary.reference].iloc[0]

@@ -34,7 +34,7 @@ def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
         summary: Of the runs.
         curves: Frame with the columns of `store.schema.CURVES`.
     """
-    factors = shown_factors(summary)
+    factors = summary.shown_factors
     first, rest = factors[0], factors[1:]
     bands = {name: curve_bands(summary.runs, curves, name) for name, _, _ in SCORES}
     variants = summary.runs[[BY_VARIANT, *summary.factors]].drop_duplicates().to_dict("records")
@@ -65,23 +65,16 @@ def controls_html(summary: Summary) -> str:
     options = "".join(f'<option value="{name}">{words}</option>' for name, words, _ in SCORES)
     score = f'<fieldset><legend>score</legend><label>of <select name="score">{options}</select></label>'
     log = '<label><input type="checkbox" name="logarithmic">logarithmic loss</label></fieldset>'
-    runs = summary.runs
-    reference = runs[runs[BY_VARIANT] == summary.reference].iloc[0]
+    reference = summary.reference_levels
     fields = []
-    for place, factor in enumerate(shown_factors(summary)):
+    for place, factor in enumerate(summary.shown_factors):
         boxes = "".join(
             f'<label><input type="checkbox" name="{factor}" value="{escape(level)}"'
-            f"{' checked' if place == 0 or level == str(reference[factor]) else ''}>{escape(level)}</label>"
-            for level in levels_of(runs, factor)
+            f"{' checked' if place == 0 or level == reference[factor] else ''}>{escape(level)}</label>"
+            for level in levels_of(summary.runs, factor)
         )
         fields.append(f"<fieldset><legend>{factor_words(factor)}</legend>{boxes}</fieldset>")
     return score + log + "".join(fields)
-
-
-def shown_factors(summary: Summary) -> tuple[str, ...]:
-    """Returns the factors of more than one level, or the first of all if there is none."""
-    varied = tuple(factor for factor in summary.factors if summary.runs[factor].nunique() > 1)
-    return varied or summary.factors[:1]
 
 
 def _band(table: pd.DataFrame, variant: str) -> dict[str, list[Any]]:
