@@ -80,7 +80,7 @@ def test_words_and_levels_filter_the_variants(opened):
     Select(block.find_element(By.CSS_SELECTOR, "select")).select_by_value("relu")
     assert names(opened, "variants") == ["relu", "relu"]
     assert block.find_element(By.TAG_NAME, "output").text == "2 of 10 rows"
-    block.find_element(By.TAG_NAME, "input").send_keys("PRE")
+    block.find_element(By.TAG_NAME, "input").send_keys("BATCH")
     assert names(opened, "variants") == ["relu"]
     assert names(opened, "variants", 1) == ["batch"]
     Select(block.find_element(By.CSS_SELECTOR, "select")).select_by_value("")
