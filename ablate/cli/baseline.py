@@ -1,4 +1,4 @@
-"""`ablate baseline`: one file of a results folder, to commit and compare with."""
+"""`ablate baseline`: writes a results folder into one file, to commit and compare with."""
 
 import math
 import sys
@@ -9,12 +9,11 @@ import typer
 
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.gate_match import absolute_target, score
-from ablate.cli.report import TargetText
+from ablate.cli.shared.summary import Results, TargetText
 from ablate.errors import NothingToShow, SpecError
 from ablate.report.numbers import PERCENT, counted
 from ablate.store.baseline import read_results, write_baseline
 
-Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder, as `ablate run` writes it")]
 File = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="file to write, as results/baseline.parquet")
 ]
@@ -24,7 +23,9 @@ def baseline(results: Results, output: File, target: TargetText = DEFAULT_TARGET
     """Write a results folder into one file, to commit and gate against."""
     stored = read_results(results)
     if stored.curves is None:
-        raise SpecError(f"RESULTS: {str(results)!r} is a file; give the results folder a baseline is made of")
+        raise SpecError(
+            f"RESULTS: {str(results)!r} is a file; give the results folder to make a baseline from"
+        )
     accuracy = absolute_target(stored.runs, Target.parse(target))
     if not math.isfinite(accuracy):
         raise NothingToShow(
@@ -32,6 +33,8 @@ def baseline(results: Results, output: File, target: TargetText = DEFAULT_TARGET
             "give an accuracy, as --target 0.9"
         )
     write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
-    size = f"{output.stat().st_size / 1024:.0f} KiB"
-    told = f"{counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, {size}"
-    print(f"Wrote {output}: {told}.", file=sys.stderr)
+    print(
+        f"Wrote {output}: {counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, "
+        f"{output.stat().st_size / 1024:.0f} KiB.",
+        file=sys.stderr,
+    )

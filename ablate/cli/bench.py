@@ -8,10 +8,13 @@ import typer
 
 from ablate.bench.rivals import RIVALS, rivals_for
 from ablate.cli.shared.benching import print_bench, say, setting_of
-from ablate.cli.shared.options import with_defaults
-from ablate.cli.shared.running import DataDir, DeviceOption, Jobs, check_precision, runs_of, workers_for
+from ablate.cli.shared.grid import runs_of
+from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.options import experiment_group
+from ablate.cli.shared.printing import AsJson
+from ablate.cli.shared.running import Machine
 from ablate.errors import NothingToShow, SpecError
-from ablate.execution.devices import Device, device_for
+from ablate.execution.devices import Device
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.levels import whole
 from ablate.experiment.spec import Experiment
@@ -28,8 +31,8 @@ from ablate.store.step_costs import write_step_costs
 from ablate.training.backend import PROCESS, set_environment
 
 BENCH = "How it is measured"
-# Long enough for the engine to outweigh the calls around it, short enough for a first look.
-DEFAULTS = {"epochs": 10}
+# Ten epochs are long enough for the engine to outweigh the calls around it, short enough for a first look.
+BenchOptions = Annotated[Experiment, experiment_group(epochs=10)]
 
 Rounds = Annotated[
     str, typer.Option("--rounds", help="how often everything is timed, in turn", rich_help_panel=BENCH)
@@ -63,18 +66,12 @@ Output = Annotated[
         rich_help_panel=BENCH,
     ),
 ]
-AsJson = Annotated[
-    bool,
-    typer.Option("--json", help="one JSON document instead of tables", rich_help_panel=BENCH),
-]
 
 
-@with_defaults(DEFAULTS)
+@takes_groups
 def bench(
-    experiment: Experiment,
-    jobs: Jobs = "auto",
-    data_dir: DataDir = None,
-    device: DeviceOption = "auto",
+    experiment: BenchOptions,
+    machine: Machine,
     rounds: Rounds = "3",
     rivals: Rivals = None,
     per_variant: PerVariant = False,
@@ -82,33 +79,27 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Time the engine against plain loops, or what a step of each variant costs."""
-    trainer = device_for(device)
-    times, workers = _rounds(rounds), workers_for(jobs, trainer)
+    times = _rounds(rounds)
     plain = experiment.model_copy(update={"tune": (), "diagnostics": False})
     if plain != experiment:
         say("--tune and --diagnostics are left out: what is timed is the training of the grid")
-    check_precision(plain, trainer)
+    machine.check(plain)
     if per_variant:
         if rivals is not None:
             raise SpecError("--rivals: there are none with --per-variant; leave one of them out")
-        _bench_variants(plain, data_dir, trainer, times, output, as_json)
+        _bench_variants(plain, machine.data_dir, machine.trainer, times, output, as_json)
         return
     if output is not None:
         raise SpecError(
             "-o/--output: only what --per-variant measures is stored; add it, or leave -o out and use --json"
         )
-    _bench_rivals(plain, data_dir, trainer, times, workers, rivals, as_json)
+    _bench_rivals(plain, machine, times, rivals, as_json)
 
 
 def _bench_rivals(
-    experiment: Experiment,
-    data_dir: Path | None,
-    device: Device,
-    rounds: int,
-    jobs: int,
-    rivals: str | None,
-    as_json: bool,
+    experiment: Experiment, machine: Machine, rounds: int, rivals: str | None, as_json: bool
 ) -> None:
+    jobs, data_dir, device = machine.workers, machine.data_dir, machine.trainer
     names = rivals_for(rivals, device.kind, experiment.model)
     if experiment.precision != "fp32":
         raise SpecError(
@@ -121,7 +112,7 @@ def _bench_rivals(
             f"--activation: rivals know torch's own functions alone, not {own[0]!r}; leave it out, or give "
             "--per-variant"
         )
-    runs = runs_of(experiment, "local")
+    runs = runs_of(experiment)
     with tempfile.TemporaryDirectory(prefix="ablate-") as place:
         set_environment()
         # Imported here because they bring torch with them, which `--help` does without.
@@ -154,7 +145,7 @@ def _bench_variants(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    runs = runs_of(experiment, "local")
+    runs = runs_of(experiment)
     folder = None if output is None else ResultsFolder(output)
     if folder:
         if not folder.statuses():

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from ablate.analysis.gate_verdict import reasons
-from ablate.cli.shared.comparing import AsJson, Judging, read_sides, takes_groups
+from ablate.cli.shared.comparing import Judging, read_sides
+from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.printing import AsJson
 from ablate.report.console import console
 from ablate.report.verdicts import print_comparison, to_json
 

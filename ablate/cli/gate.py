@@ -11,9 +11,13 @@ import typer
 
 from ablate.analysis.gate_match import score
 from ablate.analysis.gate_verdict import Comparison, Reason, reasons
-from ablate.cli.shared.comparing import AsJson, Judging, default_target, read_sides, side_of, takes_groups
-from ablate.cli.shared.confirm import Confirming, confirmed
-from ablate.errors import NothingToShow, SpecError, StoreError
+from ablate.cli.shared.comparing import Judging, default_target, read_sides, side_of
+from ablate.cli.shared.confirm import confirmed
+from ablate.cli.shared.files import write
+from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.printing import AsJson
+from ablate.cli.shared.running import Training
+from ablate.errors import NothingToShow, SpecError
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
 from ablate.report.dashboards import KINDS, export
@@ -30,16 +34,20 @@ EPILOG = (
 )
 
 Baseline = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="BASELINE", help="baseline file or results folder, the old one", show_default=False
-    ),
+    Path | None, typer.Argument(metavar="BASELINE", help="baseline file or results folder, the old one")
 ]
 Candidate = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="CANDIDATE", help="results folder or baseline file, the new one", show_default=False
+    Path | None, typer.Argument(metavar="CANDIDATE", help="results folder or baseline file, the new one")
+]
+Confirm = Annotated[
+    bool,
+    typer.Option(
+        "--confirm", help="train what regressed again with fresh seeds; only what regresses again fails"
     ),
+]
+SelfTest = Annotated[
+    bool,
+    typer.Option("--self-test", help="plant faults into a copy of BASELINE or made-up results, and look"),
 ]
 
 
@@ -49,7 +57,7 @@ class Passing:
 
     allow_missing: Annotated[
         bool,
-        typer.Option("--allow-missing", help="pass over variants and metrics the candidate does not have"),
+        typer.Option("--allow-missing", help="ignore variants and metrics that the candidate does not have"),
     ] = False
     warn_only: Annotated[bool, typer.Option("--warn-only", help="report all, exit 0 whatever is found")] = (
         False
@@ -82,13 +90,13 @@ class Outputs:
             metavar="KIND=FILE",
             help=f"write a dashboard's JSON (repeatable): {', '.join(KINDS)}; bigger and smaller is better, or "
             "Bencher's format",
-            show_default=False,
         ),
     ] = None
     as_json: AsJson = False
 
+    @property
     def exports(self) -> list[tuple[str, Path]]:
-        """Returns the kinds of dashboards and their files.
+        """The kinds of dashboards and their files.
 
         Raises:
             SpecError: An option is not KIND=FILE.
@@ -99,6 +107,25 @@ class Outputs:
                 raise SpecError(f"--export: {kind!r} is not KIND=FILE with a KIND of {', '.join(KINDS)}")
         return [(kind, Path(file)) for kind, _, file in pairs]
 
+    def write(self, comparison: Comparison, why: Sequence[Reason], code: int) -> None:
+        """Writes the files, prints the verdicts, and annotates them where GitHub runs this.
+
+        Raises:
+            StoreError: A file cannot be written.
+        """
+        for kind, file in self.exports:
+            write(file, export(comparison, kind), "--export")
+        if self.junit:
+            write(self.junit, to_junit(comparison), "--junit")
+        if self.summary:
+            write(self.summary, to_summary(comparison, why), "--summary", append=True)
+        if self.as_json:
+            print(to_json(comparison, why, code))
+        else:
+            print_comparison(comparison, why, console(sys.stdout))
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            print("\n".join(to_annotations(comparison, why)), file=sys.stderr)
+
 
 @takes_groups
 def gate(
@@ -108,14 +135,12 @@ def gate(
     judging: Judging,
     passing: Passing,
     outputs: Outputs,
-    confirming: Confirming,
-    self_test: Annotated[
-        bool,
-        typer.Option("--self-test", help="plant faults into a copy of BASELINE or made-up results, and look"),
-    ] = False,
+    confirm: Confirm = False,
+    training: Training,
+    self_test: SelfTest = False,
 ) -> None:
     """Judge a candidate against a baseline, by exit code."""
-    exports, _ = outputs.exports(), judging.metrics
+    _ = outputs.exports, judging.metrics  # refuses what is not legal before anything is done
     if self_test:
         _self_test(baseline, judging)
         return
@@ -128,60 +153,36 @@ def gate(
         return
     sides = read_sides(baseline, candidate)
     comparison = judging.compare(*sides)
-    if confirming.confirm:
-        comparison = confirmed(comparison, sides, judging, confirming)
+    if confirm:
+        comparison = confirmed(comparison, sides, judging, training)
     why = reasons(comparison, passing.allow_missing)
     code = 0 if passing.warn_only or not why else EXIT_CODES[why[0]]
-    _write(comparison, why, outputs, exports)
-    if outputs.as_json:
-        print(to_json(comparison, why, code))
-    else:
-        print_comparison(comparison, why, console(sys.stdout))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        print("\n".join(to_annotations(comparison, why)), file=sys.stderr)
+    outputs.write(comparison, why, code)
     raise typer.Exit(code)
 
 
-def _write(
-    comparison: Comparison, why: Sequence[Reason], outputs: Outputs, exports: list[tuple[str, Path]]
-) -> None:
-    contents = {file: export(comparison, kind).encode() for kind, file in exports}
-    if outputs.junit:
-        contents[outputs.junit] = to_junit(comparison)
-    try:
-        for file, content in contents.items():
-            file.write_bytes(content)
-        if outputs.summary:
-            with outputs.summary.open("a", encoding="utf-8", errors="replace") as summary:
-                summary.write(to_summary(comparison, why))
-    except OSError as error:
-        raise StoreError(
-            f"--junit, --summary, --export: {error.filename!r} cannot be written ({error.strerror})"
-        ) from error
-
-
 def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None:
-    told = f"there is no baseline at {str(baseline)!r}"
-    how = f"make it with `ablate baseline {candidate} -o {baseline}` and commit it, or give --missing-baseline create"
+    missing = f"there is no baseline at {str(baseline)!r}"
+    advice = (
+        f"make it with `ablate baseline {candidate} -o {baseline}` and commit it, or give "
+        "--missing-baseline create"
+    )
     if passing.missing_baseline == "error":
-        raise NothingToShow(f"{told}; {how}")
+        raise NothingToShow(f"{missing}; {advice}")
     if passing.missing_baseline == "warn":
-        print(f"ablate: {told}, so nothing was compared; {how}", file=sys.stderr)
+        print(f"ablate: {missing}, so nothing was compared; {advice}", file=sys.stderr)
         return
     stored = read_results(candidate)
     if stored.curves is None:
-        raise SpecError(f"CANDIDATE: {str(candidate)!r} is a file; a baseline is made of a results folder")
+        raise SpecError(f"CANDIDATE: {str(candidate)!r} is a file; a baseline is made from a results folder")
     target = default_target(stored)
     write_baseline(baseline, score(stored.runs, stored.curves, target), target, stored)
-    print(f"ablate: {told}; it was made of {candidate}", file=sys.stderr)
+    print(f"ablate: {missing}; it was made from {candidate}", file=sys.stderr)
 
 
 def _self_test(baseline: Path | None, judging: Judging) -> None:
-    from ablate.cli.shared.self_test import tested
+    # Imported here because no other gate needs what trains.
+    from ablate.cli.shared.self_test import passes
 
-    side = None
-    if baseline:
-        stored = read_results(baseline)
-        side = side_of(stored, stored.target if stored.target is not None else default_target(stored))
-    if not tested(side, judging):
+    if not passes(side_of(read_results(baseline)) if baseline else None, judging):
         raise typer.Exit(SELF_TEST_FAILED)

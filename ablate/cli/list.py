@@ -1,13 +1,13 @@
 """`ablate list`: the legal levels and names."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ablate.errors import SpecError, StoreError, did_you_mean
+from ablate.cli.shared.files import write
+from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.datasets import DATASETS
 from ablate.experiment.levels import label
@@ -26,10 +26,7 @@ Details = Annotated[
 Plot = Annotated[
     Path | None,
     typer.Option(
-        "--plot",
-        metavar="FILE",
-        help="draw the activations and their derivatives, as .png or .svg",
-        show_default=False,
+        "--plot", metavar="FILE", help="draw the activations and their derivatives, as .png or .svg"
     ),
 ]
 
@@ -57,16 +54,11 @@ def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
 
 def _print_details() -> None:
     # Imported here because they bring torch and pandas, which nothing else that is listed needs.
+    from ablate.cli.shared.printing import print_table
     from ablate.nn.properties import properties
     from ablate.report.activations import properties_section
-    from ablate.report.console import console
-    from ablate.report.numbers import symbols_for
-    from ablate.report.sections import print_section
 
-    out = console(sys.stdout)
-    print_section(
-        properties_section([properties(name) for name in ACTIVATIONS]), out, symbols_for(out.encoding)
-    )
+    print_table(properties_section([properties(name) for name in ACTIVATIONS]))
 
 
 def _draw(path: Path) -> None:
@@ -77,13 +69,7 @@ def _draw(path: Path) -> None:
     from ablate.report.figures.files import to_bytes
 
     figure = curves_figure([drawn(name) for name in ACTIVATIONS])
-    try:
-        path.write_bytes(to_bytes(figure, "png" if path.suffix == ".png" else "svg"))
-    except OSError as error:
-        raise StoreError(
-            f"--plot: {str(path)!r} cannot be written ({error.strerror}); choose another file"
-        ) from error
-    print(path)
+    print(write(path, to_bytes(figure, path.suffix.removeprefix(".")), "--plot"))
 
 
 def _datasets() -> list[str]:
@@ -96,12 +82,11 @@ def _datasets() -> list[str]:
 
 
 def _models() -> list[str]:
-    return [f"{name:6} {info.about}{_given_by(info.channels, info.hidden)}" for name, info in MODELS.items()]
-
-
-def _given_by(channels: tuple[int, ...], hidden: tuple[int, ...]) -> str:
-    convolutions = f"--channels {label(channels)}, " if channels else ""
-    return f" ({convolutions}--hidden {label(hidden)} unless set)"
+    return [
+        f"{name:6} {info.about} ({f'--channels {label(info.channels)}, ' if info.channels else ''}"
+        f"--hidden {label(info.hidden)} unless set)"
+        for name, info in MODELS.items()
+    ]
 
 
 def _optimizers() -> list[str]:

@@ -1,6 +1,7 @@
-"""What there is to train on, asked of the CUDA driver itself: torch, which also knows, takes a second to load."""
+"""The cores and GPUs to train on, as the CUDA driver reports them: torch, which also could, takes a second to load."""
 
 import ctypes
+import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ DEVICES: tuple[DeviceName, ...] = get_args(DeviceName)
 
 @dataclass(frozen=True)
 class Device:
-    """Where stacks are trained.
+    """What stacks are trained on.
 
     Attributes:
         kind: cpu or cuda.
@@ -25,10 +26,8 @@ class Device:
     memory: tuple[int, ...] = ()
 
     def share(self, workers: int) -> int | None:
-        """Returns the bytes of GPU memory that each of some workers has; None for a CPU."""
-        if not self.memory:
-            return None
-        return min(self.memory) // -(-workers // len(self.memory))
+        """Returns the bytes of GPU memory for each of so many workers; None for a CPU."""
+        return min(self.memory) // -(-workers // len(self.memory)) if self.memory else None
 
 
 def device_for(name: str) -> Device:
@@ -47,8 +46,13 @@ def device_for(name: str) -> Device:
     return Device("cuda", memory) if memory else Device("cpu")
 
 
+def available_cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def gpu_memory() -> tuple[int, ...]:
-    """Returns the bytes of memory of each GPU; none without a driver, or with a torch that is built for CPUs alone."""
+    """Returns the bytes of memory of each GPU; none without a driver, or with a torch that is built for CPUs only."""
     driver = _driver() if _torch_has_cuda() else None
     if driver is None or driver.cuInit(0) != 0:
         return ()

@@ -1,4 +1,4 @@
-"""What the runner asks of whoever trains stacks, and a trainer that trains nothing."""
+"""The interface of executors, which train stacks, and one that makes results up."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,36 +16,42 @@ from ablate.training.result import LayerValues, StackResult
 
 @dataclass(frozen=True)
 class Died:
-    """What is left of a stack whose worker was killed."""
+    """The outcome of a stack whose worker process was killed."""
 
     message: str
 
 
 class Executor(Protocol):
-    """Trains stacks, in any order and number at a time."""
+    """Trains stacks, in any order and any number at a time."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether results are made up instead of trained."""
+        ...
 
     @property
     def numerics(self) -> dict[str, str]:
-        """What of the machine results depend on, as it stands in their metadata; known once stacks are run."""
+        """Metadata about what results depend on besides their settings; known once stacks have been run."""
         ...
 
     def run(
         self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
     ) -> Iterator[tuple[Stack, StackResult | Died]]:
-        """Yields each stack once, when it is done; reports the steps of all its runs meanwhile."""
+        """Yields each stack once, when it is done; reports steps, summed over runs, meanwhile."""
         ...
 
 
 @dataclass(frozen=True)
 class FakeExecutor:
-    """Makes up curves in closed form, at once: for trying out a grid, its files and its tables.
+    """Makes up curves in closed form, without training: for trying out a grid, its files and its tables.
 
-    Validation accuracy after t steps is chance + (0.95 - chance) * (1 - exp(-rate * t)), where the rate depends on the
-    variant and a little on the seed.
+    Validation accuracy after t steps is chance + (0.95 - chance) * (1 - exp(-rate * t)), where the rate is drawn for
+    each run.
     """
 
     sizes: Sizes
-    numerics: dict[str, str] = field(default_factory=dict)
+    simulated: bool = field(default=True, init=False)
+    numerics: dict[str, str] = field(default_factory=lambda: {"simulated": "true"}, init=False)
 
     def run(
         self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
@@ -87,7 +93,7 @@ class FakeExecutor:
 
 
 def _made_up_layers(stack: Stack, evaluations: int) -> LayerValues:
-    """Returns gradients that shrink by a half from each layer to the one below, the same at every evaluation."""
+    """Returns gradient norms that halve from each layer to the one below, the same at every evaluation."""
     run = stack.runs[0]
     layers = [f"conv.{index}" for index in range(len(run.channels))]
     layers += [f"hidden.{index}" for index in range(len(run.hidden))] + ["output"]

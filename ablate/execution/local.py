@@ -1,6 +1,6 @@
-"""Worker processes on this machine: one core or GPU each, a stack at a time, over a dataset they map into memory.
+"""Worker processes on this machine: each trains one stack at a time on a core or a GPU; they share the dataset's files.
 
-This side of them is free of torch: while they load it, the command prepares the data.
+This module, which the command imports, is free of torch: while the workers load it, the command prepares the data.
 """
 
 import multiprocessing
@@ -31,24 +31,26 @@ class LocalExecutor:
     """Trains stacks in worker processes; a context manager, whose exit ends the workers whatever they are doing.
 
     Workers start in the background when the context is entered: they load their libraries while the caller prepares
-    the data, which `use` lays ready.
+    the data, which `use` makes available to them.
 
     Args:
         jobs: Number of workers.
-        gpus: How many GPUs they share out among themselves; with none they train on the CPU.
-        gemm: The library that multiplied what is to be gone on with; None calibrates.
+        gpus: Number of GPUs, which the workers share; with none they train on the CPU.
+        gemm: The GEMM library to use, that of earlier results to which more are added; None calibrates.
     """
 
+    simulated = False
+
     def __init__(self, jobs: int, gpus: int = 0, gemm: Gemm | None = None) -> None:
-        gpu_names = [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
-        self.devices = [gpu_names[place % len(gpu_names)] for place in range(jobs)]
+        names = [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
+        self.devices = [names[index % len(names)] for index in range(jobs)]
         self.jobs, self.has_gpus = jobs, gpus > 0
         self.gemm = Use(gemm) if gemm and not gpus else None
-        self.workers: dict[Connection, Worker] = {}
+        self.workers: dict[Connection, WorkerProcess] = {}
         self.is_leaving = False
         self.directory = tempfile.TemporaryDirectory(prefix="ablate-")
         self.folder = Path(self.directory.name)
-        # A fork server imports torch once for all workers, and inherits nothing of what this process has started.
+        # A fork server imports torch once for all workers, and inherits no threads of this process.
         self.context: SpawnContext | ForkServerContext = multiprocessing.get_context("spawn")
         if "forkserver" in multiprocessing.get_all_start_methods():
             self.context = multiprocessing.get_context("forkserver")
@@ -57,7 +59,7 @@ class LocalExecutor:
         self.starting: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        # What starts now inherits that it is not to be interrupted: this process is, and ends the others.
+        # Processes that start now inherit that SIGINT is ignored: only this one is interrupted, and ends the others.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             if isinstance(self.context, ForkServerContext):
@@ -82,7 +84,7 @@ class LocalExecutor:
             self.directory.cleanup()
 
     def use(self, arrays: Arrays) -> None:
-        """Lays the data where workers find them; they are mapped when the first stack arrives."""
+        """Saves the dataset for the workers, which map it into memory when their first stack arrives."""
         arrays.save(self.folder)
 
     def run(
@@ -90,7 +92,7 @@ class LocalExecutor:
     ) -> Iterator[tuple[Stack, StackResult | Died]]:
         """Yields each stack once, when it is done or its worker has died; a dead worker is replaced.
 
-        A stack too large for the memory of its GPU comes back as two that are half as large.
+        A stack too large for the memory of its GPU is yielded as two halves.
 
         Raises:
             AblateError: As a worker raised it, or a single run is too large for its GPU.
@@ -100,30 +102,30 @@ class LocalExecutor:
         while waiting or busy:
             for connection in [free for free in self.workers if free not in busy][: len(waiting)]:
                 busy[connection] = waiting.popleft()
-                # A worker that died idle is found out below, like any other: reading from it ends at once.
+                # That a worker died while idle is noticed below, as for any other: reading from it ends at once.
                 with suppress(BrokenPipeError):
                     connection.send(busy[connection])
-            for ready in [each for each in wait(list(busy)) if isinstance(each, Connection)]:
+            for connection in [ready for ready in wait(list(busy)) if isinstance(ready, Connection)]:
                 try:
-                    message = ready.recv()
+                    message = connection.recv()
                 except (EOFError, ConnectionResetError):
-                    yield busy.pop(ready), self._bury(ready)
+                    yield busy.pop(connection), self._after_death(connection)
                     continue
                 match message:
                     case int():
                         on_run_steps(message)
                     case StackResult():
-                        yield busy.pop(ready), message
+                        yield busy.pop(connection), message
                     case TooLarge():
-                        waiting.extendleft(reversed(_smaller(busy.pop(ready))))
-                        # Its memory is not what it was: a step that was being recorded may have kept its own.
-                        self._replace(ready)
+                        waiting.extendleft(reversed(_smaller(busy.pop(connection))))
+                        # A failed capture of a CUDA graph may have kept memory, so the process is replaced.
+                        self._replace(connection)
                     case BaseException():
                         raise message
 
     @property
     def numerics(self) -> dict[str, str]:
-        """What of the machine results depend on, as it stands in their metadata; known once stacks are run."""
+        """The GEMM library of the CPU, on which results depend; known once stacks have been run."""
         return {"gemm": self.gemm.library} if self.gemm and not self.has_gpus else {}
 
     def wait_for_workers(self) -> None:
@@ -132,7 +134,7 @@ class LocalExecutor:
             self.starting.result()
 
     def _make_ready(self) -> None:
-        # With a fork server a process is started when that has loaded torch, and only then does the call return.
+        # A fork server starts a process only when it has loaded torch itself, and only then does the call return.
         for device in self.devices[len(self.workers) :]:
             if not self.is_leaving:
                 self._start_worker(device)
@@ -145,11 +147,11 @@ class LocalExecutor:
         process = self.context.Process(target=_work, args=(theirs, self.folder, device), daemon=True)
         process.start()
         theirs.close()
-        self.workers[ours] = Worker(process, device)
+        self.workers[ours] = WorkerProcess(process, device)
         return ours
 
     def _instruct(self, connection: Connection) -> None:
-        """Tells a worker how to multiply; the first is asked, and all do as it says.
+        """Tells a worker which GEMM library to use; if none is set, the first worker calibrates and decides for all.
 
         Raises:
             AblateError: The worker has ended, or cannot work.
@@ -168,15 +170,16 @@ class LocalExecutor:
                 "fewer --jobs take less"
             ) from None
 
-    def _bury(self, connection: Connection) -> Died:
-        how = _ending(self.workers[connection].process)
+    def _after_death(self, connection: Connection) -> Died:
+        """Replaces a worker that has died and returns the outcome of its stack."""
+        ending = _ending(self.workers[connection].process)
         self._replace(connection)
-        return Died(f"the worker process {how}; out of memory? fewer --jobs take less")
+        return Died(f"the worker process {ending}; out of memory? fewer --jobs take less")
 
     def _replace(self, connection: Connection) -> None:
         self._instruct(self._start_worker(self._dismiss(connection).device))
 
-    def _dismiss(self, connection: Connection) -> "Worker":
+    def _dismiss(self, connection: Connection) -> "WorkerProcess":
         worker = self.workers.pop(connection)
         worker.process.terminate()
         worker.process.join()
@@ -185,8 +188,8 @@ class LocalExecutor:
 
 
 @dataclass(frozen=True)
-class Worker:
-    """A process and what it trains on."""
+class WorkerProcess:
+    """A worker process and the device it trains on: cpu, or cuda:0 and on."""
 
     process: BaseProcess
     device: str
@@ -199,7 +202,7 @@ def _ending(process: BaseProcess) -> str:
 
 
 def _smaller(stack: Stack) -> list[Stack]:
-    """Returns the stacks to try instead of one that was too large.
+    """Returns the halves of a stack that was too large.
 
     Raises:
         AblateError: It is a single run.
@@ -213,7 +216,7 @@ def _smaller(stack: Stack) -> list[Stack]:
 
 
 def _work(connection: Connection, folder: Path, device: str) -> None:
-    # Imported here, in the worker: it brings torch, which this module's other process can do without.
+    # Imported here, in the worker process, because it brings torch.
     from ablate.execution.worker import work
 
     work(connection, folder, device)

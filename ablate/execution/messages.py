@@ -1,4 +1,4 @@
-"""What a command and its workers say to each other, besides stacks and their results; free of torch."""
+"""Messages between a command and its worker processes, besides stacks and their results; free of torch."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from ablate.training.result import Gemm
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Asks a worker which library is to multiply matrices here; it answers with `Use`."""
+    """Asks a worker which GEMM library is best on this machine; it answers with `Use`."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """Tells a worker which library is to multiply matrices, so that all do it alike."""
+    """Tells a worker which GEMM library to use, so that all workers use the same."""
 
     library: Gemm
 
 
 @dataclass(frozen=True)
 class TooLarge:
-    """A stack did not fit into the memory of its GPU."""
+    """Says that a stack did not fit into the memory of its GPU."""
 
     message: str

@@ -1,4 +1,4 @@
-"""The runner: every stack of a plan handed to an executor, every result to the store as soon as it is there."""
+"""The runner: hands the stacks of a plan to an executor and stores each result as soon as it arrives."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from ablate.store.schema import FINISHED
 
 
 class Observer(Protocol):
-    """Who is told how far training is."""
+    """Follows how far training is."""
 
     def advance(self, run_steps: int) -> None:
-        """Takes note of steps done, summed over runs."""
+        """Notes steps done, summed over runs."""
         ...
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
-        """Takes note of a stack that is done and stored: its label, its runs by status, its duration."""
+        """Notes a stack that is done and stored: its label, number of runs by status, and duration in seconds."""
         ...
 
 
@@ -31,7 +31,7 @@ class Job:
         folder: Where results go; it must be open for writing.
         identity: What all rows have in common.
         metadata: Written with every part.
-        stop_at_failure: Stop after the first stack with a run that did not finish.
+        stop_at_failure: Whether to stop after the first stack with a run that did not finish.
     """
 
     folder: ResultsFolder
@@ -41,14 +41,21 @@ class Job:
 
 
 def train_all(plan: Plan, executor: Executor, job: Job, observer: Observer) -> Counter[str]:
-    """Trains and stores the stacks of a plan and returns the number of runs by status."""
+    """Trains and stores the stacks of a plan and returns the number of runs by status.
+
+    Raises:
+        ValueError: Runs that are to be trained would be made up by the executor, or the other way round.
+        AblateError: As the executor or the store raises it.
+    """
+    if any(run.simulated is not executor.simulated for stack in plan.stacks for run in stack.runs):
+        raise ValueError(f"runs with other values of `simulated` than the executor's, {executor.simulated}")
     tally: Counter[str] = Counter()
     for stack, outcome in executor.run(plan.stacks, observer.advance):
         if isinstance(outcome, Died):
             tables, seconds = failed_tables(stack, outcome.message, job.identity), 0.0
         else:
             tables, seconds = trained_tables(stack, outcome, job.identity), outcome.seconds
-        # Only now: a run that is trained again stays stored until its successor is there.
+        # A run that is trained again stays stored until its successor arrives.
         job.folder.discard(run.run_id for run in stack.runs)
         job.folder.write_part(tables, job.metadata | executor.numerics)
         statuses = dict(Counter(tables["runs"]["status"]))

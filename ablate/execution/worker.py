@@ -1,4 +1,4 @@
-"""A worker process: it trains the stacks that come in through a connection until its parent goes away."""
+"""A worker process: trains the stacks that arrive through a connection until its parent goes away."""
 
 import gc
 import pickle
@@ -22,15 +22,15 @@ from ablate.training.train import train_stack
 
 
 @dataclass
-class Worker:
-    """What a worker process knows between two stacks.
+class MessageHandler:
+    """Answers the messages of the parent process; keeps what stacks have in common.
 
     Attributes:
-        connection: To its parent.
-        folder: Where the dataset lies before the first stack comes in.
+        connection: To the parent.
+        folder: Holds the dataset's files by the time the first stack arrives.
         device: cpu, or cuda:0 and on.
         dataset: On the device, once it has been read.
-        library: What multiplies matrices on the CPU.
+        library: The GEMM library on the CPU.
     """
 
     connection: Connection
@@ -40,7 +40,11 @@ class Worker:
     library: Gemm = "mkl"
 
     def answer(self, message: object) -> object:
-        """Does what a message asks for and returns the answer; None where none is awaited."""
+        """Does what a message asks for and returns the answer, or None if the parent expects none.
+
+        Raises:
+            AblateError: A GPU cannot be used, or a stack cannot be trained.
+        """
         match message:
             case Calibrate():
                 return Use(self._calibrated())
@@ -50,7 +54,7 @@ class Worker:
             case Stack():
                 return self._train(message)
             case _:
-                raise TypeError(f"a worker does not know what to do with {message!r}")
+                raise TypeError(f"a worker has no answer to {message!r}")
 
     def _calibrated(self) -> Gemm:
         if self.device == "cpu":
@@ -65,7 +69,7 @@ class Worker:
     def _train(self, stack: Stack) -> StackResult | TooLarge:
         run = stack.runs[0]
         if self.device != "cpu":
-            torch.cuda.set_device(self.device)  # graphs and streams are of the current one
+            torch.cuda.set_device(self.device)  # graphs and streams belong to the current device
             prepare_cuda(run.precision)
         if self.dataset is None:
             self.dataset = Dataset.open(self.folder).to(self.device)
@@ -81,28 +85,27 @@ class Worker:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Says whether a GPU has run out of memory, which does not always come as an error of that name."""
-    causes = [each for each in (error, error.__context__) if each]
+    """Returns whether a GPU has run out of memory, which does not always raise `OutOfMemoryError`."""
     words = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "StreamCaptureInvalidated")
     return any(
         isinstance(cause, torch.OutOfMemoryError) or any(word in str(cause) for word in words)
-        for cause in causes
+        for cause in (error, error.__context__)
     )
 
 
 def work(connection: Connection, folder: Path, device: str) -> None:
     """Answers messages until the parent goes away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
     prepare_process()
-    gc.freeze()  # or every collection would look through all that torch has loaded, for nothing
-    worker = Worker(connection, folder, device)
+    gc.freeze()  # or every collection would scan all that torch has loaded
+    handler = MessageHandler(connection, folder, device)
     while True:
         try:
             message = connection.recv()
         except EOFError:
             return
         try:
-            answer = worker.answer(message)
+            answer = handler.answer(message)
             if answer is not None:
                 connection.send(answer)
         except BrokenPipeError:
@@ -113,10 +116,10 @@ def work(connection: Connection, folder: Path, device: str) -> None:
 
 
 def portable(error: BaseException, note: str) -> BaseException:
-    """Returns an error that can be sent to another process, with a note; one that cannot be is told by its text."""
+    """Returns an error with a note, to send to another process; one that cannot be pickled is replaced by its text."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever a foreign class makes of being copied
+    except Exception:  # a foreign class may raise anything while it is pickled
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(note)
     return error

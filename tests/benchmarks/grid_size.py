@@ -15,7 +15,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 from ablate.bench.contest import in_rounds
 from ablate.bench.engine import Engine
 from ablate.data.arrays import prepare
-from ablate.execution.cores import available_cores
+from ablate.execution.devices import available_cores
 from ablate.execution.local import LocalExecutor
 from ablate.experiment.grid import expand
 from ablate.experiment.plan import make_plan, sizes_of

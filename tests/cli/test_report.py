@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ablate.cli.report import report, show
+from ablate.cli.report import report
+from ablate.cli.shared.summary import show
 from ablate.errors import NothingToShow, SpecError
 from ablate.store.parquet import ResultsFolder
 from ablate.store.schema import DIVERGED, FAILED

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ablate.cli.shared.running import runs_of
+from ablate.cli.shared.grid import runs_of
 from ablate.experiment import grid
 from ablate.experiment.grid import NUMERICS_VERSION, _code
 from ablate.experiment.spec import build
@@ -39,7 +39,10 @@ def test_a_second_call_trains_nothing_and_says_so(ablate):
     first = ablate("run", *FAKE)
     code, out, err = ablate("run", *FAKE)
     assert (code, out) == first[:2]
-    assert err == "Nothing to train: results/digits holds all of this grid, 16 runs.\n"
+    assert err.splitlines() == [
+        "SIMULATED: --executor fake makes up all results, nothing is trained",
+        "Nothing to train: results/digits holds all of this grid, 16 runs.",
+    ]
 
 
 def test_one_more_activation_trains_only_that(ablate):
@@ -187,10 +190,10 @@ def test_other_initial_weights_in_the_same_folder_are_refused(ablate):
 def test_a_function_of_the_user_with_another_source_is_another_run(ablate, tmp_path):
     grid = ["--activation", "my_functions:f", *GRID[2:]]
     (tmp_path / "my_functions.py").write_text("import torch\n\n\ndef f(z):\n    return torch.sin(z)\n")
-    first = {run.run_id for run in runs_of(build({"activation": "my_functions:f"}), "local")}
+    first = {run.run_id for run in runs_of(build({"activation": "my_functions:f"}))}
     (tmp_path / "my_functions.py").write_text("import torch\n\n\ndef f(z):\n    return torch.cos(z)\n")
     _code.cache_clear()
-    assert not first & {run.run_id for run in runs_of(build({"activation": "my_functions:f"}), "local")}
+    assert not first & {run.run_id for run in runs_of(build({"activation": "my_functions:f"}))}
     code, _, err = ablate("plan", *given(grid, "--activation", "no_such_module:f"))
     assert code == 2
     assert "there is no module 'no_such_module'" in err

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ablate.execution.cores import available_cores
+from ablate.execution.devices import available_cores
 from ablate.experiment.cost import step_count
 from ablate.experiment.grid import Run
 from ablate.experiment.plan import sizes_of

@@ -1,47 +1,26 @@
-"""`ablate gate --confirm`: suspicious variants trained again with seeds nobody has seen."""
+"""`ablate gate --confirm`: suspicious variants trained again with fresh seeds."""
 
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-import typer
 
 from ablate.analysis.gate import compare
 from ablate.analysis.gate_match import Side, match, score
 from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.shared.comparing import Judging
-from ablate.cli.shared.running import DataDir, DeviceOption, ExecutorName, Jobs, plan_for, runs_of
-from ablate.cli.shared.training import executor_for, train
-from ablate.execution.devices import device_for
+from ablate.cli.shared.grid import Grid, runs_of
+from ablate.cli.shared.running import Training
+from ablate.cli.shared.training import train
 from ablate.experiment.spec import FACTORS, SHARED, Experiment, build
 from ablate.report.numbers import counted
-from ablate.store.parquet import ResultsFolder
-
-Confirm = Annotated[
-    bool,
-    typer.Option(
-        "--confirm", help="train what regressed again with fresh seeds; only what regresses again fails"
-    ),
-]
-
-
-@dataclass(frozen=True)
-class Confirming:
-    """Whether and how suspicious variants are trained again."""
-
-    confirm: Confirm = False
-    executor: ExecutorName = "local"
-    jobs: Jobs = "auto"
-    data_dir: DataDir = None
-    device: DeviceOption = "auto"
 
 
 def confirmed(
-    comparison: Comparison, sides: tuple[Side, Side], judging: Judging, confirming: Confirming
+    comparison: Comparison, sides: tuple[Side, Side], judging: Judging, training: Training
 ) -> Comparison:
     """Returns the comparison with each regression confirmed by fresh seeds, or taken back to inconclusive.
 
@@ -52,23 +31,30 @@ def confirmed(
         SpecError: The candidate's experiment cannot be trained here.
         DataError: Its dataset cannot be read.
     """
-    suspicious = [each for each in comparison.findings if _is_suspicious(each)]
+    suspicious = [finding for finding in comparison.findings if _is_suspicious(finding)]
     if not suspicious:
         return comparison
     baseline, candidate = sides
-    runs = _runs_to_repeat(match(baseline, candidate).candidate, {each.variant for each in suspicious})
     seeds = _fresh_seeds(sides, len(comparison.baseline_seeds))
     print(
         f"Confirming {counted(len(suspicious), 'regression')} with {counted(len(seeds), 'fresh seed')}.",
         file=sys.stderr,
     )
-    fresh = _trained([_experiment(candidate, row, seeds) for row in runs], candidate, confirming)
-    metrics = [metric for metric in judging.metrics if metric.name in {each.metric for each in suspicious}]
-    again = compare(baseline, replace(candidate, runs=fresh), metrics, judging.alpha)
-    found = {(each.variant, each.metric): each for each in again.findings}
+    variants = _variants(match(baseline, candidate).candidate, {finding.variant for finding in suspicious})
+    runs = _trained(
+        [_experiment(candidate, variant, seeds) for variant in variants], candidate.target, training
+    )
+    names = {finding.metric for finding in suspicious}
+    metrics = [metric for metric in judging.metrics if metric.name in names]
+    repeated = {
+        (finding.variant, finding.metric): finding.verdict
+        for finding in compare(baseline, replace(candidate, runs=runs), metrics, judging.alpha).findings
+    }
     findings = tuple(
-        _judged_again(each, found.get((each.variant, each.metric))) if _is_suspicious(each) else each
-        for each in comparison.findings
+        _judged_again(finding, repeated.get((finding.variant, finding.metric), Verdict.INCONCLUSIVE))
+        if _is_suspicious(finding)
+        else finding
+        for finding in comparison.findings
     )
     return replace(comparison, findings=findings)
 
@@ -77,15 +63,16 @@ def _is_suspicious(finding: Finding) -> bool:
     return finding.verdict is Verdict.REGRESSED and finding.decides and finding.cause is Cause.MEASURED
 
 
-def _judged_again(finding: Finding, again: Finding | None) -> Finding:
-    verdict = again.verdict if again else Verdict.INCONCLUSIVE
+def _judged_again(finding: Finding, verdict: Verdict) -> Finding:
+    """Returns a suspicious finding after its variant was judged again with fresh seeds."""
     if verdict is Verdict.REGRESSED or verdict is Verdict.FAILED:
         return replace(finding, note="confirmed with fresh seeds")
     return replace(finding, verdict=Verdict.INCONCLUSIVE, note=f"not confirmed: {verdict} with fresh seeds")
 
 
-def _runs_to_repeat(runs: pd.DataFrame, variants: set[str]) -> list[dict[str, str]]:
-    chosen = runs if EVERY in variants else runs[runs["variant"].isin(variants)]
+def _variants(runs: pd.DataFrame, names: set[str]) -> list[dict[str, str]]:
+    """Returns the dataset, model and factors of each variant of these names."""
+    chosen = runs if EVERY in names else runs[runs["variant"].isin(names)]
     rows = chosen.drop_duplicates("variant")[["dataset", "model", *FACTORS]]
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
@@ -95,20 +82,16 @@ def _fresh_seeds(sides: Sequence[Side], count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-def _experiment(candidate: Side, row: dict[str, str], seeds: list[int]) -> Experiment:
+def _experiment(candidate: Side, variant: dict[str, str], seeds: list[int]) -> Experiment:
     names = [name for name in SHARED if name in Experiment.model_fields and name in candidate.settings]
-    shared = {name: candidate.settings[name] for name in names}
-    return build(shared | row | {"seeds": seeds})
+    return build({name: candidate.settings[name] for name in names} | variant | {"seeds": seeds})
 
 
-def _trained(experiments: Sequence[Experiment], candidate: Side, confirming: Confirming) -> pd.DataFrame:
-    first, device = experiments[0], device_for(confirming.device)
-    runs = [run for experiment in experiments for run in runs_of(experiment, confirming.executor)]
-    plan, workers = plan_for(runs, first, confirming.jobs, device)
-    with tempfile.TemporaryDirectory(prefix="ablate-") as place:
-        folder = ResultsFolder(Path(place))
-        with executor_for(
-            confirming.executor, first, confirming.data_dir, plan, workers, device, folder
-        ) as ready:
-            train(first, plan, ready, folder, fail_fast=False)
-        return score(folder.read("runs"), folder.read("curves"), candidate.target)
+def _trained(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
+    """Returns the scored runs of some experiments that share their data."""
+    simulated = training.simulates()
+    runs = tuple(run for experiment in experiments for run in runs_of(experiment, simulated))
+    with tempfile.TemporaryDirectory(prefix="ablate-") as path:
+        grid = Grid(experiments[0], runs, Path(path), statuses={})
+        train(grid, training.plan(grid), training)
+        return score(grid.folder.read("runs"), grid.folder.read("curves"), target)

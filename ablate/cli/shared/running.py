@@ -1,141 +1,154 @@
-"""Options of how a grid is run, shared by `run` and `plan`."""
+"""Options of how a grid is run, declared once for `run`, `plan`, `gate --confirm` and `bench`."""
 
-import os
 import sys
-from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ablate.errors import SpecError
-from ablate.execution.cores import available_cores
-from ablate.execution.devices import Device
-from ablate.experiment.grid import Run, expand
+from ablate.cli.shared.grid import Grid, open_grid
+from ablate.errors import SpecError, did_you_mean
+from ablate.execution.devices import Device, available_cores, device_for
 from ablate.experiment.levels import auto_or, whole
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
-from ablate.store.status import FAILED
 
-RUNNING = "How it is run"
-
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        envvar="ABLATE_OUTPUT",
-        show_envvar=False,
-        help="results folder [default: results/DATASET]",
-        rich_help_panel=RUNNING,
-    ),
-]
-Jobs = Annotated[
-    str,
-    typer.Option(
-        "--jobs",
-        "-j",
-        envvar="ABLATE_JOBS",
-        show_envvar=False,
-        help="worker processes, of one thread each; auto is one a core",
-        rich_help_panel=RUNNING,
-    ),
-]
-ExecutorName = Annotated[
-    str,
-    typer.Option(
-        "--executor",
-        help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
-        rich_help_panel=RUNNING,
-    ),
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        envvar="ABLATE_DATA_DIR",
-        show_envvar=False,
-        help="folder of torchvision's datasets [default: data, made and filled where needed]",
-        rich_help_panel=RUNNING,
-    ),
-]
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        envvar="ABLATE_DEVICE",
-        show_envvar=False,
-        help="auto, cpu or cuda; auto is cuda where there is a GPU",
-        rich_help_panel=RUNNING,
-    ),
-]
-Force = Annotated[
-    bool, typer.Option("--force", help="train stored runs again, replacing them", rich_help_panel=RUNNING)
-]
+# By name: whether it simulates results and trains nothing.
+EXECUTORS = {"local": False, "fake": True}
 
 
-def runs_of(experiment: Experiment, executor: str) -> tuple[Run, ...]:
-    """Returns the runs of a grid; made-up ones are other runs than trained ones, and share no folder with them.
+@dataclass(frozen=True)
+class Machine:
+    """What of this machine trains, on what data."""
 
-    Raises:
-        SpecError: As `expand`.
-    """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # where a user's own `package.module:Name` is looked for
-    return expand(experiment, simulated=executor == "fake")
+    jobs: Annotated[
+        str,
+        typer.Option(
+            "--jobs",
+            "-j",
+            envvar="ABLATE_JOBS",
+            show_envvar=False,
+            help="worker processes, of one thread each; auto is one per core, or one per GPU",
+        ),
+    ] = "auto"
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir",
+            envvar="ABLATE_DATA_DIR",
+            show_envvar=False,
+            help="folder of torchvision's datasets [default: data, made and filled where needed]",
+        ),
+    ] = None
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            envvar="ABLATE_DEVICE",
+            show_envvar=False,
+            help="auto, cpu or cuda; auto is cuda where there is a GPU",
+        ),
+    ] = "auto"
+
+    @cached_property
+    def trainer(self) -> Device:
+        """The device that trains.
+
+        Raises:
+            SpecError: There is no such device.
+        """
+        return device_for(self.device)
+
+    @cached_property
+    def workers(self) -> int:
+        """The number of worker processes.
+
+        Raises:
+            SpecError: It is neither `auto` nor a whole number of at least 1.
+        """
+        try:
+            jobs = auto_or(whole(1, 1024))(self.jobs)
+        except ValueError as error:
+            raise SpecError(f"--jobs: {error}, nor auto") from None
+        return (len(self.trainer.memory) or available_cores()) if jobs == "auto" else int(jobs)
+
+    def check(self, experiment: Experiment) -> None:
+        """Refuses a precision that the device does not have.
+
+        Raises:
+            SpecError: It is TF32 on a CPU.
+        """
+        if experiment.precision == "tf32" and self.trainer.kind == "cpu":
+            raise SpecError(
+                "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
+            )
+
+    def plan(self, grid: Grid, force: bool = False) -> Plan:
+        """Returns the plan that trains the missing and failed runs of a grid, or all of them if forced.
+
+        Raises:
+            SpecError: The number of jobs is not legal, or the device cannot do what is asked.
+        """
+        self.check(grid.experiment)
+        memory = self.trainer.share(self.workers)
+        return make_plan(grid.to_train(force), sizes_of(grid.experiment), self.workers, memory)
 
 
-def folder_for(experiment: Experiment, output: Path | None) -> Path:
-    """Returns the results folder, by default named after the dataset."""
-    name = experiment.dataset.removeprefix("npz:")
-    return output or Path("results") / Path(name).stem
+@dataclass(frozen=True)
+class Training(Machine):
+    """What trains a grid."""
+
+    executor: Annotated[
+        str,
+        typer.Option(
+            "--executor",
+            help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
+        ),
+    ] = "local"
+
+    def simulates(self) -> bool:
+        """Returns whether results are made up, and says so on stderr if they are.
+
+        Raises:
+            SpecError: There is no such executor.
+        """
+        if self.executor not in EXECUTORS:
+            raise SpecError(
+                f"--executor: {self.executor!r} is not one of {', '.join(EXECUTORS)}"
+                f"{did_you_mean(self.executor, EXECUTORS)}"
+            )
+        if EXECUTORS[self.executor]:
+            print(
+                f"SIMULATED: --executor {self.executor} makes up all results, nothing is trained",
+                file=sys.stderr,
+            )
+        return EXECUTORS[self.executor]
 
 
-def jobs_for(jobs: str) -> int:
-    """Returns the number of workers.
+@dataclass(frozen=True)
+class Running(Training):
+    """How a grid is run: what trains it, and where its results go."""
 
-    Raises:
-        SpecError: It is neither `auto` nor a whole number of at least 1.
-    """
-    try:
-        wanted: int | str = auto_or(whole(1, 1024))(jobs)
-    except ValueError as error:
-        raise SpecError(f"--jobs: {error}, nor auto") from None
-    return available_cores() if wanted == "auto" else int(wanted)
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            envvar="ABLATE_OUTPUT",
+            show_envvar=False,
+            help="results folder [default: results/DATASET]",
+        ),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="train stored runs again, replacing them")] = False
 
+    def open(self, experiment: Experiment) -> Grid:
+        """Returns the grid of an experiment in its results folder, by default named after the dataset.
 
-def check_precision(experiment: Experiment, device: Device) -> None:
-    """Refuses a precision that a device does not have.
-
-    Raises:
-        SpecError: It is TF32 on a CPU.
-    """
-    if experiment.precision == "tf32" and device.kind == "cpu":
-        raise SpecError(
-            "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
-        )
-
-
-def plan_for(runs: Iterable[Run], experiment: Experiment, jobs: str, device: Device) -> tuple[Plan, int]:
-    """Returns the plan that trains runs on a device, and the number of its workers: one a core, or one a GPU.
-
-    Raises:
-        SpecError: The number of jobs is not legal, or the device cannot do what is asked.
-    """
-    check_precision(experiment, device)
-    workers = workers_for(jobs, device)
-    return make_plan(runs, sizes_of(experiment), workers, device.share(workers)), workers
-
-
-def workers_for(jobs: str, device: Device) -> int:
-    """Returns the number of worker processes: one a core, or one a GPU, unless it is given.
-
-    Raises:
-        SpecError: It is no legal number.
-    """
-    return len(device.memory) if jobs == "auto" and device.memory else jobs_for(jobs)
-
-
-def to_train(runs: Iterable[Run], statuses: Mapping[str, str], force: bool) -> list[Run]:
-    """Returns the runs that are missing or failed, all of them if forced; a diverged run would only diverge again."""
-    return [run for run in runs if force or statuses.get(run.run_id, FAILED) == FAILED]
+        Raises:
+            SpecError: The experiment, the device or the executor is not legal.
+            StoreError: The folder cannot be read or holds runs of other data.
+        """
+        name = Path(experiment.dataset.removeprefix("npz:")).stem
+        return open_grid(experiment, self.output or Path("results") / name, self.simulates())

@@ -1,4 +1,4 @@
-"""`ablate gate --self-test`: faults planted into a copy must turn the gate red, an A/A pair must leave it green."""
+"""`ablate gate --self-test`: planted faults must fail the gate, an A/A pair must pass it."""
 
 import pandas as pd
 
@@ -12,20 +12,20 @@ from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.training.result import StackResult
 
-_MADE_UP = {"activation": "relu,tanh", "norm": "off", "dropout": "0,0.5", "seeds": "6", "epochs": "4"}
+_SIMULATED = {"activation": "relu,tanh", "norm": "off", "dropout": "0,0.5", "seeds": "6", "epochs": "4"}
 _TARGET = 0.8
 
 
-def tested(baseline: Side | None, judging: Judging) -> bool:
-    """Prints a line for each trial and returns whether the gate passed all of them.
+def passes(baseline: Side | None, judging: Judging) -> bool:
+    """Prints a line per trial and returns whether the gate passes all of them.
 
     Args:
-        baseline: What faults are planted in; None for made-up results.
+        baseline: What faults are planted into; None for simulated results.
         judging: How the gate would judge.
     """
-    trials = list(self_test(baseline or _made_up(), judging.metrics, judging.alpha))
+    trials = list(self_test(baseline or _simulated(), judging.metrics, judging.alpha))
     for trial in trials:
-        print(f"{'ok    ' if trial.passed else 'WRONG '} {trial.fault}: {_told(trial)}")
+        print(f"{'ok    ' if trial.passed else 'WRONG '} {trial.fault}: {_outcome(trial)}")
     wrong = sum(not trial.passed for trial in trials)
     print(
         f"self-test {'failed' if wrong else 'passed'}: {len(trials) - wrong} of {len(trials)} trials as expected"
@@ -33,21 +33,22 @@ def tested(baseline: Side | None, judging: Judging) -> bool:
     return not wrong
 
 
-def _told(trial: Trial) -> str:
-    found, expected = (", ".join(found) or "passed" for found in (trial.found, trial.expected))
+def _outcome(trial: Trial) -> str:
+    found, expected = (", ".join(reasons) or "passed" for reasons in (trial.found, trial.expected))
     return found if trial.passed else f"{found}, expected {expected}"
 
 
-def _made_up() -> Side:
-    experiment = build(_MADE_UP)
+def _simulated() -> Side:
+    experiment = build(_SIMULATED)
     sizes = sizes_of(experiment)
     identity = Identity(experiment.dataset, experiment.model, varied(experiment), sizes.train)
-    plan = make_plan(expand(experiment), sizes, 1)
-    made = FakeExecutor(sizes).run(plan.stacks, lambda steps: None)
-    parts = [
-        trained_tables(stack, result, identity) for stack, result in made if isinstance(result, StackResult)
+    plan = make_plan(expand(experiment, simulated=True), sizes, 1)
+    tables = [
+        trained_tables(stack, result, identity)
+        for stack, result in FakeExecutor(sizes).run(plan.stacks, lambda steps: None)
+        if isinstance(result, StackResult)
     ]
     runs, curves = (
-        pd.concat([part[table] for part in parts], ignore_index=True) for table in ("runs", "curves")
+        pd.concat([table[name] for table in tables], ignore_index=True) for name in ("runs", "curves")
     )
     return Side(score(runs, curves, _TARGET), _TARGET)

@@ -1,15 +1,16 @@
-"""Training from the command line: the executor by its name, and a plan trained into a results folder."""
+"""Training from the command line: a plan trained into a results folder by the executor that the options name."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from ablate.errors import SpecError
-from ablate.execution.devices import Device
+from ablate.cli.shared.grid import Grid
+from ablate.cli.shared.running import Training
 from ablate.experiment.grid import Run, varied
 from ablate.experiment.plan import Plan, sizes_of
-from ablate.experiment.spec import Experiment, to_toml
+from ablate.experiment.spec import to_toml
+from ablate.report.numbers import counted
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance
 from ablate.store.schema import DATA, EXPERIMENT
@@ -19,77 +20,77 @@ from ablate.training.result import Gemm
 if TYPE_CHECKING:
     from ablate.execution.executor import Executor
 
-EXECUTORS = ("local", "fake")
 
+def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -> None:
+    """Trains the stacks of a plan and stores them, in place of what the grid's folder held of the same runs.
 
-def train(
-    experiment: Experiment, plan: Plan, executor: "Executor", folder: ResultsFolder, fail_fast: bool
-) -> None:
-    """Trains the stacks of a plan and stores them in a folder, in place of what it held of the same runs.
+    Args:
+        grid: What the plan was made of.
+        plan: Stacks to train; without any, that is said and nothing else done.
+        training: What trains them.
+        fail_fast: Whether to stop after the first stack with a run that fails or diverges.
 
     Raises:
+        SpecError: An activation cannot be trained.
+        DataError: The dataset cannot be read or does not fit.
         StoreError: The folder cannot be written.
     """
-    # Imported here because they bring pandas and rich, which load while the workers load torch.
-    from ablate.execution.rows import Identity
-    from ablate.execution.runner import Job, train_all
-    from ablate.report.progress import Progress
+    if not plan.stacks:
+        print(
+            f"Nothing to train: {grid.path} holds all of this grid, {counted(len(grid.runs), 'run')}.",
+            file=sys.stderr,
+        )
+        return
+    with _executor(grid, plan, training) as executor:
+        load_analysis()
+        from ablate.execution.rows import Identity
+        from ablate.execution.runner import Job, train_all
+        from ablate.report.progress import Progress
 
-    identity = Identity(experiment.dataset, experiment.model, varied(experiment), experiment.split_sizes[0])
-    with folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
-        progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
-        train_all(plan, executor, Job(folder, identity, _metadata(experiment, plan), fail_fast), progress)
+        experiment = grid.experiment
+        identity = Identity(
+            experiment.dataset, experiment.model, varied(experiment), experiment.split_sizes[0]
+        )
+        metadata = provenance() | PROCESS | {EXPERIMENT: to_toml(experiment), DATA: grid.runs[0].data}
+        with grid.folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
+            progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
+            train_all(plan, executor, Job(grid.folder, identity, metadata, fail_fast), progress)
 
 
-def _metadata(experiment: Experiment, plan: Plan) -> dict[str, str]:
-    """Returns what stands in the Parquet metadata of every part: the experiment, and what it was trained with."""
-    shared = {EXPERIMENT: to_toml(experiment), DATA: plan.stacks[0].runs[0].data}
-    return provenance() | PROCESS | shared
+def load_analysis() -> None:
+    """Imports pandas and the analysis, which storing and showing results need, while worker processes load torch."""
+    import ablate.cli.shared.summary  # noqa: F401  # imported now, used once training is over
 
 
 @contextmanager
-def executor_for(
-    name: str,
-    experiment: Experiment,
-    data_dir: Path | None,
-    plan: Plan,
-    workers: int,
-    device: Device,
-    folder: ResultsFolder,
-) -> Iterator["Executor"]:
-    """Gives the executor of this name, ready to train; whatever is wrong with the data is found out here.
-
-    Raises:
-        SpecError: There is no such executor or activation.
-        DataError: The dataset cannot be read or does not fit.
-    """
-    if name not in EXECUTORS:
-        raise SpecError(f"--executor: {name!r} is not one of {', '.join(EXECUTORS)}")
-    if name == "fake":
+def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"]:
+    """Gives the executor that the options name, ready to train the plan."""
+    if grid.simulated:
+        # Imported here, as below, because other commands need not load what trains.
         from ablate.execution.executor import FakeExecutor
 
-        yield FakeExecutor(sizes_of(experiment))
+        yield FakeExecutor(sizes_of(grid.experiment))
         return
     set_environment()
-    # Imported here because they take time that commands which train nothing need not spend.
     from ablate.execution.local import LocalExecutor
 
-    with LocalExecutor(min(workers, len(plan.stacks)), len(device.memory), _library_of(folder)) as local:
+    workers = min(training.workers, len(plan.stacks))
+    with LocalExecutor(workers, len(training.trainer.memory), _library_of(grid.folder)) as local:
         from ablate.data.arrays import prepare
 
-        _check_activations(each for stack in plan.stacks for each in stack.runs)
-        local.use(prepare(experiment, data_dir))
+        _check_activations(run for stack in plan.stacks for run in stack.runs)
+        local.use(prepare(grid.experiment, training.data_dir))
         yield local
 
 
 def _library_of(folder: ResultsFolder) -> Gemm | None:
-    """Returns what multiplied the results of a folder, so that what is added to them is made alike; None if nothing."""
-    found = folder.metadata().get("gemm")
-    return next((gemm for gemm in get_args(Gemm) if gemm == found), None)
+    """Returns the GEMM library that computed the stored results, so that new ones are computed alike; None if none."""
+    stored = folder.metadata().get("gemm")
+    return next((gemm for gemm in get_args(Gemm) if gemm == stored), None)
 
 
 def _check_activations(runs: Iterable[Run]) -> None:
-    """Refuses functions of the user that cannot be trained; ours need no torch to be known."""
+    """Refuses functions of the user that cannot be trained; our own need no torch to be checked."""
     foreign = dict.fromkeys(run.activation for run in runs if ":" in run.activation)
     if foreign:
         from ablate.nn.activations import resolve

@@ -1,0 +1,66 @@
+"""Options of how results are summarized, declared once for `report`, `plot` and `baseline`, and the summary itself."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ablate.analysis.convergence import DEFAULT_TARGET, Target
+from ablate.analysis.findings import find
+from ablate.analysis.metrics import DEFAULT_SORT, sort_column
+from ablate.analysis.seconds import costs_by_variant
+from ablate.analysis.summary import Summary, summarize
+from ablate.analysis.variants import named
+from ablate.report.console import console
+from ablate.report.terminal import print_report
+from ablate.store.parquet import ResultsFolder
+from ablate.store.step_costs import read_step_costs
+
+Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder, as `ablate run` writes it")]
+TargetText = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="validation accuracy that counts as converged: 0.95, or 90% of the reference's best",
+    ),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        metavar="VARIANT",
+        help="what others are compared with, as 'relu norm=off dropout=0' "
+        "[default: the first level of every factor, of activations relu]",
+    ),
+]
+
+
+def summary_of(
+    folder: ResultsFolder,
+    target: str = DEFAULT_TARGET,
+    reference: str | None = None,
+    sort: str = DEFAULT_SORT,
+) -> Summary:
+    """Returns the summary of a folder's runs.
+
+    Raises:
+        SpecError: One of the options is not legal.
+        NothingToShow: The folder holds no runs.
+        StoreError: It cannot be read.
+    """
+    parsed, column = Target.parse(target), sort_column(sort)
+    runs, step_costs = folder.read("runs"), read_step_costs(folder.path)
+    costs = None if step_costs is None else costs_by_variant(named(runs), step_costs)
+    return summarize(runs, folder.read("curves"), parsed, reference, column, costs)
+
+
+def show(folder: ResultsFolder) -> None:
+    """Prints what `ablate report` prints without options.
+
+    Raises:
+        NothingToShow: The folder holds no runs.
+        StoreError: It cannot be read.
+    """
+    summary = summary_of(folder)
+    print_report(summary, find(summary), console(sys.stdout))
