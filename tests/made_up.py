@@ -6,12 +6,19 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from ablate.experiment.grid import expand
+from ablate.experiment.spec import build
 from ablate.store.parts import to_pandas
-from ablate.store.schema import CURVES, DIVERGED, FAILED, FINISHED, RUNS
+from ablate.store.schema import CURVES, RUNS, SCORES
+from ablate.store.status import DIVERGED, FAILED, FINISHED
 
 Made = tuple[dict[str, Any], list[dict[str, Any]]]
 
 STEPS = 10  # between evaluations
+
+# The settings of a default run, as the columns of `runs` hold them.
+_DEFAULT_RUN = expand(build({"activation": "relu", "norm": "off", "dropout": "0", "seeds": "0-0"}))[0]
+DEFAULT_SETTINGS = _DEFAULT_RUN.settings_as_stored()
 
 
 def made(
@@ -41,20 +48,13 @@ def made(
         for k, accuracy in enumerate(val)
     ]
     row = {
+        **DEFAULT_SETTINGS,
         "run_id": run_id,
         "variant": "as it was stored",
         "activation": activation,
         "norm": norm,
         "dropout": dropout,
-        "channels": "none",
-        "hidden": "100/50",
         "epochs": 3,
-        "batch_size": 64,
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "momentum": 0.0,
-        "weight_decay": 0.0,
-        "schedule": "constant",
         "seed": seed,
         "dataset": "digits",
         "model": "mlp",
@@ -66,9 +66,7 @@ def made(
     } | settings
     if status == FINISHED:
         best = val.index(max(val))
-        row |= {
-            name: curve[-1][name] for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-        }
+        row |= {name: curve[-1].get(name) for name in SCORES.names}
         row |= {
             "best_val_accuracy": val[best],
             "best_epoch": float(best),

@@ -11,7 +11,7 @@ from ablate.analysis.gate_match import Side
 from ablate.analysis.gate_metrics import GateMetric
 from ablate.analysis.gate_verdict import Reason, reasons
 from ablate.experiment.spec import FACTORS
-from ablate.store.schema import DIVERGED, FINISHED
+from ablate.store.status import DIVERGED, FINISHED
 
 # A planted loss: so many margins, and so many standard deviations over seeds, so that no noise hides it.
 _MARGINS, _SPREADS = 3.0, 6.0

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ablate.analysis.gate_verdict import STATUS, Cause, Finding, Verdict
-from ablate.store.schema import FAILED, FINISHED
+from ablate.store.status import FAILED, FINISHED
 
 
 def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame) -> Finding:

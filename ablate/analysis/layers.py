@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablate.analysis.metrics import BY_VARIANT
-from ablate.store.schema import FINISHED
+from ablate.store.status import FINISHED
 
 # The first hidden layer, of a network with convolutions the first of those; and the last layer.
 FIRST, LAST = ("conv.0", "hidden.0"), "output"

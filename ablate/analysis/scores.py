@@ -5,7 +5,8 @@ import pandas as pd
 
 from ablate.analysis.convergence import Floats, restricted, steps_to_target
 from ablate.analysis.gap import Curve, best_gap, overfit_step
-from ablate.store.schema import FINISHED, SCORES
+from ablate.store.schema import SCORES
+from ablate.store.status import FINISHED
 
 
 def reference_best(runs: pd.DataFrame, reference: str) -> float:

@@ -9,7 +9,7 @@ from ablate.experiment.grid import name_of
 from ablate.experiment.levels import label
 from ablate.experiment.spec import FACTORS
 from ablate.experiment.tuning import TUNED, Key, key_of
-from ablate.store.schema import FINISHED
+from ablate.store.status import FINISHED
 
 _OTHERS = tuple(factor for factor in FACTORS if factor != TUNED)
 

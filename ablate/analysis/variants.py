@@ -14,7 +14,7 @@ from ablate.experiment.grid import name_of
 from ablate.experiment.levels import NONE, label
 from ablate.experiment.norms import NORM_LEVELS
 from ablate.experiment.spec import FACTORS, Optimizer, Schedule
-from ablate.store.schema import FINISHED
+from ablate.store.status import FINISHED
 
 _ORDERS: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),

@@ -23,7 +23,6 @@ from ablate.experiment.cost import COST_FACTORS
 from ablate.experiment.grid import Run, expand, variant_name, varied
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import Experiment
-from ablate.store.schema import SETTINGS
 
 GEMM = "gemm"
 
@@ -135,7 +134,7 @@ def measure_step_costs(
     return pd.DataFrame(
         [
             {"variant": variant_name(stack[0], factors)}
-            | _settings(stack[0])
+            | {name: value for name, value in stack[0].settings_as_stored().items() if name in COST_FACTORS}
             | {"runs": len(stack), "rounds": rounds, "step_seconds": spread.median}
             | {"step_seconds_low": spread.low, "step_seconds_high": spread.high, "device": device.kind}
             for stack, spread in zip(stacks, spreads, strict=True)
@@ -153,11 +152,3 @@ def _rivals(
         assistant = Assistant(RIVALS[name].label, partial(prepare_rival, task), RIVALS[name].is_tuned)
         found[name] = running.enter_context(assistant)
     return found
-
-
-def _settings(run: Run) -> dict[str, object]:
-    """Returns the settings that a cost depends on, as the store has them."""
-    return {
-        name: run.level(name) if str(SETTINGS.field(name).type) == "string" else getattr(run, name)
-        for name in COST_FACTORS
-    }

@@ -11,7 +11,7 @@ from ablate.experiment.cost import Sizes, parameter_count
 from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
 from ablate.experiment.seeding import derive
-from ablate.training.result import LayerValues, StackResult
+from ablate.training.result import Floats, LayerValues, StackResult
 
 
 @dataclass(frozen=True)
@@ -63,29 +63,36 @@ class FakeExecutor:
             yield stack, result
 
     def _curves(self, stack: Stack) -> StackResult:
+        # Imported here because it brings pyarrow, which worker processes, that import this module too, do not need.
+        from ablate.store.schema import SCORES
+
         run = stack.runs[0]
         steps = np.array(evaluation_steps(run, self.sizes.train, stack.evals_per_epoch), dtype=np.int64)
-        chance = 1 / self.sizes.classes
         rates = np.array([self._rate(run.run_id, run.seed) for run in stack.runs]) / steps[-1]
         learned = 1 - np.exp(-rates * steps[:, np.newaxis])
-        val_accuracy = chance + (0.95 - chance) * learned
-        val_loss = math.log(self.sizes.classes) * (1 - 0.9 * learned)
-        running_loss = val_loss.copy()
+        curves = {name: self._score(name, learned) for name in SCORES.names}
+        running_loss = curves["val_loss"].copy()
         running_loss[0] = np.nan
         return StackResult(
             steps=steps,
             epochs=steps / (self.sizes.train // run.batch_size),
-            running_loss=running_loss,
-            train_loss=val_loss * 0.9,
-            train_accuracy=np.minimum(1.0, val_accuracy + 0.02 * learned),
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
+            curves={"running_loss": running_loss} | curves,
             divergences=(None,) * len(stack.runs),
             parameters=(parameter_count(run, self.sizes),) * len(stack.runs),
             seconds=0.0,
             device="none",
             layers=_made_up_layers(stack, len(steps)) if run.diagnostics else None,
         )
+
+    def _score(self, name: str, learned: Floats) -> Floats:
+        """Returns a made-up score by its column; a score that is no loss rises as accuracy does."""
+        of_training = name.startswith("train_")
+        if name.endswith("_loss"):
+            loss = math.log(self.sizes.classes) * (1 - 0.9 * learned)
+            return loss * 0.9 if of_training else loss
+        chance = 1 / self.sizes.classes
+        score: Floats = chance + (0.95 - chance) * learned
+        return np.minimum(1.0, score + 0.02 * learned) if of_training else score
 
     @staticmethod
     def _rate(run_id: str, seed: int) -> float:

@@ -1,4 +1,4 @@
-"""Rows of the results tables, made from what a trainer returns."""
+"""Rows of the results tables, made from the result of a stack."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from ablate.analysis.convergence import aulc
 from ablate.experiment.grid import Run, variant_name
 from ablate.experiment.plan import Stack
-from ablate.experiment.spec import FACTORS
-from ablate.store.schema import CURVES, DIVERGED, FAILED, FINISHED, RUNS, SETTINGS
+from ablate.store.schema import CURVES, RUNS, SCORES
+from ablate.store.status import DIVERGED, FAILED, FINISHED
 from ablate.training.result import LayerValues, StackResult
 
 Tables = dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What the rows of a grid have in common.
+class RowContext:
+    """What all rows of a grid have in common.
 
     Attributes:
-        dataset: Name, as given.
-        model: Name.
-        factors: Those that name a variant.
+        dataset: Name of the dataset, as given.
+        model: Name of the model.
+        factors: The factors that name a variant.
         train_samples: Size of the training split.
     """
 
@@ -35,76 +35,64 @@ class Identity:
     train_samples: int
 
 
-def trained_tables(stack: Stack, result: StackResult, identity: Identity) -> Tables:
-    """Returns the rows of a trained stack, those of `layers` where diagnostics were asked for.
+def trained_tables(stack: Stack, result: StackResult, context: RowContext) -> Tables:
+    """Returns the rows of a trained stack in `runs`, `curves` and, if it has diagnostics, `layers`.
 
-    A diverged run has no scores, and its curve and its layers end before.
+    A diverged run has no scores in `runs`, and its rows in `curves` and `layers` end before its divergence.
     """
     runs, curves, layers = [], [], []
-    for place, run in enumerate(stack.runs):
-        row = _identifying(run, identity) | {
-            "parameters": result.parameters[place],
+    for index, run in enumerate(stack.runs):
+        row = _settings(run, context) | {
+            "parameters": result.parameters[index],
             "seconds": result.seconds / len(stack.runs),
             "device": result.device,
         }
-        divergence = result.divergences[place]
+        divergence = result.divergences[index]
         if divergence is None:
-            curve = _curve(run, result, place, len(result.steps))
+            curve = _curve(run, result, index, len(result.steps))
             row |= {"status": FINISHED} | _scores(curve)
         else:
-            curve = _curve(run, result, place, int(np.searchsorted(result.steps, divergence.step)))
+            curve = _curve(run, result, index, int(np.searchsorted(result.steps, divergence.step)))
             row |= {"status": DIVERGED, "failed_step": divergence.step, "message": divergence.message}
         runs.append(row)
         curves.append(curve)
         if result.layers:
-            layers.append(_layers(run, result.steps, result.layers, place, len(curve)))
+            layers.append(_layers(run, result.steps, result.layers, index, len(curve)))
     tables = {"runs": _runs_frame(runs), "curves": pd.concat(curves, ignore_index=True)}
     return tables | ({"layers": pd.concat(layers, ignore_index=True)} if layers else {})
 
 
-def failed_tables(stack: Stack, message: str, identity: Identity) -> Tables:
-    """Returns the rows of `runs` of a stack whose worker died, and no curves."""
-    rows = [_identifying(run, identity) | {"status": FAILED, "message": message} for run in stack.runs]
+def failed_tables(stack: Stack, message: str, context: RowContext) -> Tables:
+    """Returns the rows in `runs` of a stack whose worker died, and no curves."""
+    rows = [_settings(run, context) | {"status": FAILED, "message": message} for run in stack.runs]
     return {"runs": _runs_frame(rows), "curves": pd.DataFrame(columns=CURVES.names)}
 
 
-def _identifying(run: Run, identity: Identity) -> dict[str, Any]:
-    settings = {
-        name: run.level(name) if str(SETTINGS.field(name).type) == "string" else getattr(run, name)
-        for name in FACTORS
-    }
-    return settings | {
+def _settings(run: Run, context: RowContext) -> dict[str, Any]:
+    """Returns the columns of `runs` that are known before training."""
+    return run.settings_as_stored() | {
         "run_id": run.run_id,
-        "variant": variant_name(run, identity.factors),
+        "variant": variant_name(run, context.factors),
         "seed": run.seed,
         "simulated": run.simulated,
-        "dataset": identity.dataset,
-        "model": identity.model,
-        "steps": run.epochs * (identity.train_samples // run.batch_size),
+        "dataset": context.dataset,
+        "model": context.model,
+        "steps": run.epochs * (context.train_samples // run.batch_size),
     }
 
 
-def _curve(run: Run, result: StackResult, place: int, evaluations: int) -> pd.DataFrame:
+def _curve(run: Run, result: StackResult, index: int, evaluations: int) -> pd.DataFrame:
     """Returns the first evaluations of one run."""
-    return pd.DataFrame(
-        {
-            "run_id": run.run_id,
-            "step": result.steps[:evaluations],
-            "epoch": result.epochs[:evaluations],
-            "running_loss": result.running_loss[:evaluations, place],
-            "train_loss": result.train_loss[:evaluations, place],
-            "train_accuracy": result.train_accuracy[:evaluations, place],
-            "val_loss": result.val_loss[:evaluations, place],
-            "val_accuracy": result.val_accuracy[:evaluations, place],
-        }
-    )
+    columns = {"run_id": run.run_id, "step": result.steps[:evaluations], "epoch": result.epochs[:evaluations]}
+    scores = {name: values[:evaluations, index] for name, values in result.curves.items()}
+    return pd.DataFrame(columns | scores)
 
 
 def _layers(
-    run: Run, steps: NDArray[np.int64], layers: LayerValues, place: int, evaluations: int
+    run: Run, steps: NDArray[np.int64], layers: LayerValues, index: int, evaluations: int
 ) -> pd.DataFrame:
-    """Returns what was found in the layers of one run at its first evaluations."""
-    values = layers.values[:evaluations, :, place]
+    """Returns the diagnostics of one run at its first evaluations."""
+    values = layers.values[:evaluations, :, index]
     names = np.array(layers.names, dtype=object)
     frame = pd.DataFrame(
         {
@@ -119,10 +107,9 @@ def _layers(
 
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
-    """Returns the scores of the last evaluation, the best one, and the area under the learning curve."""
+    """Returns the scores of the last and the best evaluation, the gaps and the area under the learning curve."""
     last, best = curve.iloc[-1], curve.iloc[int(curve["val_accuracy"].argmax())]
-    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-    return {name: float(last[name]) for name in names} | {
+    return {name: float(last[name]) for name in SCORES.names} | {
         "best_val_accuracy": float(best["val_accuracy"]),
         "best_epoch": float(best["epoch"]),
         "gap_accuracy": float(last["train_accuracy"] - last["val_accuracy"]),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ablate.execution.executor import Died, Executor
-from ablate.execution.rows import Identity, failed_tables, trained_tables
+from ablate.execution.rows import RowContext, failed_tables, trained_tables
 from ablate.experiment.plan import Plan
 from ablate.store.parquet import ResultsFolder
-from ablate.store.schema import FINISHED
+from ablate.store.status import FINISHED
 
 
 class Observer(Protocol):
@@ -29,13 +29,13 @@ class Job:
 
     Attributes:
         folder: Where results go; it must be open for writing.
-        identity: What all rows have in common.
+        context: What all rows have in common.
         metadata: Written with every part.
         stop_at_failure: Whether to stop after the first stack with a run that did not finish.
     """
 
     folder: ResultsFolder
-    identity: Identity
+    context: RowContext
     metadata: dict[str, str]
     stop_at_failure: bool
 
@@ -52,9 +52,9 @@ def train_all(plan: Plan, executor: Executor, job: Job, observer: Observer) -> C
     tally: Counter[str] = Counter()
     for stack, outcome in executor.run(plan.stacks, observer.advance):
         if isinstance(outcome, Died):
-            tables, seconds = failed_tables(stack, outcome.message, job.identity), 0.0
+            tables, seconds = failed_tables(stack, outcome.message, job.context), 0.0
         else:
-            tables, seconds = trained_tables(stack, outcome, job.identity), outcome.seconds
+            tables, seconds = trained_tables(stack, outcome, job.context), outcome.seconds
         # A run that is trained again stays stored until its successor arrives.
         job.folder.discard(run.run_id for run in stack.runs)
         job.folder.write_part(tables, job.metadata | executor.numerics)

@@ -85,6 +85,14 @@ class Run:
         """Returns the text of this run's level of a factor."""
         return self.levels[FACTORS.index(factor)]
 
+    def settings_as_stored(self) -> dict[str, Any]:
+        """Returns the value of each factor as results hold it: numbers as such, all else as the text of its level."""
+        values = {factor: getattr(self, factor) for factor in FACTORS}
+        return {
+            name: value if isinstance(value, int | float) else self.level(name)
+            for name, value in values.items()
+        }
+
 
 def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
     """Returns every run of the grid, factors in the order of `FACTORS`, the last varying fastest, seeds last of all.

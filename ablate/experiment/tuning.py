@@ -34,13 +34,7 @@ def key_of(settings: Mapping[str, object]) -> Key:
 
 def with_rates(runs: Sequence[Run], rates: Mapping[Key, float]) -> tuple[Run, ...]:
     """Returns the runs, each with the rate of its variant."""
-    return tuple(_with_rate(run, rates[key_of(_settings(run))]) for run in runs)
-
-
-def _settings(run: Run) -> dict[str, object]:
-    """Returns a run's settings as they are stored: levels of one rate or width a layer as text, numbers as such."""
-    values = {factor: getattr(run, factor) for factor in FACTORS}
-    return {name: run.level(name) if isinstance(value, tuple) else value for name, value in values.items()}
+    return tuple(_with_rate(run, rates[key_of(run.settings_as_stored())]) for run in runs)
 
 
 def _with_rate(run: Run, rate: float) -> Run:

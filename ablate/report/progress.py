@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ablate.report.console import console
 from ablate.report.numbers import counted, duration
-from ablate.store.schema import FINISHED
+from ablate.store.status import FINISHED
 
 HEARTBEAT_SECONDS = 30.0
 _REFRESH_SECONDS = 0.1

@@ -19,7 +19,8 @@ from ablate.errors import NothingToShow, StoreError
 from ablate.store import parts
 from ablate.store.atomic import make_folder, replace_files
 from ablate.store.parquet import ResultsFolder
-from ablate.store.schema import DATA, EXPERIMENT, FAILED, FINISHED, RUNS, SCHEMA_VERSION
+from ablate.store.schema import DATA, EXPERIMENT, RUNS, SCHEMA_VERSION
+from ablate.store.status import FAILED, FINISHED
 
 _FROM_CURVES = ("steps_to_target", "restricted_steps", "best_gap_accuracy", "best_gap_loss")
 BASELINE = pa.schema([*RUNS, *((name, pa.float64()) for name in _FROM_CURVES)])

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ablate.errors import StoreError
-from ablate.store.schema import KEYS, NULLABLE, SCHEMA_VERSION, STATUSES, TABLES
+from ablate.store.schema import KEYS, NULLABLE, SCHEMA_VERSION, TABLES
+from ablate.store.status import STATUSES
 
 if TYPE_CHECKING:
     # Not at run time: what is stored is looked up by `ablate plan` too, which needs no frames.

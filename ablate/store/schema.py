@@ -7,10 +7,6 @@ untrained network. `layers` has one row a run, evaluation, layer and quantity.
 import pyarrow as pa
 
 from ablate.experiment.cost import COST_FACTORS
-from ablate.store.status import DIVERGED as DIVERGED
-from ablate.store.status import FAILED as FAILED
-from ablate.store.status import FINISHED as FINISHED
-from ablate.store.status import STATUSES as STATUSES
 
 SCHEMA_VERSION = 3
 

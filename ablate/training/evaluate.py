@@ -1,4 +1,4 @@
-"""Scores of a stack in eval mode: mean cross-entropy and accuracy of every run on a set of samples."""
+"""Scores of a stack in eval mode: mean cross-entropy and accuracy of each run on a set of samples."""
 
 import torch
 import torch.nn.functional as F
@@ -12,20 +12,22 @@ CHUNK = 256
 
 
 class EvaluationSet:
-    """Samples cut into chunks of equal treatment; the last is filled up with zeros to whole registers.
+    """Samples in chunks of `CHUNK`; the last chunk is padded with zeros to a multiple of `LANES`.
 
     Args:
+        name: Prefix of the score columns, `train` or `val`.
         x: Samples as the network reads them, shape (samples, ...).
         y: Labels, shape (samples,), int64.
     """
 
-    def __init__(self, x: Tensor, y: Tensor) -> None:
+    def __init__(self, name: str, x: Tensor, y: Tensor) -> None:
+        self.name = name
         self.samples = len(y)
         self.labels = torch.split(y, CHUNK)
-        self.chunks = [_filled(part).unsqueeze(0) for part in torch.split(x, CHUNK)]
+        self.chunks = [_padded(part).unsqueeze(0) for part in torch.split(x, CHUNK)]
 
-    def scores(self, network: Network) -> tuple[Tensor, Tensor]:
-        """Returns loss and accuracy of each run, each float64 of shape (runs,)."""
+    def scores(self, network: Network) -> dict[str, Tensor]:
+        """Returns the scores of each run by column of `curves`, each float64 of shape (runs,)."""
         device = network.parameters.flat.device
         loss = torch.zeros(len(network.members), dtype=torch.float64, device=device)
         correct = torch.zeros(len(network.members), dtype=torch.int64, device=device)
@@ -34,13 +36,16 @@ class EvaluationSet:
             index = y.expand(len(logits), 1, -1)
             loss -= torch.log_softmax(logits, 1).gather(1, index).sum((1, 2), dtype=torch.float64)
             correct += _correct(logits, index)
-        return loss / self.samples, correct.double() / self.samples
+        return {
+            f"{self.name}_loss": loss / self.samples,
+            f"{self.name}_accuracy": correct.double() / self.samples,
+        }
 
 
 def _correct(logits: Tensor, index: Tensor) -> Tensor:
-    """Returns how many samples of each run have their largest logit, the first of equals, at their label.
+    """Returns how many samples of each run are classified correctly, shape (runs,); of equal logits the first counts.
 
-    As `argmax` says, whose kernel is slower by an order, and which is asked where there are equals or NaN.
+    The result is that of `argmax`, whose kernel is ten times slower and is called only if there are ties or NaN.
     """
     largest = logits.amax(1, keepdim=True)
     is_largest = logits == largest
@@ -50,5 +55,5 @@ def _correct(logits: Tensor, index: Tensor) -> Tensor:
     return hit.sum((1, 2))
 
 
-def _filled(x: Tensor) -> Tensor:
+def _padded(x: Tensor) -> Tensor:
     return F.pad(x, (0, 0) * (x.ndim - 1) + (0, -len(x) % LANES))

@@ -1,4 +1,4 @@
-"""What is kept of a stack while it trains: the scores of each evaluation, and which of its runs have diverged."""
+"""The record of a stack in training: the scores of each evaluation, and which of its runs have diverged."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from ablate.training.diagnostics import Diagnostics
 from ablate.training.evaluate import EvaluationSet
 from ablate.training.result import Divergence, StackResult
 
-# A batch loss this many times that of guessing, ln(classes), does not come back: the run has exploded.
+# A run has diverged if a batch loss exceeds this many times the loss of guessing, ln(classes).
 EXPLODED = 1000.0
 
 
@@ -21,43 +21,46 @@ EXPLODED = 1000.0
 class Record:
     """The evaluations of a stack so far, and which of its runs have diverged.
 
-    A diverged run stays in the stack, where it can touch no other, but nothing of it counts from its divergence on.
+    A diverged run stays in the stack, where it cannot affect other runs; its scores are ignored from then on.
     """
 
     network: Network
     dataset: Dataset
     steps_per_epoch: int
     steps: list[int] = field(default_factory=list)
-    rows: list[Tensor] = field(default_factory=list)
+    scores: list[dict[str, Tensor]] = field(default_factory=list)
     divergences: dict[int, Divergence] = field(default_factory=dict)
     diagnostics: Diagnostics | None = None
 
     def __post_init__(self) -> None:
         data, arrange = self.dataset, self.network.arrange
         probe = data.train_probe
-        self.train = EvaluationSet(arrange(data.x_train[probe]), data.y_train[probe])
-        self.val = EvaluationSet(arrange(data.x_val), data.y_val)
+        self.sets = (
+            EvaluationSet("train", arrange(data.x_train[probe]), data.y_train[probe]),
+            EvaluationSet("val", arrange(data.x_val), data.y_val),
+        )
 
     @property
     def all_diverged(self) -> bool:
-        """Says whether no run is left to train."""
+        """Whether no run is left to train."""
         return len(self.divergences) == len(self.network.members)
 
     def evaluate(self, step: int, losses: Tensor) -> None:
-        """Scores all runs after `step` steps; `losses` are those of the steps since the last time, (steps, runs)."""
+        """Scores all runs after `step` steps; `losses` are those since the last evaluation, shape (steps, runs)."""
         losses = losses.cpu()
         running = (
             losses.T.contiguous().double().mean(1)
             if len(losses)
             else torch.full((losses.shape[1],), math.nan).double()
         )
-        found = (*self.train.scores(self.network), *self.val.scores(self.network))
-        scores = torch.stack([running, *(score.cpu() for score in found)])
-        self._note_divergences(step, losses, scores[1:])
+        scores = {
+            name: score.cpu() for samples in self.sets for name, score in samples.scores(self.network).items()
+        }
+        self._note_divergences(step, losses, torch.stack(list(scores.values())))
         if self.diagnostics:
             self.diagnostics.evaluate()
         self.steps.append(step)
-        self.rows.append(scores)
+        self.scores.append({"running_loss": running} | scores)
 
     def _note_divergences(self, step: int, losses: Tensor, scores: Tensor) -> None:
         bad = ~(losses <= EXPLODED * math.log(self.dataset.classes))  # NaN compares false
@@ -74,18 +77,15 @@ class Record:
             self.divergences[run] = Divergence(at, message)
 
     def result(self, seconds: float) -> StackResult:
-        """Returns the curves as arrays."""
-        rows = torch.stack(self.rows).numpy()
+        """Returns the curves of all runs as arrays."""
         steps = np.array(self.steps, dtype=np.int64)
         members = range(len(self.network.members))
         return StackResult(
             steps,
             steps / self.steps_per_epoch,
-            running_loss=rows[:, 0],
-            train_loss=rows[:, 1],
-            train_accuracy=rows[:, 2],
-            val_loss=rows[:, 3],
-            val_accuracy=rows[:, 4],
+            curves={
+                name: torch.stack([scores[name] for scores in self.scores]).numpy() for name in self.scores[0]
+            },
             divergences=tuple(self.divergences.get(run) for run in members),
             parameters=tuple(self.network.parameter_count(run) for run in members),
             seconds=seconds,

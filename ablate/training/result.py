@@ -1,5 +1,6 @@
-"""What training a stack returns: the curves of its runs as plain arrays, free of torch."""
+"""The result of training a stack: the curves of its runs as plain arrays, without torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +14,7 @@ Gemm = Literal["mkl", "onednn"]
 
 @dataclass(frozen=True)
 class Divergence:
-    """Why and when a run stopped being data: the step (from 1) whose loss was not finite or exploded."""
+    """When and why a run diverged: the step, from 1, whose loss was not finite or too large, and a message."""
 
     step: int
     message: str
@@ -21,11 +22,11 @@ class Divergence:
 
 @dataclass(frozen=True)
 class LayerValues:
-    """What diagnostics have found in the layers of a stack; its quantities are those of `diagnostics.Diagnostics`.
+    """Diagnostics of the layers of a stack; the quantities are those of `diagnostics.Diagnostics`.
 
     Attributes:
-        names: Layer and quantity, `("hidden.0", "dead_share")`.
-        values: Shape (evaluations, names, runs); NaN where there is none.
+        names: Layer and quantity, as `("hidden.0", "dead_share")`.
+        values: Shape (evaluations, names, runs); NaN where a quantity is not defined.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -39,25 +40,18 @@ class StackResult:
     Attributes:
         steps: Steps done at each evaluation, from 0, shape (evaluations,).
         epochs: The same in passes over the training data.
-        running_loss: Mean training loss since the evaluation before, shape (evaluations, runs); NaN in the first row.
-        train_loss: On the fixed training subset, in eval mode, nats; like those below of shape (evaluations, runs).
-        train_accuracy: Shares from 0 to 1.
-        val_loss: On the validation set.
-        val_accuracy: On the validation set.
-        divergences: One a run, None where it finished.
-        parameters: Trained numbers of each run.
-        seconds: Of the whole stack, evaluation included.
-        device: Kind of device it ran on.
-        layers: What diagnostics have found, None if they were not asked for.
+        curves: Scores by column of `store.schema.CURVES`, each of shape (evaluations, runs); `running_loss` is NaN at
+            the first evaluation.
+        divergences: One per run, None if it finished.
+        parameters: Number of trained parameters of each run.
+        seconds: Duration of the whole stack, evaluations included.
+        device: Kind of the device that trained the stack.
+        layers: Diagnostics of the layers, None if they were not asked for.
     """
 
     steps: NDArray[np.int64]
     epochs: Floats
-    running_loss: Floats
-    train_loss: Floats
-    train_accuracy: Floats
-    val_loss: Floats
-    val_accuracy: Floats
+    curves: Mapping[str, Floats]
     divergences: tuple[Divergence | None, ...]
     parameters: tuple[int, ...]
     seconds: float
@@ -65,15 +59,12 @@ class StackResult:
     layers: LayerValues | None = None
 
     def of_the_first(self, runs: int) -> "StackResult":
-        """Returns the curves of the first runs alone."""
+        """Returns the result of the first runs alone."""
         layers = self.layers
         return replace(
             self,
-            **{name: getattr(self, name)[:, :runs] for name in CURVES},
+            curves={name: curve[:, :runs] for name, curve in self.curves.items()},
             divergences=self.divergences[:runs],
             parameters=self.parameters[:runs],
             layers=layers and LayerValues(layers.names, layers.values[:, :, :runs]),
         )
-
-
-CURVES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy")

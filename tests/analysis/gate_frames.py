@@ -8,6 +8,7 @@ import pandas as pd
 from ablate.analysis.gate_match import Side
 from ablate.analysis.gate_metrics import chosen_metrics
 from ablate.analysis.gate_verdict import Comparison, Finding
+from tests.made_up import DEFAULT_SETTINGS
 
 METRICS = tuple(metric for metric in chosen_metrics([], []) if metric.decides)
 ACCURACY = chosen_metrics(["val_accuracy"], [])
@@ -37,19 +38,10 @@ def _row(activation: str, seed: int, noise: float, generator: np.random.Generato
         name: abs(generator.normal()) for name in ("train_loss", "train_accuracy", "val_loss", "gap_loss")
     }
     return {
+        **DEFAULT_SETTINGS,
+        "epochs": 10,
         "run_id": f"{activation}-{seed}",
         "activation": activation,
-        "norm": "off",
-        "dropout": "0",
-        "channels": "none",
-        "hidden": "100/50",
-        "epochs": 10,
-        "batch_size": 64,
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "momentum": 0.0,
-        "weight_decay": 0.0,
-        "schedule": "constant",
         "seed": seed,
         "dataset": "digits",
         "model": "mlp",

@@ -7,7 +7,7 @@ from scipy import stats
 from ablate.analysis.bands import curve_bands, layer_bands, over_seeds
 from ablate.analysis.scores import scored
 from ablate.analysis.variants import named
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 SEEDS = ((0.1, 0.5, 0.9), (0.1, 0.6, 0.8), (0.1, 0.4, 0.85))

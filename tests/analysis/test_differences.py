@@ -10,7 +10,7 @@ from ablate.analysis.differences import compare, level_differences, variant_diff
 from ablate.analysis.margin import Margin
 from ablate.analysis.summary import summarize
 from ablate.analysis.verdict import Verdict
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 METRIC = "val_accuracy"

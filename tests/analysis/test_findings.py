@@ -7,7 +7,7 @@ from ablate.analysis.findings import find, find_all
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import METRICS
 from ablate.analysis.summary import summarize
-from ablate.store.schema import FAILED
+from ablate.store.status import FAILED
 from tests.made_up import frames, made
 
 

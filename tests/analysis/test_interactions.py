@@ -7,7 +7,7 @@ from scipy import stats
 from ablate.analysis.convergence import Target
 from ablate.analysis.interactions import cells, contrasts, moderation
 from ablate.analysis.summary import summarize
-from ablate.store.schema import FAILED
+from ablate.store.status import FAILED
 from tests.made_up import frames, made
 
 FACTORS = ("activation", "norm", "dropout")

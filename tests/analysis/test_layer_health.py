@@ -6,7 +6,7 @@ import pytest
 
 from ablate.analysis.layers import SIGNS, UNFINISHED, health
 from ablate.analysis.variants import named
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 HEALTHY = {

@@ -5,7 +5,7 @@ import pytest
 
 from ablate.analysis.scores import reference_best, scored
 from ablate.analysis.variants import named
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 

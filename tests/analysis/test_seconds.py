@@ -5,7 +5,8 @@ import pytest
 
 from ablate.analysis.seconds import costs_by_variant, with_seconds
 from ablate.analysis.variants import named
-from tests.made_up import frames, made
+from ablate.experiment.cost import COST_FACTORS
+from tests.made_up import DEFAULT_SETTINGS, frames, made
 
 VARIANTS = pd.DataFrame(
     {
@@ -34,18 +35,11 @@ def test_what_was_not_measured_is_unknown_and_a_variant_measured_twice_is_a_mist
 
 
 MEASURED = pd.DataFrame(
-    {
-        "activation": ["relu", "mish"],
-        "norm": ["off", "off"],
-        "dropout": ["0", "0"],
-        "channels": ["none", "none"],
-        "hidden": ["100/50", "100/50"],
-        "batch_size": [64, 64],
-        "optimizer": ["sgd", "sgd"],
-        "momentum": [0.0, 0.0],
-        "weight_decay": [0.0, 0.0],
-        "step_seconds": [0.25, 0.5],
-    }
+    [
+        {name: DEFAULT_SETTINGS[name] for name in COST_FACTORS}
+        | {"activation": activation, "step_seconds": seconds}
+        for activation, seconds in (("relu", 0.25), ("mish", 0.5))
+    ]
 )
 
 

@@ -11,7 +11,7 @@ from ablate.analysis.convergence import Target
 from ablate.analysis.metrics import METRICS
 from ablate.analysis.summary import extremes, ranked, summarize
 from ablate.errors import SpecError
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 HALF = Target(0.5, relative=False)

@@ -1,7 +1,7 @@
 import pytest
 
 from ablate.analysis.tuning import choose
-from ablate.store.schema import DIVERGED
+from ablate.store.status import DIVERGED
 from tests.made_up import frames, made
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ablate.analysis.variants import level_key, levels_of, named, reference_variant, varied
 from ablate.errors import SpecError, StoreError
-from ablate.store.schema import DIVERGED
+from ablate.store.status import DIVERGED
 from tests.made_up import frames, made
 
 

@@ -67,7 +67,7 @@ def trained(request, dataset):
     with torch.no_grad():
         result = train_stack(Stack((run,), 2), dataset)
     names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-    return run, np.stack([getattr(result, name)[:, 0] for name in names], axis=1)
+    return run, np.stack([result.curves[name][:, 0] for name in names], axis=1)
 
 
 @pytest.mark.parametrize("loop", [tuned_loop, stock_loop])

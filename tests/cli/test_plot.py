@@ -11,7 +11,7 @@ from ablate.cli.plot import plot
 from ablate.cli.report import report
 from ablate.errors import NothingToShow, SpecError, StoreError
 from ablate.store.parquet import ResultsFolder
-from ablate.store.schema import DIVERGED
+from ablate.store.status import DIVERGED
 from tests.made_up import frames, made
 
 app = typer.Typer()

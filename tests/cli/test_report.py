@@ -12,7 +12,7 @@ from ablate.cli.report import report
 from ablate.cli.shared.summary import show
 from ablate.errors import NothingToShow, SpecError
 from ablate.store.parquet import ResultsFolder
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 app = typer.Typer()

@@ -16,7 +16,6 @@ from ablate.nn.members import Member, Shape
 from ablate.nn.network import StackedMLP
 from ablate.training.backend import prepare_cuda, prepare_process
 from ablate.training.batches import Batches
-from ablate.training.result import CURVES
 from ablate.training.steps import Steps
 from ablate.training.train import train_stack
 from tests.tolerances import ORACLE
@@ -46,7 +45,7 @@ def _curves(stack, dataset, device="cuda"):
     result = train_stack(stack, dataset.to(device))
     assert result.device == device
     return {
-        run.run_id: np.stack([getattr(result, name)[:, place] for name in CURVES])
+        run.run_id: np.stack([curve[:, place] for curve in result.curves.values()])
         for place, run in enumerate(stack.runs)
     }
 

@@ -20,7 +20,6 @@ from ablate.training.result import StackResult
 EXPERIMENT = build(
     {"activation": "relu,mish,sigmoid,gelu", "dropout": "0,0.5", "seeds": 3, "epochs": 2, "optimizer": "adam"}
 )
-SCORES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
 def _curves(outcomes):
@@ -28,7 +27,7 @@ def _curves(outcomes):
     for stack, result in outcomes:
         assert isinstance(result, StackResult)
         for place, run in enumerate(stack.runs):
-            found[run.run_id] = np.stack([getattr(result, name)[:, place] for name in SCORES])
+            found[run.run_id] = np.stack([curve[:, place] for curve in result.curves.values()])
     return found
 
 

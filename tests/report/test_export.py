@@ -11,7 +11,7 @@ from ablate.analysis.findings import find_all
 from ablate.analysis.metrics import METRICS
 from ablate.analysis.summary import summarize
 from ablate.report.export import to_csv, to_json
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 GRID = [

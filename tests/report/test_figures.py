@@ -19,7 +19,7 @@ from ablate.report.figures.heatmap import interactions
 from ablate.report.figures.layers import QUANTITIES, layers_figure
 from ablate.report.figures.overfitting import overfitting
 from ablate.report.style import look
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 # Final validation accuracy of each cell; seeds lie 0.02 on either side.

@@ -14,7 +14,7 @@ from ablate.report.columns import Column
 from ablate.report.html import Origin, to_html
 from ablate.report.page.curves import curves_data
 from ablate.report.page.tables import table_html, value
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 EVIL = '</script><img src=x onerror="document.title=1">&'

@@ -5,7 +5,7 @@ from ablate.analysis.findings import find
 from ablate.analysis.summary import summarize
 from ablate.report.columns import Column
 from ablate.report.markdown import escaped, table, to_markdown
-from ablate.store.schema import FAILED
+from ablate.store.status import FAILED
 from tests.made_up import frames, made
 
 

@@ -11,7 +11,7 @@ from ablate.analysis.findings import find
 from ablate.analysis.summary import summarize
 from ablate.report.console import console
 from ablate.report.terminal import print_report
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 SPEED = {"sigmoid": 0.3, "relu": 0.8}

@@ -26,7 +26,7 @@ from ablate.report.words import (
     what_matters,
     winner,
 )
-from ablate.store.schema import DIVERGED, FAILED
+from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 EFFECT = {"sigmoid": -0.4, "relu": 0.0, "elu": 0.1}

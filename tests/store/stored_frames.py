@@ -6,7 +6,9 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from ablate.store.schema import FINISHED
+from ablate.store.schema import RUNS, SCORES
+from ablate.store.status import FINISHED
+from tests.made_up import DEFAULT_SETTINGS
 
 METADATA = {"torch": "2.11.0", "device": "cpu"}
 
@@ -17,27 +19,13 @@ def number(*parts: object) -> float:
 
 
 def run_row(run_id: str, status: str = FINISHED) -> dict[str, object]:
-    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "best_val_accuracy")
+    names = (*SCORES.names, "best_val_accuracy", "gap_accuracy", "gap_loss", "aulc")
     finished = status == FINISHED
-    scores = {
-        name: number(run_id, name) if finished else None
-        for name in (*names, "gap_accuracy", "gap_loss", "aulc")
-    }
-    return {
+    scores = {name: number(run_id, name) if finished else None for name in names}
+    row = DEFAULT_SETTINGS | {
         "run_id": run_id,
         "variant": f"relu norm=off dropout={number(run_id):.1f}",
-        "activation": "relu",
-        "norm": "off",
         "dropout": f"{number(run_id):.1f}",
-        "channels": "none",
-        "hidden": "100/50",
-        "epochs": 3,
-        "batch_size": 64,
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "momentum": 0.0,
-        "weight_decay": 0.0,
-        "schedule": "constant",
         "seed": crc32(run_id.encode()),
         "dataset": "digits",
         "model": "mlp",
@@ -52,10 +40,10 @@ def run_row(run_id: str, status: str = FINISHED) -> dict[str, object]:
         "device": "cpu",
         "simulated": False,
     }
+    return {name: row[name] for name in RUNS.names}
 
 
 def curve_rows(run_id: str, evaluations: int = 4) -> list[dict[str, object]]:
-    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
     return [
         {
             "run_id": run_id,
@@ -63,7 +51,7 @@ def curve_rows(run_id: str, evaluations: int = 4) -> list[dict[str, object]]:
             "epoch": float(k),
             "running_loss": number(run_id, k) if k else None,
         }
-        | {name: number(run_id, k, name) for name in names}
+        | {name: number(run_id, k, name) for name in SCORES.names}
         for k in range(evaluations)
     ]
 

@@ -36,7 +36,7 @@ def ours(dataset):
     found = {}
     for stack in make_plan(expand(experiment), sizes_of(experiment), 1).stacks:
         result = train_stack(stack, dataset)
-        for run, accuracy in zip(stack.runs, result.val_accuracy[-1], strict=True):
+        for run, accuracy in zip(stack.runs, result.curves["val_accuracy"][-1], strict=True):
             found.setdefault((run.activation, run.norm), []).append(accuracy)
     return found
 

@@ -20,7 +20,6 @@ from ablate.training.train import train_stack
 from tests.tolerances import ORACLE
 from tests.training.test_diagnostics import _largest
 
-SCORES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
 SETTINGS = {"activation": "relu,prelu,mish", "dropout": "0,0.5", "seeds": "0,5", "epochs": 1}
 MODELS = {
     "cnn": {"dataset": "digits", "channels": "5/6", "hidden": "12"},
@@ -65,13 +64,13 @@ def test_a_run_has_the_same_bits_alone_in_a_part_and_in_the_full_stack(model, no
     dataset = _made_up((1, 8, 8) if model == "cnn" else (1, 4, 8, 6))
     full = _train(runs, dataset)
     assert len(runs) == 12
-    assert len({float(loss) for loss in full.val_loss[-1]}) == 12
+    assert len({float(loss) for loss in full.curves["val_loss"][-1]}) == 12
     backwards = [*runs[8:][::-1], *runs[4:8][::-1], *runs[:4][::-1]]
     for some in (runs[3:4], runs[1::3], backwards):
         found = _train(some, dataset)
         places = [runs.index(run) for run in some]
-        for name in SCORES:
-            np.testing.assert_array_equal(getattr(found, name), getattr(full, name)[:, places], name)
+        for name, curve in full.curves.items():
+            np.testing.assert_array_equal(found.curves[name], curve[:, places], name)
         np.testing.assert_array_equal(found.layers.values, full.layers.values[:, :, places])
 
 
@@ -82,8 +81,8 @@ def test_diagnostics_change_no_bit():
     blind, seeing = (
         _train(expand(build(settings | {"diagnostics": each})), dataset) for each in (False, True)
     )
-    for name in SCORES:
-        np.testing.assert_array_equal(getattr(blind, name), getattr(seeing, name))
+    for name, curve in seeing.curves.items():
+        np.testing.assert_array_equal(blind.curves[name], curve)
 
 
 def _trained(shape, members, data, steps):

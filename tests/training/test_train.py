@@ -19,7 +19,6 @@ from ablate.training.gemm import GEMMS, SINGLE_ERROR, error, for_run, use
 from ablate.training.train import train_stack
 
 SETTINGS = {"activation": "sigmoid,relu,prelu,mish,gelu", "dropout": "0,0.5", "seeds": "0,5", "epochs": 2}
-SCORES = ("running_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,7 +46,7 @@ def _curves(runs, dataset) -> dict[str, dict[str, np.ndarray]]:
     """Trains runs as one stack and returns the curves of each by its id."""
     result = train_stack(Stack(tuple(runs), 1), dataset)
     return {
-        run.run_id: {name: getattr(result, name)[:, place] for name in SCORES} | {"steps": result.steps}
+        run.run_id: {name: curve[:, place] for name, curve in result.curves.items()} | {"steps": result.steps}
         for place, run in enumerate(runs)
     }
 
@@ -81,8 +80,8 @@ def test_copies_that_fill_a_stack_up_change_nothing_and_are_not_returned(dataset
     experiment = build(SETTINGS | {"norm": "batch", "diagnostics": True})
     (full,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     padded, plain = (train_stack(replace(full, padding=padding), dataset) for padding in (12, 0))
-    for name in SCORES:
-        np.testing.assert_array_equal(getattr(padded, name), getattr(plain, name))
+    for name, curve in plain.curves.items():
+        np.testing.assert_array_equal(padded.curves[name], curve)
     assert padded.parameters == plain.parameters
     assert padded.layers.values.shape == plain.layers.values.shape
 
@@ -95,9 +94,9 @@ def test_bf16_rounds_products_and_trains_all_the_same(dataset):
         (stack,) = make_plan(expand(each), sizes_of(each), 1).stacks
         results.append(train_stack(stack, dataset))
     exact, result = results
-    difference = np.abs(exact.val_loss - result.val_loss)
+    difference = np.abs(exact.curves["val_loss"] - result.curves["val_loss"])
     assert 1e-4 < difference.max() < 0.2
-    assert np.abs(exact.val_accuracy[-1] - result.val_accuracy[-1]).mean() < 0.05
+    assert np.abs(exact.curves["val_accuracy"][-1] - result.curves["val_accuracy"][-1]).mean() < 0.05
     assert {run.run_id for run in expand(experiment)}.isdisjoint(run.run_id for run in expand(rounded))
 
 
@@ -136,7 +135,7 @@ def test_a_function_with_tensors_of_its_own_trains(dataset, tmp_path, monkeypatc
         train_stack(Stack((_run(activation=name),), 1), dataset)
         for name in ("swish_of_its_own:swish", "silu")
     )
-    np.testing.assert_allclose(own.val_loss, ours.val_loss, rtol=1e-4)
+    np.testing.assert_allclose(own.curves["val_loss"], ours.curves["val_loss"], rtol=1e-4)
 
 
 def _run(**changes) -> Run:
@@ -156,8 +155,8 @@ def test_a_diverging_run_is_frozen_and_leaves_its_companions_bits_alone(dataset)
     assert 1 <= divergence.step <= result.steps[-1]
     expected = _curves(healthy, dataset)
     for place, run in enumerate(healthy):
-        for name in SCORES:
-            np.testing.assert_array_equal(getattr(result, name)[:, place], expected[run.run_id][name])
+        for name, curve in result.curves.items():
+            np.testing.assert_array_equal(curve[:, place], expected[run.run_id][name])
 
 
 def overflowing(z):
@@ -218,13 +217,11 @@ def test_scores_are_those_of_the_plain_network_in_eval_mode(dataset):
         ("val", dataset.x_val, dataset.y_val),
     ]:
         logits = network(x.flatten(1))
-        assert getattr(result, f"{prefix}_loss")[-1, 0] == pytest.approx(
-            float(criterion(logits, y)), rel=1e-4
-        )
+        assert result.curves[f"{prefix}_loss"][-1, 0] == pytest.approx(float(criterion(logits, y)), rel=1e-4)
         accuracy = float((logits.argmax(1) == y).double().mean())
-        assert getattr(result, f"{prefix}_accuracy")[-1, 0] == pytest.approx(accuracy, abs=1.5 / len(y))
-    assert result.running_loss[-1, 0] == pytest.approx(float(np.mean(losses)), rel=1e-4)
-    assert math.isnan(result.running_loss[0, 0])
+        assert result.curves[f"{prefix}_accuracy"][-1, 0] == pytest.approx(accuracy, abs=1.5 / len(y))
+    assert result.curves["running_loss"][-1, 0] == pytest.approx(float(np.mean(losses)), rel=1e-4)
+    assert math.isnan(result.curves["running_loss"][0, 0])
 
 
 def test_the_first_evaluation_is_the_untrained_network_and_there_can_be_several_an_epoch(dataset):
@@ -234,7 +231,8 @@ def test_the_first_evaluation_is_the_untrained_network_and_there_can_be_several_
     assert len(result.steps) == 7
     assert result.steps[-1] == 2 * per_epoch
     assert result.epochs[3] == 1.0
-    assert result.val_accuracy[0, 0] < 0.3 < 0.6 < result.val_accuracy[-1, 0]
+    accuracy = result.curves["val_accuracy"]
+    assert accuracy[0, 0] < 0.3 < 0.6 < accuracy[-1, 0]
 
 
 def test_progress_reports_every_step_once(dataset):

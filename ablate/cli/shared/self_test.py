@@ -6,7 +6,7 @@ from ablate.analysis.gate_faults import Trial, self_test
 from ablate.analysis.gate_match import Side, score
 from ablate.cli.shared.comparing import Judging
 from ablate.execution.executor import FakeExecutor
-from ablate.execution.rows import Identity, trained_tables
+from ablate.execution.rows import RowContext, trained_tables
 from ablate.experiment.grid import expand, varied
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import build
@@ -41,10 +41,10 @@ def _outcome(trial: Trial) -> str:
 def _simulated() -> Side:
     experiment = build(_SIMULATED)
     sizes = sizes_of(experiment)
-    identity = Identity(experiment.dataset, experiment.model, varied(experiment), sizes.train)
+    context = RowContext(experiment.dataset, experiment.model, varied(experiment), sizes.train)
     plan = make_plan(expand(experiment, simulated=True), sizes, 1)
     tables = [
-        trained_tables(stack, result, identity)
+        trained_tables(stack, result, context)
         for stack, result in FakeExecutor(sizes).run(plan.stacks, lambda steps: None)
         if isinstance(result, StackResult)
     ]

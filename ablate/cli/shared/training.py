@@ -43,18 +43,18 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
         return
     with _executor(grid, plan, training) as executor:
         load_analysis()
-        from ablate.execution.rows import Identity
+        from ablate.execution.rows import RowContext
         from ablate.execution.runner import Job, train_all
         from ablate.report.progress import Progress
 
         experiment = grid.experiment
-        identity = Identity(
+        context = RowContext(
             experiment.dataset, experiment.model, varied(experiment), experiment.split_sizes[0]
         )
         metadata = provenance() | PROCESS | {EXPERIMENT: to_toml(experiment), DATA: grid.runs[0].data}
         with grid.folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
             progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
-            train_all(plan, executor, Job(grid.folder, identity, metadata, fail_fast), progress)
+            train_all(plan, executor, Job(grid.folder, context, metadata, fail_fast), progress)
 
 
 def load_analysis() -> None:

@@ -6,14 +6,14 @@ from ablate.errors import StoreError
 from ablate.store.atomic import exclusive
 from ablate.store.schema import STEP_COSTS
 from ablate.store.step_costs import read_step_costs, write_step_costs
+from tests.made_up import DEFAULT_SETTINGS
 
 METADATA = {"torch": "2.15.0"}
 
 
 def costs(*rows):
     """Returns the costs of variants given as activation, dropout and seconds."""
-    shared = {"norm": "off", "hidden": "100/50", "batch_size": 64, "optimizer": "sgd", "momentum": 0.0}
-    shared |= {"channels": "none", "weight_decay": 0.0, "runs": 5, "rounds": 3, "device": "cpu"}
+    shared = DEFAULT_SETTINGS | {"runs": 5, "rounds": 3, "device": "cpu"}
     return pd.DataFrame(
         [
             shared
