@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ablate.analysis.metrics import BY_VARIANT, STEPS_TO_TARGET
-from ablate.experiment.cost import COST_FACTORS
 from ablate.experiment.levels import label
+from ablate.experiment.spec import COST_FACTORS
 
 SECONDS_TO_TARGET = "seconds_to_target"
 

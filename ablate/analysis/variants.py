@@ -4,25 +4,13 @@ Names are made anew from all the runs there are: results grow, and a name stored
 in use does not mention it.
 """
 
-from typing import get_args
-
 import pandas as pd
 
 from ablate.errors import SpecError, StoreError, did_you_mean
-from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.grid import name_of
 from ablate.experiment.levels import NONE, label
-from ablate.experiment.norms import NORM_LEVELS
-from ablate.experiment.spec import FACTORS, Optimizer, Schedule
+from ablate.experiment.spec import FACTORS, ROLES
 from ablate.store.status import FINISHED
-
-_ORDERS: dict[str, tuple[str, ...]] = {
-    "activation": tuple(ACTIVATIONS),
-    "norm": NORM_LEVELS,
-    "optimizer": get_args(Optimizer),
-    "schedule": get_args(Schedule),
-}
-_OF_AN_OPTIMIZER = ("learning_rate", "momentum", "weight_decay")
 
 
 def varied(runs: pd.DataFrame) -> tuple[str, ...]:
@@ -32,12 +20,14 @@ def varied(runs: pd.DataFrame) -> tuple[str, ...]:
     rate, momentum or weight decay of which each optimizer has its one value goes with the optimizer and is
     not varied.
     """
-    return FACTORS[:3] + tuple(factor for factor in FACTORS[3:] if _is_varied(runs, factor))
+    return tuple(
+        factor for factor in FACTORS if ROLES[factor].names_every_variant or _is_varied(runs, factor)
+    )
 
 
 def _is_varied(runs: pd.DataFrame, factor: str) -> bool:
-    if factor in _OF_AN_OPTIMIZER:
-        return bool((runs.groupby("optimizer")[factor].nunique() > 1).any())
+    if owner := ROLES[factor].goes_with:
+        return bool((runs.groupby(owner)[factor].nunique() > 1).any())
     return runs[factor].nunique() > 1
 
 
@@ -75,9 +65,9 @@ def _check_unique(runs: pd.DataFrame) -> None:
 
 def level_key(factor: str, level: str) -> tuple[float | str, ...]:
     """Returns what a level is sorted by among those of its factor: its place in a list, or its numbers."""
-    if factor not in _ORDERS:
+    order = ROLES[factor].order
+    if not order:
         return tuple(float(part) for part in level.split("/")) if level != NONE else ()
-    order = _ORDERS[factor]
     return (order.index(level) if level in order else len(order), level)
 
 

@@ -19,7 +19,6 @@ from ablate.bench.workload import contestants, units_for
 from ablate.data.arrays import Arrays
 from ablate.execution.devices import Device
 from ablate.execution.local import LocalExecutor
-from ablate.experiment.cost import COST_FACTORS
 from ablate.experiment.grid import Run, expand, variant_name, varied
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import Experiment

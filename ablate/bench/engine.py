@@ -14,7 +14,8 @@ from ablate.errors import AblateError
 from ablate.execution.executor import Died
 from ablate.execution.local import LocalExecutor
 from ablate.experiment.plan import Stack
-from ablate.experiment.spec import Experiment, to_toml
+from ablate.experiment.spec import Experiment
+from ablate.experiment.toml import to_toml
 
 # Runs of a stack that a worker trains before the clock starts.
 _WARM_UP_RUNS = 8
@@ -37,7 +38,7 @@ class Engine:
     def warm_up(self) -> None:
         """Has every worker train an epoch of a few runs, so that data, libraries and buffers are in place."""
         few = [
-            replace(stack, runs=tuple(replace(run, epochs=1) for run in stack.runs[:_WARM_UP_RUNS]))
+            replace(stack, runs=tuple(run.with_settings(epochs=1) for run in stack.runs[:_WARM_UP_RUNS]))
             for stack in self.stacks[: self.executor.jobs]
         ]
         self._train(few)

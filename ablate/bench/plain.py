@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ablate.data.dataset import Dataset
 from ablate.experiment.grid import Run, evaluation_steps
+from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.nn.conv_shape import ConvShape
 from ablate.nn.members import Member, Shape
 from ablate.nn.reference import PlainChannelDropout, PlainDropout, plain_conv_network, plain_network
@@ -104,16 +105,19 @@ def _reference(run: Run, sample: tuple[int, ...], classes: int) -> nn.Module:
     return plain_conv_network(shape, member)
 
 
+TORCH_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
 def optimizer_of(run: Run, parameters: Iterable[Tensor], fused: bool | None) -> torch.optim.Optimizer:
     """Returns torch's optimizer of a run's settings; `fused` of None is torch's own default."""
-    decay, rate = run.weight_decay, run.learning_rate
-    match run.optimizer:
-        case "sgd":
-            return torch.optim.SGD(parameters, rate, run.momentum, weight_decay=decay, fused=fused)
-        case "adam":
-            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=fused)
-        case "adamw":
-            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=fused)
+    settings = {"lr": run.learning_rate, "weight_decay": run.weight_decay, "fused": fused}
+    if OPTIMIZERS[run.optimizer].has_momentum:
+        settings["momentum"] = run.momentum
+    return TORCH_OPTIMIZERS[run.optimizer](parameters, **settings)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, run: Run, step: int, steps: int) -> None:

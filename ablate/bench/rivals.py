@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from ablate.errors import SpecError
-from ablate.experiment.levels import choice, list_of
 from ablate.experiment.models import Model
+from ablate.experiment.parsers import choice, list_of
 
 
 @dataclass(frozen=True)

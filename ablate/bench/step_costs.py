@@ -9,9 +9,9 @@ from pathlib import Path
 from ablate.analysis.variants import level_key
 from ablate.data.dataset import Dataset
 from ablate.errors import AblateError
-from ablate.experiment.cost import COST_FACTORS
 from ablate.experiment.grid import Run
 from ablate.experiment.plan import Stack
+from ablate.experiment.spec import COST_FACTORS
 from ablate.training import gemm
 from ablate.training.backend import prepare_cuda
 from ablate.training.train import train_stack
@@ -46,7 +46,7 @@ def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:
         key = tuple(run.level(factor) for factor in COST_FACTORS)
-        groups.setdefault(key, {}).setdefault(run.seed, replace(run, diagnostics=False))
+        groups.setdefault(key, {}).setdefault(run.seed, run.with_settings(diagnostics=False))
     keys = sorted(groups, key=lambda key: [level_key(*each) for each in zip(COST_FACTORS, key, strict=True)])
     return tuple(tuple(groups[key].values()) for key in keys)
 
@@ -82,7 +82,7 @@ def step_seconds(runs: Sequence[Run], dataset: Dataset) -> float:
     per_epoch = len(dataset.y_train) // runs[0].batch_size
     epochs = -(-(_WARM_UP_STEPS + _TIMED_STEPS + 2 * _INTERVAL) // per_epoch) + 1
     rate = min(runs[0].learning_rate, _HIGHEST_RATE)
-    timed = tuple(replace(run, epochs=epochs, learning_rate=rate) for run in runs)
+    timed = tuple(run.with_settings(epochs=epochs, learning_rate=rate) for run in runs)
     stack = Stack(timed, max(1, per_epoch // _INTERVAL))
     clock = _Clock()
     with suppress(_Enough):

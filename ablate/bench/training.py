@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -66,7 +66,7 @@ def prepare_rival(task: Task) -> Callable[[], float]:
 
 
 def _warm_up(task: Task, data: PlainData) -> None:
-    unit = tuple(replace(run, epochs=1) for run in task.units[0])
+    unit = tuple(run.with_settings(epochs=1) for run in task.units[0])
     few = data.head(max(_WARM_UP_BATCHES, task.evals_per_epoch) * unit[0].batch_size)
     TRAINERS[task.rival](unit, few)()
 

@@ -60,7 +60,7 @@ def _contestant(name: str, label: str, about: str, runs: Sequence[Run], sizes: S
 
 
 def _but_dropout(run: Run) -> Hashable:
-    return replace(run, dropout=(), seed=0, levels=())
+    return replace(run.with_settings(dropout=()), seed=0).run_id
 
 
 def _grouped(runs: Sequence[Run], key: Callable[[Run], Hashable]) -> list[list[Run]]:

@@ -16,7 +16,7 @@ from ablate.cli.shared.running import Machine
 from ablate.errors import NothingToShow, SpecError
 from ablate.execution.devices import Device
 from ablate.experiment.activations import ACTIVATIONS
-from ablate.experiment.levels import whole
+from ablate.experiment.parsers import whole
 from ablate.experiment.spec import Experiment
 from ablate.report.bench import (
     contest_json,

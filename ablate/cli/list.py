@@ -12,6 +12,7 @@ from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.datasets import DATASETS
 from ablate.experiment.levels import label
 from ablate.experiment.models import MODELS
+from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.experiment.presets import PRESETS
 
 Kind = Annotated[
@@ -90,10 +91,7 @@ def _models() -> list[str]:
 
 
 def _optimizers() -> list[str]:
-    # Imported here because it brings pydantic, which nothing else that is listed needs.
-    from ablate.experiment.spec import LEARNING_RATES, WEIGHT_DECAYS
-
     return [
-        f"{name:6} learning rate {rate:g}, weight decay {WEIGHT_DECAYS[name]:g} unless set"
-        for name, rate in LEARNING_RATES.items()
+        f"{name:6} learning rate {info.learning_rate:g}, weight decay {info.weight_decay:g} unless set"
+        for name, info in OPTIMIZERS.items()
     ]

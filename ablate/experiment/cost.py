@@ -8,43 +8,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
+from ablate.experiment.activations import ACTIVATIONS, ActivationInfo
 from ablate.experiment.grid import Run
 from ablate.experiment.models import KERNEL, flat_features, sizes_by_block
+from ablate.experiment.norms import NORMS, OFF, norm_name
+from ablate.experiment.optimizers import OPTIMIZERS
 
 FLOP_SECONDS = 1 / 90e9
-# Seconds an element of a hidden layer costs in one step, forward and backward; other activations cost as the default.
-ACTIVATION_SECONDS = {
-    "mish": 11e-9,
-    "softsign": 4e-9,
-    "tanhshrink": 3.5e-9,
-    "elu": 3e-9,
-    "selu": 3e-9,
-    "celu": 3e-9,
-}
-ACTIVATION_SECONDS |= {"gelu": 4e-9, "softplus": 3e-9, "logsigmoid": 3e-9, "silu": 1.5e-9, "sigmoid": 1.5e-9}
-DEFAULT_ACTIVATION_SECONDS = 1e-9
-BATCH_NORM_SECONDS = 4e-9
 ELEMENT_SECONDS = 2e-9
-PARAMETER_SECONDS = {"sgd": 0.3e-9, "adam": 0.8e-9, "adamw": 0.8e-9}
 STACK_STEP_SECONDS = 0.8e-3
 # From the start of the command to the first step, and from the last to the tables.
 PROCESS_SECONDS = 6.0
 # A forward pass alone, as in an evaluation, is a third of a step's products.
 EVALUATION_SHARE = 0.4
-
-
-# The factors that what a step costs depends on: not how long it goes on, nor at what rate.
-COST_FACTORS = (
-    "activation",
-    "norm",
-    "dropout",
-    "channels",
-    "hidden",
-    "batch_size",
-    "optimizer",
-    "momentum",
-    "weight_decay",
-)
 
 
 @dataclass(frozen=True)
@@ -56,7 +32,7 @@ class Sizes:
         classes: Number of outputs.
         train: Training samples.
         val: Validation samples; each evaluation scores as many training samples too.
-        evals_per_epoch: Evaluations an epoch.
+        evals_per_epoch: Evaluations per epoch.
         sample: Shape of one sample, channels first; only models with convolutions need it.
     """
 
@@ -89,11 +65,11 @@ def convolved(run: Run, sizes: Sizes) -> tuple[Convolved, ...]:
         return ()
     inputs = (sizes.sample[0], *run.channels[:-1])
     spatial = sizes_by_block(run.model, sizes.sample, len(run.channels))
-    found = []
+    blocks = []
     for before, after, size in zip(inputs, run.channels, spatial, strict=False):
         weights, positions = before * after * KERNEL ** len(size), prod(size)
-        found.append(Convolved(weights, weights * positions, after * positions))
-    return tuple(found)
+        blocks.append(Convolved(weights, weights * positions, after * positions))
+    return tuple(blocks)
 
 
 def dense_count(run: Run, sizes: Sizes) -> int:
@@ -110,7 +86,7 @@ def parameter_count(run: Run, sizes: Sizes) -> int:
 
 def step_count(run: Run, sizes: Sizes) -> int:
     """Returns the steps of a run."""
-    return run.epochs * (sizes.train // run.batch_size)
+    return int(run.epochs * (sizes.train // run.batch_size))
 
 
 def run_flops(run: Run, sizes: Sizes) -> int:
@@ -125,7 +101,7 @@ def run_flops(run: Run, sizes: Sizes) -> int:
     products += [before * after for before, after in pairwise((inputs, *run.hidden, sizes.classes))]
     step = run.batch_size * (6 * sum(products) - 2 * products[0])
     evaluation = (sizes.val + min(sizes.val, sizes.train)) * 2 * sum(products)
-    return step_count(run, sizes) * step + (run.epochs * sizes.evals_per_epoch + 1) * evaluation
+    return int(step_count(run, sizes) * step + (run.epochs * sizes.evals_per_epoch + 1) * evaluation)
 
 
 def run_seconds(run: Run, sizes: Sizes) -> float:
@@ -133,12 +109,12 @@ def run_seconds(run: Run, sizes: Sizes) -> float:
     parameters, blocks = parameter_count(run, sizes), convolved(run, sizes)
     products = dense_count(run, sizes) + sum(block.products for block in blocks)
     elements = sum(run.hidden) + sum(block.elements for block in blocks)
-    activation = ACTIVATION_SECONDS.get(run.activation, DEFAULT_ACTIVATION_SECONDS)
-    norm = BATCH_NORM_SECONDS if run.norm != "off" else 0.0
+    activation = ACTIVATIONS.get(run.activation, ActivationInfo()).seconds
+    norm = 0.0 if run.norm == OFF else NORMS[norm_name(run.norm)].seconds
     sample = 6 * products * FLOP_SECONDS + elements * (activation + norm + ELEMENT_SECONDS)
-    step = run.batch_size * sample + parameters * PARAMETER_SECONDS[run.optimizer]
+    step = run.batch_size * sample + parameters * OPTIMIZERS[run.optimizer].seconds
     evaluation = 2 * sizes.val * sample * EVALUATION_SHARE
-    return step_count(run, sizes) * step + run.epochs * sizes.evals_per_epoch * evaluation
+    return float(step_count(run, sizes) * step + run.epochs * sizes.evals_per_epoch * evaluation)
 
 
 def stack_overhead_seconds(run: Run, sizes: Sizes) -> float:
@@ -148,12 +124,12 @@ def stack_overhead_seconds(run: Run, sizes: Sizes) -> float:
 
 def run_bytes(run: Run, sizes: Sizes) -> int:
     """Returns about how much memory a run takes inside a stack: parameters, gradients, moments and buffers."""
-    states = {"sgd": 3, "adam": 4, "adamw": 4}[run.optimizer]
+    states = OPTIMIZERS[run.optimizer].buffers
     # Dropout keeps the uniforms of sixteen steps, and twice that while it draws them.
     buffers = (6 * max(run.batch_size, 256) + 32 * run.batch_size) * sum(run.hidden)
-    return 4 * (states * parameter_count(run, sizes) + buffers) + activation_bytes(run, sizes)
+    return int(4 * (states * parameter_count(run, sizes) + buffers) + activation_bytes(run, sizes))
 
 
 def activation_bytes(run: Run, sizes: Sizes) -> int:
     """Returns about how much memory the blocks of a run take in a step: outputs, their gradients, what is pooled."""
-    return 4 * 5 * run.batch_size * sum(block.elements for block in convolved(run, sizes))
+    return int(4 * 5 * run.batch_size * sum(block.elements for block in convolved(run, sizes)))

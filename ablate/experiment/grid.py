@@ -1,8 +1,8 @@
 """The grid: an experiment expanded into runs, each with an id made of what determines its result."""
 
 import json
-from collections import Counter
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -13,77 +13,70 @@ from typing import Any
 from ablate.errors import SpecError
 from ablate.experiment.datasets import fingerprint
 from ablate.experiment.levels import label
-from ablate.experiment.models import Model
-from ablate.experiment.spec import (
-    FACTORS,
-    LEARNING_RATES,
-    SHARED,
-    WEIGHT_DECAYS,
-    Experiment,
-    Init,
-    Optimizer,
-    Precision,
-    Schedule,
-)
+from ablate.experiment.optimizers import OPTIMIZERS
+from ablate.experiment.roles import Role, named, roles_of
+from ablate.experiment.spec import FACTORS, ROLES, Experiment
 
 # Raised whenever the same settings would train to other numbers: it is part of every run's id and of what the runs of a
-# folder share, so that old results are never taken for new ones, nor do they stand beside them.
+# folder share, so that old results are never taken for new ones and never stand beside them.
 NUMERICS_VERSION = 3
 NUMERICS = "numerics_version"  # its name in `Run.data`
-SIMULATED = "simulated"  # the same
+SIMULATED = "simulated"  # likewise
 
 
 @dataclass(frozen=True)
 class Run:
-    """One network trained once: a variant and a seed, with all that determines the result.
+    """One network trained once: a variant and a seed, with everything that determines the result.
+
+    Every setting of the experiment is an attribute: `run.activation`, `run.hidden`, `run.precision`. A factor has one
+    level, with `auto` resolved; dropout has one rate per block and hidden layer.
 
     Attributes:
-        dropout: One rate a block and hidden layer, in order.
-        hidden: Widths of the hidden layers.
-        code: Hash of the source of a user's own activation, empty for ours.
-        data: Everything about data, model, evaluation and arithmetic that the runs of an experiment share, as canonical
-            JSON.
-        levels: The level of each factor as text, in the order of `FACTORS`.
-        model: The kind of network; `data` says it too.
-        channels: Of the convolutions, one a block; none in an mlp.
-        diagnostics: Whether its layers are looked into at every evaluation, which changes no result.
+        factors: The level of each factor.
+        common: The settings that are no factors, the same for all runs of an experiment.
+        seed: Of the initial weights, the batch order and the dropout uniforms.
+        data: Everything that the runs of an experiment share and that changes results, as canonical JSON.
+        code: Hash of the source of a user's own activation; empty for the built-in ones.
         simulated: Whether its results are made up in closed form and not trained; `data` says it too.
     """
 
-    activation: str
-    norm: str
-    dropout: tuple[float, ...]
-    hidden: tuple[int, ...]
-    epochs: int
-    batch_size: int
-    optimizer: Optimizer
-    learning_rate: float
-    momentum: float
-    weight_decay: float
-    schedule: Schedule
-    init: Init
-    precision: Precision
-    code: str
+    factors: Mapping[str, Any] = field(hash=False)
+    common: Mapping[str, Any] = field(hash=False)
     seed: int
     data: str
-    levels: tuple[str, ...]
-    model: Model = "mlp"
-    channels: tuple[int, ...] = ()
-    diagnostics: bool = False
+    code: str = ""
     simulated: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for what is no attribute; `vars` is empty while a run is unpickled.
+        for settings in (vars(self).get("factors", {}), vars(self).get("common", {})):
+            if name in settings:
+                return settings[name]
+        raise AttributeError(f"a run has no setting {name!r}")
 
     @cached_property
     def run_id(self) -> str:
-        """Sixteen hex digits, a hash of what determines the result: never of device, jobs, stack or diagnostics."""
-        elsewhere = ("levels", "diagnostics", "model") + (() if self.channels else ("channels",))
-        content = {
-            field.name: getattr(self, field.name) for field in fields(self) if field.name not in elsewhere
-        }
+        """Sixteen hex digits: a hash of what determines the result, never of device, jobs, stack or views."""
+        content = {"factors": dict(self.factors), "seed": self.seed, "data": self.data, "code": self.code}
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def level(self, factor: str) -> str:
-        """Returns the text of this run's level of a factor."""
-        return self.levels[FACTORS.index(factor)]
+        """Returns the text of this run's level of a factor; one rate for all layers is written once."""
+        value = self.factors[factor]
+        is_one_rate = factor == "dropout" and len(set(value)) == 1
+        return label(value[:1] if is_one_rate else value)
+
+    def settings_as_stored(self) -> dict[str, Any]:
+        """Returns the factors as the results hold them: numbers as such, all other levels as text."""
+        return {
+            name: value if isinstance(value, int | float) else self.level(name)
+            for name, value in self.factors.items()
+        }
+
+    def with_settings(self, **settings: Any) -> "Run":
+        """Returns the run with other settings; `data` stays, so a shared setting must not change results."""
+        factors = {name: settings.pop(name, value) for name, value in self.factors.items()}
+        return replace(self, factors=factors, common={**self.common, **settings})
 
     def settings_as_stored(self) -> dict[str, Any]:
         """Returns the value of each factor as results hold it: numbers as such, all else as the text of its level."""
@@ -95,68 +88,63 @@ class Run:
 
 
 def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
-    """Returns every run of the grid, factors in the order of `FACTORS`, the last varying fastest, seeds last of all.
+    """Returns every run of the grid, the last factor varying fastest and seeds fastest of all.
+
+    Args:
+        experiment: The grid.
+        simulated: Whether results will be made up; such runs have ids of their own.
 
     Raises:
         SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
     """
-    shared = {name: getattr(experiment, name) for name in ("model", "init", "precision", "diagnostics")}
-    shared |= {"data": _data(experiment, simulated), SIMULATED: simulated}
-    runs = tuple(
-        _run(experiment, dict(zip(FACTORS, chosen, strict=True)), seed, shared)
-        for chosen in product(*(getattr(experiment, factor) for factor in FACTORS))
-        for seed in experiment.seeds
+    roles = roles_of(type(experiment).model_fields)
+    factors = named(roles, "factor")
+    common = {name: getattr(experiment, name) for name in roles if name not in factors}
+    data = _data(experiment, roles, simulated)
+    variants: dict[str, dict[str, Any]] = {}
+    runs: list[Run] = []
+    for combination in product(*(getattr(experiment, factor) for factor in factors)):
+        levels = dict(zip(factors, combination, strict=True))
+        resolved = _resolved(experiment, levels)
+        twin = variants.setdefault(json.dumps(resolved), levels)
+        if twin is not levels:
+            raise SpecError(_told_twice(twin, levels))
+        code = _code(resolved["activation"])
+        runs += [Run(resolved, common, seed, data, code, simulated) for seed in experiment.seeds]
+    return tuple(runs)
+
+
+def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
+    """Returns the levels of a variant with `auto` and what its model or optimizer does not have made explicit."""
+    optimizer = OPTIMIZERS[levels["optimizer"]]
+    channels = experiment.channels_of(levels["channels"])
+    hidden = experiment.hidden_of(levels["hidden"])
+    rates = levels["dropout"]
+    if len(rates) == 1:
+        rates *= len(channels) + len(hidden)
+    resolved = levels | {"channels": channels, "hidden": hidden, "dropout": rates}
+    for name in ("learning_rate", "weight_decay"):
+        if levels[name] == "auto":
+            resolved[name] = getattr(optimizer, name)
+    if not optimizer.has_momentum:
+        resolved["momentum"] = 0.0
+    return resolved
+
+
+def _told_twice(first: dict[str, Any], second: dict[str, Any]) -> str:
+    """Returns which levels give the same run."""
+    pairs = {name: (label(first[name]), label(second[name])) for name in first}
+    differing = ", ".join(f"{name} {one} and {other}" for name, (one, other) in pairs.items() if one != other)
+    return (
+        f"the levels {differing} give the same run ({first['activation']} norm={first['norm']}, "
+        f"{first['optimizer']}); leave one of them out"
     )
-    run_id, count = Counter(run.run_id for run in runs).most_common(1)[0]
-    if count > 1:
-        first, second, *_ = (run for run in runs if run.run_id == run_id)
-        differing = [name for name, a, b in zip(FACTORS, first.levels, second.levels, strict=True) if a != b]
-        levels = ", ".join(f"{name} {first.level(name)} and {second.level(name)}" for name in differing)
-        raise SpecError(
-            f"the levels {levels or _written_twice(experiment, first)} "
-            f"give the same run ({variant_name(first, FACTORS[:3])}, {first.optimizer}); leave one of them out"
-        )
-    return runs
 
 
-def _written_twice(experiment: Experiment, run: Run) -> str:
-    """Returns the level of a run that stands in the experiment in two ways, as 0.2 and 0.2/0.2."""
-    resolved = {
-        "channels": list(map(experiment.channels_of, experiment.channels)),
-        "hidden": list(map(experiment.hidden_of, experiment.hidden)),
+def _data(experiment: Experiment, roles: Mapping[str, Role], simulated: bool) -> str:
+    shared = {
+        name: getattr(experiment, name) for name in named(roles, "shared") if not roles[name].not_in_run_id
     }
-    factor = next((name for name, levels in resolved.items() if len(set(levels)) < len(levels)), "dropout")
-    return f"{factor} {run.level(factor)} written in two ways"
-
-
-def varied(experiment: Experiment) -> tuple[str, ...]:
-    """Returns the factors that name a variant: activation, norm and dropout, and whatever else has two levels."""
-    return FACTORS[:3] + tuple(factor for factor in FACTORS[3:] if len(getattr(experiment, factor)) > 1)
-
-
-def variant_name(run: Run, factors: tuple[str, ...]) -> str:
-    """Returns a variant's name, its levels in one line: `relu norm=batch dropout=0.5`."""
-    return name_of(dict(zip(FACTORS, run.levels, strict=True)), factors)
-
-
-def name_of(levels: dict[str, Any], factors: tuple[str, ...]) -> str:
-    """Returns the name that a variant with these levels (as text) bears among variants told apart by these factors."""
-    short = {"learning_rate": "lr"}
-    return " ".join(
-        str(levels[factor]) if factor == "activation" else f"{short.get(factor, factor)}={levels[factor]}"
-        for factor in factors
-    )
-
-
-def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tuple[int, ...]:
-    """Returns the numbers of steps after which a run is evaluated: 0, the untrained network, to the last step."""
-    per_epoch = train_samples // run.batch_size
-    total = run.epochs * evals_per_epoch
-    return tuple(count * per_epoch // evals_per_epoch for count in range(total + 1))
-
-
-def _data(experiment: Experiment, simulated: bool) -> str:
-    shared = {name: getattr(experiment, name) for name in SHARED}
     shared |= {"dataset": fingerprint(experiment.dataset), NUMERICS: NUMERICS_VERSION, SIMULATED: simulated}
     return json.dumps(shared, sort_keys=True)
 
@@ -172,29 +160,37 @@ def _code(activation: str) -> str:
     if not function:
         return ""
     try:
-        found = find_spec(module)
+        spec = find_spec(module)
     except (ImportError, ValueError):
-        found = None
-    if found is None:
+        spec = None
+    if spec is None:
         raise SpecError(f"--activation: {activation!r} cannot be imported: there is no module {module!r}")
-    source = Path(found.origin) if found.origin else None
+    source = Path(spec.origin) if spec.origin else None
     return blake2b(source.read_bytes(), digest_size=8).hexdigest() if source and source.is_file() else module
 
 
-def _run(experiment: Experiment, chosen: dict[str, Any], seed: int, shared: dict[str, Any]) -> Run:
-    optimizer = chosen["optimizer"]
-    resolved = dict(chosen)
-    resolved["channels"] = experiment.channels_of(chosen["channels"])
-    resolved["hidden"] = experiment.hidden_of(chosen["hidden"])
-    if chosen["learning_rate"] == "auto":
-        resolved["learning_rate"] = LEARNING_RATES[optimizer]
-    if chosen["weight_decay"] == "auto":
-        resolved["weight_decay"] = WEIGHT_DECAYS[optimizer]
-    if len(set(chosen["dropout"])) == 1:  # 0.2/0.2 is 0.2, by that name
-        resolved["dropout"] = chosen["dropout"][:1]
-    texts = tuple(label(resolved[factor]) for factor in FACTORS)
-    if len(resolved["dropout"]) == 1:
-        resolved["dropout"] *= len(resolved["channels"]) + len(resolved["hidden"])
-    if optimizer != "sgd":
-        resolved["momentum"] = 0.0
-    return Run(**resolved, **shared, code=_code(chosen["activation"]), seed=seed, levels=texts)
+def varied(experiment: Experiment) -> tuple[str, ...]:
+    """Returns the factors that name a variant: those that always do, and those with more than one level."""
+    return tuple(
+        name for name in FACTORS if ROLES[name].names_every_variant or len(getattr(experiment, name)) > 1
+    )
+
+
+def variant_name(run: Run, factors: Sequence[str]) -> str:
+    """Returns the name of a run's variant, its levels in one line: `relu norm=batch dropout=0.5`."""
+    return name_of({factor: run.level(factor) for factor in factors}, factors)
+
+
+def name_of(levels: Mapping[str, Any], factors: Sequence[str]) -> str:
+    """Returns the name of the variant with these levels (as text), made of these factors."""
+    return " ".join(
+        str(levels[factor]) if factor == "activation" else f"{ROLES[factor].short or factor}={levels[factor]}"
+        for factor in factors
+    )
+
+
+def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tuple[int, ...]:
+    """Returns after how many steps a run is evaluated, from 0 (the untrained network) to its last step."""
+    per_epoch = train_samples // run.batch_size
+    total = run.epochs * evals_per_epoch
+    return tuple(count * per_epoch // evals_per_epoch for count in range(total + 1))

@@ -2,8 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeVar
 
 from ablate.experiment.activations import ACTIVATIONS
@@ -17,7 +18,7 @@ from ablate.experiment.cost import (
 )
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.grid import Run
-from ablate.experiment.spec import Experiment
+from ablate.experiment.spec import ROLES, Experiment
 
 T = TypeVar("T")
 
@@ -61,8 +62,8 @@ class Stack:
         names = list(dict.fromkeys(run.activation for run in self.runs))
         activations = " ".join(names) if len(names) <= 3 else f"{len(names)} activations"
         seeds = sorted({run.seed for run in self.runs})
-        span = f"{seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-        return f"{activations} norm={self.runs[0].norm} seed{'s' * (len(seeds) > 1)} {span}"
+        span = f"seeds {seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+        return f"{activations} norm={self.runs[0].norm} {span}"
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,13 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
         jobs: Number of workers.
         gpu_memory: Bytes of a GPU that each of them has; None is a CPU.
     """
-    groups: dict[Run, list[Run]] = defaultdict(list)
+    groups: dict[object, list[Run]] = defaultdict(list)
     for run in runs:
         groups[_stack_key(run)].append(run)
     stacks = (
-        _cpu_stacks(groups, sizes, jobs) if gpu_memory is None else _gpu_stacks(groups, sizes, gpu_memory)
+        _cpu_stacks(list(groups.values()), sizes, jobs)
+        if gpu_memory is None
+        else _gpu_stacks(list(groups.values()), sizes, gpu_memory)
     )
     stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
@@ -122,30 +125,31 @@ def halves(stack: Stack) -> list[Stack]:
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
 
 
-def _cpu_stacks(groups: Mapping[Run, list[Run]], sizes: Sizes, jobs: int) -> list[Stack]:
-    held = max((activation_bytes(run, sizes) for run in groups), default=0)
+def _cpu_stacks(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> list[Stack]:
+    held = max((activation_bytes(group[0], sizes) for group in groups), default=0)
     limit = max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
-    # A worker without a stack helps nobody: cut finer until there is one for each, or a stack a run.
-    wanted = min(jobs, sum(len(group) for group in groups.values()))
-    while limit > 1 and sum(len(_cut(group, limit)) for group in groups.values()) < wanted:
+    # Cut finer until there is a stack for each worker, or one for each run.
+    wanted = min(jobs, sum(map(len, groups)))
+    while limit > 1 and sum(len(_cut(group, limit)) for group in groups) < wanted:
         limit = max(1, limit // 2)
-    return [Stack(part, sizes.evals_per_epoch) for group in groups.values() for part in _cut(group, limit)]
+    return [Stack(part, sizes.evals_per_epoch) for group in groups for part in _cut(group, limit)]
 
 
-def _gpu_stacks(groups: Mapping[Run, list[Run]], sizes: Sizes, memory: int) -> list[Stack]:
+def _gpu_stacks(groups: Sequence[list[Run]], sizes: Sizes, memory: int) -> list[Stack]:
     stacks = []
-    for key, group in groups.items():
+    for group in groups:
         # A power of two that depends on the network alone, never on what else is to be trained.
-        limit = GPU_CONV_RUNS if key.channels else GPU_RUNS
-        while limit > 1 and limit * run_bytes(key, sizes) > GPU_SHARE * memory:
+        limit = GPU_CONV_RUNS if group[0].channels else GPU_RUNS
+        while limit > 1 and limit * run_bytes(group[0], sizes) > GPU_SHARE * memory:
             limit //= 2
         stacks += [Stack(part, sizes.evals_per_epoch, limit - len(part)) for part in _cut(group, limit)]
     return stacks
 
 
-def _stack_key(run: Run) -> Run:
-    """Returns all that the runs of one stack must agree in: the run without what may differ."""
-    return replace(run, activation="", dropout=(), seed=0, levels=())
+def _stack_key(run: Run) -> object:
+    """Returns all that the runs of one stack must agree in."""
+    levels = tuple(value for name, value in run.factors.items() if not ROLES[name].varies_in_stack)
+    return levels, run.data, run.code, run.diagnostics
 
 
 def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
@@ -167,15 +171,14 @@ def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
 def _even(items: Sequence[T], limit: int) -> list[list[T]]:
     """Returns items in order in as few lists of at most `limit` as possible, of lengths that differ by at most one."""
     count = math.ceil(len(items) / limit)
-    return [
-        list(items[len(items) * place // count : len(items) * (place + 1) // count]) for place in range(count)
-    ]
+    bounds = [len(items) * part // count for part in range(count + 1)]
+    return [list(items[start:stop]) for start, stop in pairwise(bounds)]
 
 
 def _order(run: Run) -> tuple[object, ...]:
     names = list(ACTIVATIONS)
-    known = names.index(run.activation) if run.activation in ACTIVATIONS else len(names)
-    return known, run.activation, run.dropout, run.seed
+    rank = names.index(run.activation) if run.activation in ACTIVATIONS else len(names)
+    return rank, run.activation, run.dropout, run.seed
 
 
 def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
@@ -185,6 +188,6 @@ def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
 def _makespan(seconds: Iterable[float], jobs: int) -> float:
     """Returns when the last worker ends if each takes the next stack as it gets free."""
     free = [0.0] * jobs
-    for each in seconds:
-        free[free.index(min(free))] += each
+    for duration in seconds:
+        free[free.index(min(free))] += duration
     return max(free)

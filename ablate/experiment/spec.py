@@ -1,12 +1,8 @@
-"""The experiment: every setting of a grid, typed, frozen, with its default, its legal values and its help."""
+"""The experiment: every setting of a grid, with its type, role, default, legal values and help."""
 
-import tomllib
 from collections.abc import Mapping
-from itertools import product
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import tomli_w
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,154 +14,206 @@ from pydantic import (
 )
 
 from ablate.errors import SpecError, did_you_mean
-from ablate.experiment import levels
+from ablate.experiment import parsers
+from ablate.experiment.activations import ACTIVATIONS
+from ablate.experiment.checks import check_as_a_whole
 from ablate.experiment.datasets import canonical, dataset_info
-from ablate.experiment.models import MODELS, Model, misfit, misfit_rates
-from ablate.experiment.norms import AFTER, NORMS, OFF
+from ablate.experiment.levels import label
+from ablate.experiment.models import MODELS, Model
+from ablate.experiment.norms import AFTER, NORM_LEVELS, NORMS, OFF
+from ablate.experiment.optimizers import OPTIMIZERS
+from ablate.experiment.roles import Role, named, roles_of
 
-Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 Standardize = Literal["channel", "feature", "none"]
 Init = Literal["torch", "kaiming", "auto-gain"]
 Precision = Literal["fp32", "tf32", "bf16"]
+Widths = tuple[int, ...] | Literal["auto"]  # one per layer
 
-# What `auto` means: torch's own defaults, and for sgd, which has none for the rate, the textbook's 0.1.
-LEARNING_RATES: dict[str, float] = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
-WEIGHT_DECAYS: dict[str, float] = {"sgd": 0.0, "adam": 0.0, "adamw": 0.01}
-
-_RATE = levels.real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
-_POSITIVE = levels.real("auto or a number above 0", lambda x: x > 0)
-_NOT_NEGATIVE = levels.real("auto or a number of at least 0", lambda x: x >= 0)
-_FRACTION = levels.real("a number above 0 and below 1", lambda x: 0 < x < 1)
+_RATE = parsers.real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
+_POSITIVE = parsers.real("auto or a number above 0", lambda x: x > 0)
+_NOT_NEGATIVE = parsers.real("auto or a number of at least 0", lambda x: x >= 0)
+_FRACTION = parsers.real("a number above 0 and below 1", lambda x: 0 < x < 1)
 
 
-# Widths, one a layer.
-Widths = tuple[int, ...] | Literal["auto"]
+def _auto(facts: Mapping[Any, Any], attribute: str) -> str:
+    """Returns what `auto` means for each entry of a fact table that has a value: `auto is sgd 0.1, adam 0.001`."""
+    values = {name: getattr(info, attribute) for name, info in facts.items()}
+    return "auto is " + ", ".join(f"{name} {label(value)}" for name, value in values.items() if value != ())
 
 
-def _defaults(field: Literal["channels", "hidden"]) -> str:
-    """Returns what `auto` is for each model that has such layers."""
-    found = {model: getattr(info, field) for model, info in MODELS.items()}
-    return ", ".join(f"{model} {levels.label(widths)}" for model, widths in found.items() if widths)
+def _read(parser: parsers.Parser) -> BeforeValidator:
+    return BeforeValidator(parser)
 
 
-def _factor(parser: levels.Parser) -> BeforeValidator:
-    return BeforeValidator(levels.list_of(parser))
+def _levels(parser: parsers.Parser) -> BeforeValidator:
+    return BeforeValidator(parsers.list_of(parser))
 
 
 class Experiment(BaseModel):
-    """A grid: a tuple of levels for each factor, and what all its runs have in common.
+    """A grid: a tuple of levels for each factor, and the settings that all its runs share.
 
-    Each field is a key of experiment.toml, an option of the command line (`norm` is `--batch-norm`) and a
-    variable `ABLATE_BATCH_NORM`; its default stands here and nowhere else.
+    Each field is a key of experiment.toml, an option of the command line (`norm` is `--norm`) and a variable
+    (`ABLATE_NORM`). Its role says what else it is, see `roles.Role`. Nothing about a setting stands elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    dataset: Annotated[str, AfterValidator(canonical)] = Field(
+    dataset: Annotated[str, AfterValidator(canonical), Role("shared")] = Field(
         "digits", description="`ablate list datasets`, or npz:FILE"
     )
-    model: Annotated[Model, BeforeValidator(levels.choice(*MODELS))] = Field(
+    model: Annotated[Model, _read(parsers.choice(*MODELS)), Role("shared")] = Field(
         "mlp", description="mlp, cnn (pictures) or cnn3d (videos)"
     )
-    activation: Annotated[tuple[str, ...], _factor(levels.activation)] = Field(
+    activation: Annotated[
+        tuple[str, ...],
+        _levels(parsers.activation),
+        Role(
+            "factor",
+            plural="activations",
+            changes_cost=True,
+            names_every_variant=True,
+            varies_in_stack=True,
+            order=tuple(ACTIVATIONS),
+        ),
+    ] = Field(
         ("sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish"),
         description="`ablate list activations`, or package.module:Name",
     )
-    norm: Annotated[tuple[str, ...], _factor(levels.norm)] = Field(
+    norm: Annotated[
+        tuple[str, ...],
+        _levels(parsers.norm),
+        Role(
+            "factor",
+            plural="normalizations",
+            flags=("--norm", "--batch-norm"),
+            changes_cost=True,
+            names_every_variant=True,
+            order=NORM_LEVELS,
+        ),
+    ] = Field(
         ("off", "batch"),
         description=f"{', '.join((OFF, *NORMS))} (before the activation), or with {AFTER} (after it)",
     )
-    dropout: Annotated[tuple[tuple[float, ...], ...], _factor(levels.per_layer(_RATE))] = Field(
-        ((0.0,), (0.2,), (0.5,)), description="rate, or one a block and hidden layer, in order: 0.2/0.5"
+    dropout: Annotated[
+        tuple[tuple[float, ...], ...],
+        _levels(parsers.per_layer(_RATE)),
+        Role(
+            "factor",
+            plural="dropout rates",
+            changes_cost=True,
+            names_every_variant=True,
+            varies_in_stack=True,
+        ),
+    ] = Field(
+        ((0.0,), (0.2,), (0.5,)),
+        description="rate, or one per block and hidden layer, in order: 0.2/0.5",
     )
-    seeds: Annotated[tuple[int, ...], BeforeValidator(levels.seeds)] = Field(
-        (0, 1, 2, 3, 4), description="a count (5), a range (0-4) or a list (1,7)"
+    seeds: Annotated[
+        tuple[int, ...],
+        _read(parsers.seeds),
+        Role("shared", not_in_run_id="each run's own seed is in its id"),
+    ] = Field((0, 1, 2, 3, 4), description="a count (5), a range (0-4) or a list (1,7)")
+    channels: Annotated[
+        tuple[Widths, ...],
+        _levels(parsers.channels),
+        Role("factor", plural="numbers of channels", changes_cost=True),
+    ] = Field(
+        ("auto",), description=f"of the convolutions, one per block: 32/64; {_auto(MODELS, 'channels')}"
     )
-    channels: Annotated[tuple[Widths, ...], _factor(levels.channels)] = Field(
-        ("auto",), description=f"of the convolutions, a block each: 32/64; auto is {_defaults('channels')}"
-    )
-    hidden: Annotated[tuple[Widths, ...], BeforeValidator(levels.networks)] = Field(
+    hidden: Annotated[
+        tuple[Widths, ...],
+        _read(parsers.networks),
+        Role("factor", plural="widths", changes_cost=True),
+    ] = Field(
         ("auto",),
-        description="widths of the hidden layers: 100/50; a comma parts networks: 100/50,200; "
-        f"auto is {_defaults('hidden')}",
+        description="widths of the hidden layers: 100/50; a comma separates networks: 100/50,200; "
+        f"{_auto(MODELS, 'hidden')}",
     )
-    epochs: Annotated[tuple[int, ...], _factor(levels.whole(1))] = Field(
-        (30,), description="passes over the training data"
-    )
-    batch_size: Annotated[tuple[int, ...], _factor(levels.whole(2))] = Field(
-        (64,), description="samples a step"
-    )
-    optimizer: Annotated[tuple[Optimizer, ...], _factor(levels.choice(*LEARNING_RATES))] = Field(
-        ("sgd",), description="sgd, adam or adamw"
-    )
-    learning_rate: Annotated[tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_POSITIVE))] = Field(
-        ("auto",), description="auto is sgd 0.1, adam and adamw 0.001"
-    )
-    momentum: Annotated[tuple[float, ...], _factor(_RATE)] = Field((0.0,), description="of sgd")
-    weight_decay: Annotated[tuple[float | Literal["auto"], ...], _factor(levels.auto_or(_NOT_NEGATIVE))] = (
-        Field(("auto",), description="auto is sgd and adam 0, adamw 0.01")
-    )
-    schedule: Annotated[tuple[Schedule, ...], _factor(levels.choice("constant", "cosine"))] = Field(
-        ("constant",), description="of the learning rate: constant or cosine"
-    )
-    init: Annotated[Init, BeforeValidator(levels.choice(*get_args(Init)))] = Field(
+    epochs: Annotated[
+        tuple[int, ...], _levels(parsers.whole(1)), Role("factor", plural="numbers of epochs")
+    ] = Field((30,), description="passes over the training data")
+    batch_size: Annotated[
+        tuple[int, ...],
+        _levels(parsers.whole(2)),
+        Role("factor", plural="batch sizes", changes_cost=True),
+    ] = Field((64,), description="samples per step")
+    optimizer: Annotated[
+        tuple[str, ...],
+        _levels(parsers.choice(*OPTIMIZERS)),
+        Role("factor", plural="optimizers", changes_cost=True, order=tuple(OPTIMIZERS)),
+    ] = Field(("sgd",), description=", ".join(OPTIMIZERS))
+    learning_rate: Annotated[
+        tuple[float | Literal["auto"], ...],
+        _levels(parsers.auto_or(_POSITIVE)),
+        Role(
+            "factor",
+            plural="learning rates",
+            short="lr",
+            flags=("--lr", "--learning-rate"),
+            goes_with="optimizer",
+        ),
+    ] = Field(("auto",), description=_auto(OPTIMIZERS, "learning_rate"))
+    momentum: Annotated[
+        tuple[float, ...],
+        _levels(_RATE),
+        Role("factor", plural="momenta", changes_cost=True, goes_with="optimizer"),
+    ] = Field((0.0,), description="of sgd")
+    weight_decay: Annotated[
+        tuple[float | Literal["auto"], ...],
+        _levels(parsers.auto_or(_NOT_NEGATIVE)),
+        Role("factor", plural="weight decays", changes_cost=True, goes_with="optimizer"),
+    ] = Field(("auto",), description=_auto(OPTIMIZERS, "weight_decay"))
+    schedule: Annotated[
+        tuple[Schedule, ...],
+        _levels(parsers.choice(*get_args(Schedule))),
+        Role("factor", plural="schedules", order=get_args(Schedule)),
+    ] = Field(("constant",), description=f"of the learning rate: {' or '.join(get_args(Schedule))}")
+    init: Annotated[Init, _read(parsers.choice(*get_args(Init))), Role("shared")] = Field(
         "torch",
         description="initial weights: torch, kaiming (gain of relu) or auto-gain (of each activation)",
     )
-    precision: Annotated[Precision, BeforeValidator(levels.choice(*get_args(Precision)))] = Field(
+    precision: Annotated[Precision, _read(parsers.choice(*get_args(Precision))), Role("shared")] = Field(
         "fp32", description="of products: fp32, bf16 (rounded operands and results), tf32 (on CUDA)"
     )
-    tune: Annotated[tuple[float, ...], BeforeValidator(levels.tuned)] = Field(
+    tune: Annotated[
+        tuple[float, ...],
+        _read(parsers.tuned),
+        Role("shared", not_in_run_id="the learning rate that it chooses is in the id"),
+    ] = Field(
         (), description="learning_rate=0.01,0.03,0.1: each variant at its own best, found on other seeds"
     )
-    standardize: Annotated[Standardize, BeforeValidator(levels.choice("channel", "feature", "none"))] = Field(
-        "channel", description="by the training split's mean and std of each channel or feature, or none"
+    standardize: Annotated[Standardize, _read(parsers.choice(*get_args(Standardize))), Role("shared")] = (
+        Field(
+            "channel", description="by the training split's mean and std of each channel or feature, or none"
+        )
     )
-    evals_per_epoch: Annotated[int, BeforeValidator(levels.whole(1, 1000))] = Field(
-        1, description="evaluations an epoch"
+    evals_per_epoch: Annotated[int, _read(parsers.whole(1, 1000)), Role("shared")] = Field(
+        1, description="evaluations per epoch"
     )
-    val_fraction: Annotated[float, BeforeValidator(_FRACTION)] = Field(
+    val_fraction: Annotated[float, _read(_FRACTION), Role("shared")] = Field(
         0.2, description="share of the training data held out for validation"
     )
-    test_fraction: Annotated[float, BeforeValidator(_FRACTION)] = Field(
+    test_fraction: Annotated[float, _read(_FRACTION), Role("shared")] = Field(
         0.2, description="share held out for testing where the dataset has no test set of its own"
     )
-    diagnostics: Annotated[bool, BeforeValidator(levels.switch)] = Field(
-        False, description="look into the layers at every evaluation; changes no result"
-    )
-    split_seed: Annotated[int, BeforeValidator(levels.whole(0, 2**32 - 1))] = Field(
+    diagnostics: Annotated[
+        bool, _read(parsers.switch), Role("view", not_in_run_id="the layers are only read")
+    ] = Field(False, description="measure the layers at every evaluation; changes no result")
+    split_seed: Annotated[int, _read(parsers.whole(0, 2**32 - 1)), Role("shared")] = Field(
         0, description="seed of the split, the same for all runs"
     )
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuses a subclass with a setting that has no role."""
+        super().__pydantic_init_subclass__(**kwargs)
+        roles_of(cls.model_fields)
+
     @model_validator(mode="after")
     def _is_legal_as_a_whole(self) -> Self:
-        self._fits_the_model()
-        if self.tune and self.learning_rate != ("auto",):
-            raise ValueError(
-                f"--tune: it chooses the learning rates, so --lr {','.join(map(levels.label, self.learning_rate))} "
-                "cannot be given too; leave one of them out"
-            )
-        self._fits_the_data()
+        check_as_a_whole(self)
         return self
-
-    def _fits_the_model(self) -> None:
-        sample = dataset_info(self.dataset).shape
-        if self.model == "mlp" and self.channels not in (("auto",), ((),)):
-            raise ValueError(
-                f"--channels: {','.join(map(levels.label, self.channels))!r} is given, and mlp has no convolutions; "
-                "legal is auto, or --model cnn or cnn3d"
-            )
-        for channels in map(self.channels_of, self.channels):
-            if self.model != "mlp" and not channels:
-                raise ValueError(
-                    f"--channels: 'none' is no block for {self.model}; legal are numbers as 32/64"
-                )
-            if reason := misfit(self.model, sample, channels):
-                raise ValueError(f"{reason} ({self.dataset})")
-            for widths, rates in product(map(self.hidden_of, self.hidden), self.dropout):
-                if reason := misfit_rates(rates, channels, widths):
-                    raise ValueError(reason)
 
     def channels_of(self, level: Widths) -> tuple[int, ...]:
         """Returns a level of `channels`, the model's own where it is `auto`; none for an mlp."""
@@ -174,24 +222,6 @@ class Experiment(BaseModel):
     def hidden_of(self, level: Widths) -> tuple[int, ...]:
         """Returns a level of `hidden`, the model's own where it is `auto`."""
         return MODELS[self.model].hidden if level == "auto" else level
-
-    def _fits_the_data(self) -> None:
-        train, val, test = self.split_sizes
-        if min(train, val, test) < 1:
-            raise ValueError(
-                f"--val-fraction, --test-fraction: {self.val_fraction:g} and {self.test_fraction:g} split "
-                f"{self.dataset} into {train} training, {val} validation and {test} test samples; each needs at least 1"
-            )
-        for size in self.batch_size:
-            if size > train:
-                raise ValueError(
-                    f"--batch-size: {size} is more than the {train} training samples of {self.dataset}; "
-                    f"legal are 2 to {train}"
-                )
-            if train // size < self.evals_per_epoch:
-                raise ValueError(
-                    f"--evals-per-epoch: {self.evals_per_epoch} is more than the {train // size} steps of an epoch"
-                )
 
     @property
     def split_sizes(self) -> tuple[int, int, int]:
@@ -203,57 +233,32 @@ class Experiment(BaseModel):
         return rest - val, val, test
 
 
-FACTORS = (
-    "activation",
-    "norm",
-    "dropout",
-    "channels",
-    "hidden",
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "schedule",
-)
-
-
+ROLES: dict[str, Role] = roles_of(Experiment.model_fields)
+FACTORS = named(ROLES, "factor")
+COST_FACTORS = tuple(name for name in FACTORS if ROLES[name].changes_cost)
 # What all runs of an experiment share and what changes their results.
-SHARED = (
-    "dataset",
-    "model",
-    "init",
-    "precision",
-    "standardize",
-    "evals_per_epoch",
-    "val_fraction",
-    "test_fraction",
-    "split_seed",
-)
-
-
-def flag(field: str) -> str:
-    """Returns the option of the command line that sets a field."""
-    return "--lr" if field == "learning_rate" else "--" + field.replace("_", "-")
+SHARED = tuple(name for name in named(ROLES, "shared") if not ROLES[name].not_in_run_id)
 
 
 def flags(field: str) -> tuple[str, ...]:
-    """Returns every spelling of the option that sets a field."""
-    return (flag(field), "--batch-norm") if field == "norm" else (flag(field),)
+    """Returns the spellings of the option that sets a field, the preferred one first."""
+    return ROLES[field].flags or ("--" + field.replace("_", "-"),)
+
+
+def flag(field: str) -> str:
+    """Returns the preferred spelling of the option that sets a field."""
+    return flags(field)[0]
 
 
 def build(settings: Mapping[str, Any]) -> Experiment:
-    """Returns the experiment with these settings, defaults elsewhere.
+    """Returns the experiment with these settings and defaults elsewhere.
 
     Raises:
         SpecError: A key is unknown or a value illegal; one sentence with the value, the legal ones and the flag.
     """
     for key in settings:
-        if key not in Experiment.model_fields:
-            raise SpecError(
-                f"unknown key {key!r}{_hint(key)}; legal keys are {', '.join(Experiment.model_fields)}."
-            )
+        if key not in ROLES:
+            raise SpecError(f"unknown key {key!r}{_hint(key)}; legal keys are {', '.join(ROLES)}.")
     try:
         return Experiment.model_validate(dict(settings))
     except ValidationError as error:
@@ -261,39 +266,12 @@ def build(settings: Mapping[str, Any]) -> Experiment:
 
 
 def _hint(key: str) -> str:
-    return "; did you mean 'learning_rate'?" if key == "lr" else did_you_mean(key, Experiment.model_fields)
+    spelling = "--" + key.replace("_", "-")
+    meant = next((field for field in ROLES if spelling in flags(field)), "")
+    return f"; did you mean {meant!r}?" if meant else did_you_mean(key, ROLES)
 
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     cause = first.get("ctx", {}).get("error", first["msg"])
     return f"{flag(str(first['loc'][0]))}: {cause}" if first["loc"] else str(cause)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Returns the settings in a TOML file, unchecked.
-
-    Raises:
-        SpecError: The file is missing or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(f"EXPERIMENT: {str(path)!r} cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"EXPERIMENT: {str(path)!r} is not TOML ({error})") from None
-
-
-def to_toml(experiment: Experiment) -> str:
-    """Returns the resolved experiment as TOML that `read_toml` and `build` turn into the same experiment."""
-    return tomli_w.dumps({name: _plain(name, getattr(experiment, name)) for name in Experiment.model_fields})
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Returns a value TOML can hold: per-layer levels become their text, a single level stands without brackets."""
-    if name == "tune":
-        return f"learning_rate={','.join(map(levels.label, value))}" if value else ""
-    if not isinstance(value, tuple):
-        return value
-    plain = [levels.label(part) if isinstance(part, tuple) else part for part in value]
-    return plain[0] if len(plain) == 1 and name != "seeds" else plain

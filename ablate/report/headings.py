@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ablate.analysis.metrics import STEPS_TO_TARGET
 from ablate.experiment.norms import OFF
+from ablate.experiment.spec import ROLES
 from ablate.report.numbers import NATS, PERCENT, STEPS, Unit
 
 
@@ -47,21 +48,6 @@ HEADINGS: dict[str, Heading] = {
     "best_gap_loss": _nats("gap loss\nat best", "gap in loss at the best evaluation"),
 }
 
-_PLURALS = {
-    "activation": "activations",
-    "dropout": "dropout rates",
-    "channels": "numbers of channels",
-    "hidden": "widths",
-    "epochs": "numbers of epochs",
-    "batch_size": "batch sizes",
-    "schedule": "schedules",
-    "optimizer": "optimizers",
-    "learning_rate": "learning rates",
-    "weight_decay": "weight decays",
-    "norm": "normalizations",
-    "momentum": "momenta",
-}
-
 
 def factor_words(factor: str) -> str:
     """Returns a factor in words: `batch size`."""
@@ -70,7 +56,7 @@ def factor_words(factor: str) -> str:
 
 def levels_words(factor: str) -> str:
     """Returns what the levels of a factor are called: `dropout rates`."""
-    return _PLURALS[factor]
+    return ROLES[factor].plural
 
 
 def level_words(factor: str, level: str) -> str:

@@ -6,27 +6,15 @@ untrained network. `layers` has one row a run, evaluation, layer and quantity.
 
 import pyarrow as pa
 
-from ablate.experiment.cost import COST_FACTORS
+from ablate.experiment.roles import stored_type
+from ablate.experiment.spec import COST_FACTORS, FACTORS, Experiment
 
 SCHEMA_VERSION = 3
 
-# Level texts of the factors, as `experiment.levels.label` writes them; numeric settings keep their type.
-SETTINGS = pa.schema(
-    [
-        ("activation", pa.string()),
-        ("norm", pa.string()),
-        ("dropout", pa.string()),
-        ("channels", pa.string()),
-        ("hidden", pa.string()),
-        ("epochs", pa.int64()),
-        ("batch_size", pa.int64()),
-        ("optimizer", pa.string()),
-        ("learning_rate", pa.float64()),
-        ("momentum", pa.float64()),
-        ("weight_decay", pa.float64()),
-        ("schedule", pa.string()),
-    ]
-)
+_ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+
+# The levels of the factors: numbers as such, all others as the text that `experiment.levels.label` writes.
+SETTINGS = pa.schema([(name, _ARROW[stored_type(Experiment.model_fields[name])]) for name in FACTORS])
 
 # Scores of one evaluation: mean cross-entropy in nats, accuracy as a share from 0 to 1, both in eval mode;
 # the training scores are taken on a fixed subset of the training data as large as the validation set.

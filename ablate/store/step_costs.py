@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ablate.errors import StoreError
-from ablate.experiment.cost import COST_FACTORS
+from ablate.experiment.spec import COST_FACTORS
 from ablate.store import parts
 from ablate.store.atomic import exclusive, replace_files
 from ablate.store.schema import SCHEMA_VERSION, STEP_COSTS

@@ -5,6 +5,7 @@ itself in a step of small networks, and a second of imports at its first use.
 """
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -153,16 +154,25 @@ def optimizer_for(run: Run, parameters: FlatParameters, weights: slice) -> Optim
         parameters: Of the stack.
         weights: Where in the flat parameters the weights are that can take their steps by themselves.
     """
-    values, grad = parameters.flat, parameters.flat_grad
-    match run.optimizer:
-        case "sgd" if run.momentum == run.weight_decay == 0:
-            return Descent(values, grad, weights)
-        case "sgd":
-            return SGD(values, grad, run.momentum, run.weight_decay)
-        case "adam":
-            return Adam(values, grad, run.weight_decay, decoupled=False)
-        case "adamw":
-            return Adam(values, grad, run.weight_decay, decoupled=True)
+    return OPTIMIZERS[run.optimizer](run, parameters.flat, parameters.flat_grad, weights)
+
+
+def _sgd(run: Run, values: Tensor, grad: Tensor, weights: slice) -> Optimizer:
+    if run.momentum == run.weight_decay == 0:
+        return Descent(values, grad, weights)
+    return SGD(values, grad, run.momentum, run.weight_decay)
+
+
+def _adam(run: Run, values: Tensor, grad: Tensor, weights: slice) -> Optimizer:
+    del weights
+    return Adam(values, grad, run.weight_decay, decoupled=run.optimizer == "adamw")
+
+
+OPTIMIZERS: dict[str, Callable[[Run, Tensor, Tensor, slice], Optimizer]] = {
+    "sgd": _sgd,
+    "adam": _adam,
+    "adamw": _adam,
+}
 
 
 def rate_factor(schedule: Schedule, step: int, steps: int) -> float:

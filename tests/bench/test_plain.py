@@ -1,7 +1,5 @@
 """The rivals do the same work: with equal weights and batches and no dropout they score what the engine scores."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -91,7 +89,7 @@ def test_an_ensemble_of_equals_scores_what_the_engine_scores(trained, dataset):
 @pytest.mark.parametrize("name", [name for name, rival in RIVALS.items() if not rival.needs_cuda])
 def test_every_rival_learns_far_beyond_chance(dataset, name):
     run = run_of(activation="relu", norm="batch", dropout=0.2, epochs=4)
-    unit = (run, replace(run, dropout=(0.5, 0.5))) if RIVALS[name].is_ensemble else (run,)
+    unit = (run, run.with_settings(dropout=(0.5, 0.5))) if RIVALS[name].is_ensemble else (run,)
     scores = TRAINERS[name](unit, data_for(run, dataset, PlainData, evals_per_epoch=1))()
     assert len(scores) == 5
     assert scores[0][3] < 0.3
@@ -127,7 +125,7 @@ def test_stackable_dropout_drops_at_its_own_rate_in_training_alone():
 
 def test_members_of_an_ensemble_drop_at_their_own_rates(dataset):
     run = run_of(activation="relu", norm="off", dropout=0.5)
-    ensemble = Ensemble([run, replace(run, dropout=(0.0, 0.0))], data_for(run, dataset))
+    ensemble = Ensemble([run, run.with_settings(dropout=(0.0, 0.0))], data_for(run, dataset))
     rates = [value for name, value in ensemble.buffers.items() if name.endswith("rate")]
     assert [rate.tolist() for rate in rates] == [[0.5, 0.0], [0.5, 0.0]]
 

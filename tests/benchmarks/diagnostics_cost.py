@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _seconds(stack: Stack, dataset: Dataset, *, diagnostics: bool) -> float:
-    runs = tuple(replace(run, diagnostics=diagnostics) for run in stack.runs)
+    runs = tuple(run.with_settings(diagnostics=diagnostics) for run in stack.runs)
     start = time.process_time()
     train_stack(replace(stack, runs=runs), dataset)
     return time.process_time() - start

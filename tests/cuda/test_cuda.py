@@ -1,7 +1,5 @@
 """What holds on a GPU. Run by `make test-cuda`; without a GPU these tests fail and do not pass over it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -79,7 +77,7 @@ def test_every_member_trains_as_on_the_cpu_in_float64(dataset, norm, optimizer):
         batches.inputs = batches.inputs.double()
         steps = Steps(network, batches, run, 20)
         # A rate that float32 holds, since that is what CUDA's kernels read.
-        steps.run = replace(run, learning_rate=2.0**-7)
+        steps.run = run.with_settings(learning_rate=2.0**-7)
         losses = torch.stack([steps.take(step).cpu() for step in range(20)])
         found[device] = losses, network.parameters.flat.cpu()
     for one, other in zip(*found.values(), strict=True):

@@ -66,7 +66,7 @@ def _one_run_stacks(count):
 
 def test_a_killed_worker_costs_its_stack_alone_and_is_replaced(trained):
     killer, *others = _one_run_stacks(4)
-    killer = Stack((replace(killer.runs[0], activation="tests.execution.test_local:killer"),), 1)
+    killer = Stack((killer.runs[0].with_settings(activation="tests.execution.test_local:killer"),), 1)
     with LocalExecutor(2) as executor:
         executor.use(prepare(EXPERIMENT))
         outcomes = dict(executor.run([killer, *others], lambda steps: None))
@@ -89,7 +89,7 @@ def killer(z):
 
 def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
     (stack,) = _one_run_stacks(1)
-    stack = Stack((replace(stack.runs[0], activation="no.such:thing"),), 1)
+    stack = Stack((stack.runs[0].with_settings(activation="no.such:thing"),), 1)
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
         with pytest.raises(SpecError, match=r"no\.such") as error:
@@ -99,7 +99,7 @@ def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
 
 def test_a_stack_too_large_for_its_memory_is_trained_in_halves(trained):
     runs = [run for run in expand(EXPERIMENT) if run.norm == "batch" and run.activation == "relu"][:5]
-    large = Stack(tuple(replace(run, activation="tests.execution.test_local:of_two") for run in runs), 1)
+    large = Stack(tuple(run.with_settings(activation="tests.execution.test_local:of_two") for run in runs), 1)
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
         outcomes = list(executor.run([large], lambda steps: None))
@@ -145,7 +145,7 @@ def test_what_is_gone_on_with_is_multiplied_as_it_was():
 
 def test_a_single_run_too_large_for_its_memory_is_an_error_that_names_the_flags():
     (stack,) = _one_run_stacks(1)
-    stack = Stack((replace(stack.runs[0], activation="tests.execution.test_local:of_none"),), 1)
+    stack = Stack((stack.runs[0].with_settings(activation="tests.execution.test_local:of_none"),), 1)
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
         with pytest.raises(AblateError, match=r"--device: a single run .* --batch-size .* --device cpu"):
@@ -158,7 +158,8 @@ def test_leaving_the_context_ends_the_workers_whatever_they_do():
         processes = [worker.process for worker in executor.workers.values()]
         executor.use(prepare(EXPERIMENT))
         long = [
-            Stack(tuple(replace(run, epochs=10_000) for run in stack.runs), 1) for stack in _one_run_stacks(1)
+            Stack(tuple(run.with_settings(epochs=10_000) for run in stack.runs), 1)
+            for stack in _one_run_stacks(1)
         ]
         outcomes = executor.run(long, _interrupt)
         with pytest.raises(KeyboardInterrupt):

@@ -20,7 +20,7 @@ def test_products_of_a_run_are_those_of_its_layers():
 
 
 def test_without_hidden_layers_a_step_is_one_product_forward_and_one_backward():
-    linear = replace(RUN, hidden=(), epochs=1)
+    linear = RUN.with_settings(hidden=(), epochs=1)
     sizes = replace(SIZES, evals_per_epoch=1)
     assert run_flops(linear, sizes) == 17 * 64 * 4 * 640 + 2 * 2 * 287 * 2 * 640
 

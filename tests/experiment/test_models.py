@@ -48,7 +48,7 @@ def test_auto_is_what_the_model_has():
 
 def test_auto_beside_what_it_stands_for_is_refused():
     for setting, level in (("hidden", "128"), ("channels", "32/64")):
-        with pytest.raises(SpecError, match=rf"{setting} {level} written in two ways give the same run"):
+        with pytest.raises(SpecError, match=rf"{setting} auto and {level} give the same run"):
             expand(build({"model": "cnn", setting: f"auto,{level}"}))
 
 

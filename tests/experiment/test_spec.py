@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from ablate.errors import AblateError, DataError, SpecError
 from ablate.experiment.activations import ACTIVATIONS
-from ablate.experiment.spec import FACTORS, Experiment, build, flag, read_toml, to_toml
+from ablate.experiment.spec import FACTORS, Experiment, build, flag
+from ablate.experiment.toml import read_toml, to_toml
 
 
 def test_the_defaults_are_a_grid_worth_running():

@@ -4,7 +4,8 @@ import pytest
 
 from ablate.errors import SpecError
 from ablate.experiment.grid import expand
-from ablate.experiment.spec import build, to_toml
+from ablate.experiment.spec import build
+from ablate.experiment.toml import to_toml
 from ablate.experiment.tuning import key_of, tuning_grid, with_rates
 
 SETTINGS = {
@@ -30,7 +31,7 @@ def test_rates_are_tried_on_three_seeds_that_the_comparison_does_not_use():
 def test_each_run_gets_the_rate_of_its_variant_and_nothing_else_changes():
     runs = expand(build(SETTINGS))
     rates = {"relu": 0.1, "tanh": 0.01}
-    keys = {run.activation: key_of({**vars(run), "dropout": "0.2", "hidden": "100/50"}) for run in runs}
+    keys = {run.activation: key_of({**run.factors, "dropout": "0.2", "hidden": "100/50"}) for run in runs}
     tuned = with_rates(runs, {keys[name]: rate for name, rate in rates.items()})
     assert [run.learning_rate for run in tuned] == [rates[run.activation] for run in runs]
     assert [run.level("learning_rate") for run in tuned] == ["0.1", "0.1", "0.01", "0.01"]

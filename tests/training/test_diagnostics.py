@@ -1,7 +1,6 @@
 """What is seen in the layers: equal to plain torch with hooks and autograd, and seen without touching anything."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,7 +172,7 @@ SETTINGS = {"activation": "sigmoid,relu,prelu,mish", "dropout": "0,0.5", "seeds"
 
 
 def _train(runs, dataset, diagnostics):
-    return train_stack(Stack(tuple(replace(run, diagnostics=diagnostics) for run in runs), 2), dataset)
+    return train_stack(Stack(tuple(run.with_settings(diagnostics=diagnostics) for run in runs), 2), dataset)
 
 
 @pytest.mark.parametrize(("norm", "optimizer"), [("off", "adam"), ("batch", "sgd"), ("batch-post", "sgd")])

@@ -140,7 +140,7 @@ def test_a_function_with_tensors_of_its_own_trains(dataset, tmp_path, monkeypatc
 
 def _run(**changes) -> Run:
     (run,) = expand(build({"activation": "relu", "norm": "off", "dropout": 0, "seeds": "3-3", "epochs": 3}))
-    return replace(run, **changes)
+    return run.with_settings(**changes)
 
 
 def test_a_diverging_run_is_frozen_and_leaves_its_companions_bits_alone(dataset):

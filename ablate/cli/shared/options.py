@@ -14,7 +14,8 @@ from ablate.cli.shared.running import Running
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
 from ablate.experiment.presets import PRESETS, preset_settings
-from ablate.experiment.spec import FACTORS, Experiment, build, flag, flags, read_toml
+from ablate.experiment.spec import FACTORS, Experiment, build, flag, flags
+from ablate.experiment.toml import read_toml
 
 File = Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]", help="settings; options beat them")]
 Preset = Annotated[

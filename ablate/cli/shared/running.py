@@ -11,7 +11,7 @@ import typer
 from ablate.cli.shared.grid import Grid, open_grid
 from ablate.errors import SpecError, did_you_mean
 from ablate.execution.devices import Device, available_cores, device_for
-from ablate.experiment.levels import auto_or, whole
+from ablate.experiment.parsers import auto_or, whole
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 

@@ -9,7 +9,7 @@ from ablate.cli.shared.grid import Grid
 from ablate.cli.shared.running import Training
 from ablate.experiment.grid import Run, varied
 from ablate.experiment.plan import Plan, sizes_of
-from ablate.experiment.spec import to_toml
+from ablate.experiment.toml import to_toml
 from ablate.report.numbers import counted
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.experiment import levels
+from ablate.experiment import parsers
+from ablate.experiment.levels import label
 
-RATES = levels.list_of(levels.per_layer(levels.real("a rate", lambda p: 0 <= p < 1)))
-WIDTHS = levels.list_of(levels.per_layer(levels.whole(1)))
+RATES = parsers.list_of(parsers.per_layer(parsers.real("a rate", lambda p: 0 <= p < 1)))
+WIDTHS = parsers.list_of(parsers.per_layer(parsers.whole(1)))
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ WIDTHS = levels.list_of(levels.per_layer(levels.whole(1)))
     ],
 )
 def test_seeds_are_a_count_a_range_or_a_list(text, seeds):
-    assert levels.seeds(text) == seeds
+    assert parsers.seeds(text) == seeds
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_seeds_are_a_count_a_range_or_a_list(text, seeds):
 )
 def test_what_is_no_seeds_is_refused(text):
     with pytest.raises(ValueError, match=r"seed|whole number|twice"):
-        levels.seeds(text)
+        parsers.seeds(text)
 
 
 def test_slashes_separate_layers_and_commas_levels():
@@ -61,12 +62,12 @@ def test_what_is_no_width_is_refused(received):
 )
 def test_labels_are_read_back_as_the_levels_they_name(rates):
     rates = list(dict.fromkeys(tuple(float(f"{rate:.12g}") for rate in level) for level in rates))
-    assert RATES(",".join(levels.label(level) for level in rates)) == tuple(rates)
+    assert RATES(",".join(label(level) for level in rates)) == tuple(rates)
 
 
 def test_a_word_is_refused_with_the_nearest_legal_one():
     with pytest.raises(ValueError, match=r"'rleu' is not one of .*; did you mean 'relu'\?"):
-        levels.activation("rleu")
-    assert levels.activation("my.package:Function") == "my.package:Function"
+        parsers.activation("rleu")
+    assert parsers.activation("my.package:Function") == "my.package:Function"
     with pytest.raises(ValueError, match="is not one of off, batch, batch-post"):
-        levels.choice("off", "batch", "batch-post")(False)
+        parsers.choice("off", "batch", "batch-post")(False)

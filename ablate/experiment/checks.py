@@ -1,0 +1,63 @@
+"""Checks of an experiment as a whole: settings that are legal by themselves and not together."""
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from ablate.experiment.datasets import dataset_info
+from ablate.experiment.levels import label
+from ablate.experiment.models import misfit, misfit_rates
+
+if TYPE_CHECKING:
+    from ablate.experiment.spec import Experiment
+
+
+def check_as_a_whole(experiment: "Experiment") -> None:
+    """Checks that model, layers, rates, data and batches fit together.
+
+    Raises:
+        ValueError: They do not; the message names the flags to change.
+    """
+    _check_model(experiment)
+    if experiment.tune and experiment.learning_rate != ("auto",):
+        raise ValueError(
+            f"--tune: it chooses the learning rates, so --lr {','.join(map(label, experiment.learning_rate))} "
+            "cannot be given too; leave one of them out"
+        )
+    _check_data(experiment)
+
+
+def _check_model(experiment: "Experiment") -> None:
+    model, sample = experiment.model, dataset_info(experiment.dataset).shape
+    if model == "mlp" and experiment.channels not in (("auto",), ((),)):
+        raise ValueError(
+            f"--channels: {','.join(map(label, experiment.channels))!r} is given, and mlp has no convolutions; "
+            "legal is auto, or --model cnn or cnn3d"
+        )
+    for channels in map(experiment.channels_of, experiment.channels):
+        if model != "mlp" and not channels:
+            raise ValueError(f"--channels: 'none' is no block for {model}; legal are numbers as 32/64")
+        if reason := misfit(model, sample, channels):
+            raise ValueError(f"{reason} ({experiment.dataset})")
+        for widths, rates in product(map(experiment.hidden_of, experiment.hidden), experiment.dropout):
+            if reason := misfit_rates(rates, channels, widths):
+                raise ValueError(reason)
+
+
+def _check_data(experiment: "Experiment") -> None:
+    train, val, test = experiment.split_sizes
+    if min(train, val, test) < 1:
+        raise ValueError(
+            f"--val-fraction, --test-fraction: {experiment.val_fraction:g} and {experiment.test_fraction:g} split "
+            f"{experiment.dataset} into {train} training, {val} validation and {test} test samples; "
+            "each needs at least 1"
+        )
+    for size in experiment.batch_size:
+        if size > train:
+            raise ValueError(
+                f"--batch-size: {size} is more than the {train} training samples of {experiment.dataset}; "
+                f"legal are 2 to {train}"
+            )
+        if train // size < experiment.evals_per_epoch:
+            raise ValueError(
+                f"--evals-per-epoch: {experiment.evals_per_epoch} is more than the {train // size} steps of an epoch"
+            )

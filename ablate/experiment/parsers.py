@@ -1,0 +1,182 @@
+"""Parsers of settings: one value read from text or TOML and checked.
+
+A parser takes what a user wrote and returns the value, or raises `ValueError` with the middle of a sentence: the value
+received and the legal values. `spec` puts the flag in front.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ablate.errors import did_you_mean
+from ablate.experiment.activations import ACTIVATIONS
+from ablate.experiment.levels import NONE, label
+from ablate.experiment.norms import NORM_ALIASES, NORM_LEVELS
+
+Parser = Callable[[Any], Any]
+
+MOST_SEEDS = 1_000_000
+
+
+def choice(*legal: str) -> Parser:
+    """Returns a parser of one word out of a list."""
+
+    def parse(received: Any) -> str:
+        if received not in legal:
+            raise ValueError(
+                f"{received!r} is not one of {', '.join(legal)}{did_you_mean(str(received), legal)}"
+            )
+        return str(received)
+
+    return parse
+
+
+def norm(received: Any) -> str:
+    """Parses a level of the factor `norm`; `pre` and `post` are batch norm before and after the activation."""
+    return str(choice(*NORM_LEVELS)(NORM_ALIASES.get(received, received)))
+
+
+def activation(received: Any) -> str:
+    """Parses an activation: a name or an alias, in any case, or `package.module:Name` for a user's own function."""
+    if isinstance(received, str) and re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", received):
+        return received
+    word = str(received).lower()
+    for name, info in ACTIVATIONS.items():
+        if word in (name, *info.aliases):
+            return name
+    raise ValueError(
+        f"{received!r} is not one of {', '.join(ACTIVATIONS)}, package.module:Name{did_you_mean(word, ACTIVATIONS)}"
+    )
+
+
+def whole(low: int, high: int | None = None) -> Parser:
+    """Returns a parser of whole numbers of at least `low`, and at most `high` if it is given."""
+    legal = f"a whole number of at least {low}" + (f" and at most {high}" if high is not None else "")
+
+    def parse(received: Any) -> int:
+        if isinstance(received, str) and re.fullmatch(r"[+-]?\d+", received.strip()):
+            received = int(received)
+        if not isinstance(received, int) or isinstance(received, bool):
+            raise ValueError(f"{received!r} is not {legal}")
+        if received < low or (high is not None and received > high):
+            raise ValueError(f"{received} is not {legal}")
+        return received
+
+    return parse
+
+
+def real(legal: str, allowed: Callable[[float], bool]) -> Parser:
+    """Returns a parser of finite real numbers that `allowed` accepts; `legal` names them in the error."""
+
+    def parse(received: Any) -> float:
+        try:
+            value = math.nan if isinstance(received, bool) else float(received)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value) or not allowed(value):
+            raise ValueError(f"{received!r} is not {legal}")
+        return value + 0.0  # turns -0.0 into 0.0, which is the same run
+
+    return parse
+
+
+def auto_or(parser: Parser) -> Parser:
+    """Returns a parser that accepts the word `auto` in addition to what `parser` accepts."""
+    return lambda received: received if received == "auto" else parser(received)
+
+
+def per_layer(parser: Parser) -> Parser:
+    """Returns a parser of one value per layer, separated by slashes: `100/50`."""
+
+    def parse(received: Any) -> tuple[Any, ...]:
+        parts = received.split("/") if isinstance(received, str) else received
+        return tuple(parser(part) for part in (parts if isinstance(parts, list | tuple) else [parts]))
+
+    return parse
+
+
+def list_of(parser: Parser) -> Parser:
+    """Returns a parser of a factor's levels: comma separated text, a list or one value; no level empty or repeated."""
+
+    def parse(received: Any) -> tuple[Any, ...]:
+        if isinstance(received, str):
+            received = [part.strip() for part in received.split(",")]
+        parts = received if isinstance(received, list | tuple) else [received]
+        if not parts or any(part == "" for part in parts):
+            raise ValueError("an empty level; give at least one value, separated by single commas")
+        return _unique(tuple(parser(part) for part in parts))
+
+    return parse
+
+
+def seeds(received: Any) -> tuple[int, ...]:
+    """Parses seeds: `5` means the seeds 0 to 4, `0-4` a range, `1,7` a list."""
+    number = whole(0, 2**32 - 1)
+    text = str(received).strip()
+    values: list[int] = []
+    if isinstance(received, list | tuple):
+        values = [number(part) for part in received]
+    elif re.fullmatch(r"\d+", text):
+        values = list(range(whole(0, MOST_SEEDS)(text)))
+    else:
+        for part in text.split(","):
+            bounds = re.fullmatch(r"(\d+)-(\d+)", part.strip())
+            if bounds and int(bounds[2]) - int(bounds[1]) >= MOST_SEEDS:
+                raise ValueError(f"{part!r} is more than a million seeds")
+            values += range(int(bounds[1]), int(bounds[2]) + 1) if bounds else [number(part.strip())]
+    if not values:
+        raise ValueError("no seed; legal are a count (5), a range (0-4) or a list (1,7)")
+    return _unique(tuple(values))
+
+
+# The widths of one network, one per layer.
+WIDTHS = per_layer(whole(1))
+
+
+def channels(received: Any) -> Any:
+    """Parses the channels of blocks, or `none`, which the results of an mlp hold."""
+    return () if received == NONE else auto_or(WIDTHS)(received)
+
+
+def networks(received: Any) -> Any:
+    """Parses the widths of the networks to compare; a bare list of numbers in a file is refused as ambiguous."""
+    if isinstance(received, list) and len(received) > 1 and all(type(part) is int for part in received):
+        one, many = "/".join(map(str, received)), ", ".join(f'"{part}"' for part in received)
+        raise ValueError(
+            f'{received} could be one network or {len(received)}; write "{one}" for one of {len(received)} hidden '
+            f"layers, [{many}] for {len(received)} networks of one hidden layer"
+        )
+    return list_of(auto_or(WIDTHS))(received)
+
+
+def tuned(received: Any) -> tuple[float, ...]:
+    """Parses `learning_rate=0.01,0.1` to the rates to choose from; nothing given means no tuning."""
+    if received in ("", (), []):
+        return ()
+    name, _, rates = str(received).partition("=")
+    if name.strip() != "learning_rate" or not rates.strip():
+        raise ValueError(
+            f"{received!r} is not learning_rate= with at least two rates, as learning_rate=0.01,0.1"
+        )
+    values: tuple[float, ...] = list_of(real("a number above 0", lambda x: x > 0))(rates)
+    if len(values) < 2:
+        raise ValueError(
+            f"{received!r} leaves nothing to choose; give at least two rates, as learning_rate=0.01,0.1"
+        )
+    return values
+
+
+def switch(received: Any) -> bool:
+    """Parses true or false."""
+    if not isinstance(received, bool):
+        raise ValueError(f"{received!r} is neither true nor false")
+    return received
+
+
+def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    if repeated:
+        raise ValueError(f"{label(repeated[0])!r} stands there twice; name each level once")
+    return values

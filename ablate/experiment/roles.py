@@ -1,0 +1,65 @@
+"""Roles of settings: what each field of an experiment is. Run ids, columns, headings and flags are derived from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+Kind = Literal["factor", "shared", "view"]
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a setting is, stated in the annotation of its field.
+
+    Attributes:
+        kind: A factor has levels that variants differ in; a shared setting is the same for all runs of an experiment; a
+            view changes what is observed and no result.
+        plural: What its levels are called in a sentence, `dropout rates`; only factors need it.
+        short: Its name in the names of variants, by default that of the field.
+        flags: Spellings of its option, by default the name of the field.
+        not_in_run_id: Why it is left out of the run id; everything else enters.
+        changes_cost: Whether the time of one training step depends on it.
+        names_every_variant: Whether it is part of a variant's name even where it has one level.
+        varies_in_stack: Whether runs that are trained as one network may differ in it.
+        goes_with: The factor whose levels may each have a value of this one, as each optimizer its learning rate.
+        order: Its levels in the order reports show them; numbers are sorted.
+    """
+
+    kind: Kind
+    plural: str = ""
+    short: str = ""
+    flags: tuple[str, ...] = ()
+    not_in_run_id: str = ""
+    changes_cost: bool = False
+    names_every_variant: bool = False
+    varies_in_stack: bool = False
+    goes_with: str = ""
+    order: tuple[str, ...] = ()
+
+
+def roles_of(fields: Mapping[str, FieldInfo]) -> dict[str, Role]:
+    """Returns the role of each field by its name, in the order of the fields.
+
+    Raises:
+        TypeError: A field has none.
+    """
+    roles = {}
+    for name, field in fields.items():
+        roles[name] = next((part for part in field.metadata if isinstance(part, Role)), None)
+        if roles[name] is None:
+            raise TypeError(f"the setting {name!r} states no role; add Role(...) to its annotation")
+    return {name: role for name, role in roles.items() if role}
+
+
+def named(roles: Mapping[str, Role], kind: Kind) -> tuple[str, ...]:
+    """Returns the names of the settings of one kind."""
+    return tuple(name for name, role in roles.items() if role.kind == kind)
+
+
+def stored_type(field: FieldInfo) -> type[int] | type[float] | type[str]:
+    """Returns how a level of a factor is stored: whole and real numbers as such, everything else as its text."""
+    level: Any = get_args(field.annotation)[0]
+    parts = (level,) if get_origin(level) is tuple else (get_args(level) or (level,))
+    return next((number for number in (int, float) if number in parts), str)

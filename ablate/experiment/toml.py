@@ -1,0 +1,40 @@
+"""Experiments as TOML: files read and written."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ablate.errors import SpecError
+from ablate.experiment.levels import label
+from ablate.experiment.spec import ROLES, Experiment
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Returns the settings in a TOML file, unchecked.
+
+    Raises:
+        SpecError: The file is missing or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"EXPERIMENT: {str(path)!r} cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"EXPERIMENT: {str(path)!r} is not TOML ({error})") from None
+
+
+def to_toml(experiment: Experiment) -> str:
+    """Returns the resolved experiment as TOML that `read_toml` and `build` turn into the same experiment."""
+    return tomli_w.dumps({name: _plain(name, getattr(experiment, name)) for name in ROLES})
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Returns a value that TOML can hold: levels per layer become text, a single level stands without brackets."""
+    if name == "tune":
+        return f"learning_rate={','.join(map(label, value))}" if value else ""
+    if not isinstance(value, tuple):
+        return value
+    plain = [label(part) if isinstance(part, tuple) else part for part in value]
+    return plain[0] if len(plain) == 1 and name != "seeds" else plain
