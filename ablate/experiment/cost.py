@@ -1,7 +1,6 @@
-"""What a run costs: seconds and bytes, estimated from its sizes by rates measured on one core of a current server.
+"""The cost of a run in seconds and bytes, estimated from its sizes and from rates measured on one server core.
 
-Used to size stacks, to start the longest first and to say in `ablate plan` about how long a grid takes. Only ratios
-between runs matter for the first two; results depend on none of it.
+The estimates size the stacks, order them (longest first) and appear in `ablate plan`. Results never depend on them.
 """
 
 from dataclasses import dataclass
@@ -17,21 +16,21 @@ from ablate.experiment.optimizers import OPTIMIZERS
 FLOP_SECONDS = 1 / 90e9
 ELEMENT_SECONDS = 2e-9
 STACK_STEP_SECONDS = 0.8e-3
-# From the start of the command to the first step, and from the last to the tables.
+# Time before the first step and after the last one: start-up and tables.
 PROCESS_SECONDS = 6.0
-# A forward pass alone, as in an evaluation, is a third of a step's products.
+# Cost of an evaluation relative to a training step: a forward pass alone has a third of a step's products.
 EVALUATION_SHARE = 0.4
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a cost depends on besides the run.
+    """The sizes that a cost depends on, besides those of the run.
 
     Attributes:
         features: Numbers in one sample.
         classes: Number of outputs.
         train: Training samples.
-        val: Validation samples; each evaluation scores as many training samples too.
+        val: Validation samples; each evaluation also scores as many training samples.
         evals_per_epoch: Evaluations per epoch.
         sample: Shape of one sample, channels first; only models with convolutions need it.
     """
@@ -46,12 +45,12 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Convolved:
-    """What one block of a run costs for one sample.
+    """The cost of one block of a run for one sample.
 
     Attributes:
-        weights: Numbers in its kernels.
-        products: Multiplications of a forward pass.
-        elements: Numbers the convolution gives.
+        weights: Number of weights in its kernels.
+        products: Multiplications in a forward pass.
+        elements: Outputs of the convolution.
     """
 
     weights: int
@@ -60,7 +59,7 @@ class Convolved:
 
 
 def convolved(run: Run, sizes: Sizes) -> tuple[Convolved, ...]:
-    """Returns the costs of a run's blocks, none for an mlp."""
+    """Returns the cost of each block of a run; an mlp has no blocks."""
     if not run.channels:
         return ()
     inputs = (sizes.sample[0], *run.channels[:-1])
@@ -73,28 +72,28 @@ def convolved(run: Run, sizes: Sizes) -> tuple[Convolved, ...]:
 
 
 def dense_count(run: Run, sizes: Sizes) -> int:
-    """Returns about how many numbers a run trains in fully connected layers, each of them one product a sample."""
+    """Returns about how many parameters a run has in fully connected layers: one product each per sample."""
     features = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
     widths = (features, *run.hidden, sizes.classes)
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
 
 
 def parameter_count(run: Run, sizes: Sizes) -> int:
-    """Returns about how many numbers a run trains."""
+    """Returns about how many parameters a run has."""
     return dense_count(run, sizes) + sum(block.weights for block in convolved(run, sizes))
 
 
 def step_count(run: Run, sizes: Sizes) -> int:
-    """Returns the steps of a run."""
+    """Returns the number of training steps of a run."""
     return int(run.epochs * (sizes.train // run.batch_size))
 
 
 def run_flops(run: Run, sizes: Sizes) -> int:
-    """Returns the floating-point operations of all matrix products that a run needs.
+    """Returns the floating-point operations of all matrix products of a run.
 
-    A product of one weight with one number counts as two. A step takes one pass forward and two backward, without the
-    gradient of the input of the first layer, which nobody needs; an evaluation takes one forward, over the validation
-    set and the training samples that are scored with it.
+    A multiplication with its addition counts as two operations. A step is one forward and two backward passes, except
+    that the first layer needs no gradient of its input. An evaluation is one forward pass over the validation set and
+    the training samples scored with it.
     """
     inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
     products = [block.products for block in convolved(run, sizes)]
@@ -105,7 +104,7 @@ def run_flops(run: Run, sizes: Sizes) -> int:
 
 
 def run_seconds(run: Run, sizes: Sizes) -> float:
-    """Returns about how long a run keeps one core busy inside a stack."""
+    """Returns about how many seconds one core spends on a run inside a stack."""
     parameters, blocks = parameter_count(run, sizes), convolved(run, sizes)
     products = dense_count(run, sizes) + sum(block.products for block in blocks)
     elements = sum(run.hidden) + sum(block.elements for block in blocks)
@@ -118,18 +117,18 @@ def run_seconds(run: Run, sizes: Sizes) -> float:
 
 
 def stack_overhead_seconds(run: Run, sizes: Sizes) -> float:
-    """Returns about what a stack costs besides its runs: the calls of every step."""
+    """Returns about how many seconds a stack costs besides its runs: the overhead of calls in every step."""
     return step_count(run, sizes) * STACK_STEP_SECONDS
 
 
 def run_bytes(run: Run, sizes: Sizes) -> int:
-    """Returns about how much memory a run takes inside a stack: parameters, gradients, moments and buffers."""
+    """Returns about how many bytes a run takes inside a stack: parameters, gradients, moments and buffers."""
     states = OPTIMIZERS[run.optimizer].buffers
-    # Dropout keeps the uniforms of sixteen steps, and twice that while it draws them.
+    # Dropout keeps the uniforms of sixteen steps, and needs twice that while drawing them.
     buffers = (6 * max(run.batch_size, 256) + 32 * run.batch_size) * sum(run.hidden)
     return int(4 * (states * parameter_count(run, sizes) + buffers) + activation_bytes(run, sizes))
 
 
 def activation_bytes(run: Run, sizes: Sizes) -> int:
-    """Returns about how much memory the blocks of a run take in a step: outputs, their gradients, what is pooled."""
+    """Returns about how many bytes the blocks of a run take in a step: outputs, gradients and pooled outputs."""
     return int(4 * 5 * run.batch_size * sum(block.elements for block in convolved(run, sizes)))

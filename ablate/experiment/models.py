@@ -1,4 +1,4 @@
-"""The models by name: what a sample has to be, their default widths, and the sizes of what convolutions pass on."""
+"""The models by name: the samples they take, their default widths and the sizes between their blocks."""
 
 from dataclasses import dataclass
 from math import prod
@@ -9,18 +9,18 @@ from ablate.experiment.levels import label
 Model = Literal["mlp", "cnn", "cnn3d"]
 Size = tuple[int, ...]
 
-# Numbers along each axis of a convolution's kernel, and along each spatial axis of a pooling window.
+# Size of a convolution's kernel, and of a pooling window, along each spatial axis.
 KERNEL, POOL = 3, 2
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What is special about a model.
+    """Facts about one model.
 
     Attributes:
-        axes: Of a sample; empty if it takes any and sees it as one row of numbers.
-        channels: Of its convolutions, one a block, unless they are given.
-        hidden: Widths of its hidden layers unless they are given.
+        axes: Axes of a sample; empty if any sample is taken and flattened.
+        channels: Default channels of its convolutions, one per block.
+        hidden: Default widths of its hidden layers.
         about: One line for `ablate list models`.
     """
 
@@ -31,14 +31,14 @@ class ModelInfo:
 
 
 def window(model: Model, frames: int, block: int) -> Size:
-    """Returns what a block pools over: height and width in twos and, in a video, frames too.
+    """Returns the pooling window of a block: two along height and width and, in a video, two along frames.
 
-    Frames are left alone in the first block, "with the intention of not to merge the temporal signal too early"
-    (Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015), and once one is left.
+    Frames are not pooled in the first block, "with the intention of not to merge the temporal signal too early"
+    (Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015), nor when one is left.
 
     Args:
         model: `cnn` or `cnn3d`.
-        frames: How many there are before the pooling; of no account for a picture.
+        frames: Number of frames before the pooling; ignored for pictures.
         block: Counted from 0.
     """
     if model == "cnn":
@@ -47,15 +47,15 @@ def window(model: Model, frames: int, block: int) -> Size:
 
 
 def sizes_by_block(model: Model, sample: Size, blocks: int) -> tuple[Size, ...]:
-    """Returns the spatial sizes that each block convolves, and last those that the last block passes on.
+    """Returns the spatial sizes of the input of each block, and last those of the output of the last block.
 
-    What is left over after whole windows is not passed on: of 7 rows 3 are. A size of 0 says that there are more blocks
-    than the sample is large.
+    Rows that do not fill a pooling window are dropped: 7 rows become 3. A size of 0 means that there are too many
+    blocks for the sample.
 
     Args:
         model: `cnn` or `cnn3d`.
         sample: (channels, height, width), or (channels, frames, height, width).
-        blocks: How many.
+        blocks: Number of blocks.
     """
     sizes = [sample[1:]]
     for block in range(blocks):
@@ -66,7 +66,7 @@ def sizes_by_block(model: Model, sample: Size, blocks: int) -> tuple[Size, ...]:
 
 
 def flat_features(model: Model, sample: Size, channels: tuple[int, ...]) -> int:
-    """Returns how many numbers the first linear layer gets of one sample."""
+    """Returns the number of inputs of the first linear layer."""
     if model == "mlp":
         return prod(sample)
     return channels[-1] * prod(sizes_by_block(model, sample, len(channels))[-1])
@@ -107,13 +107,13 @@ def misfit_rates(rates: tuple[float, ...], channels: tuple[int, ...], hidden: tu
 
 MODELS: dict[Model, ModelInfo] = {
     "mlp": ModelInfo(
-        (), (), (100, 50), "hidden layers of linear, [batch norm], activation, [dropout]; linear output"
+        (), (), (100, 50), "hidden layers of linear, [norm], activation, [dropout]; linear output"
     ),
     "cnn": ModelInfo(
         ("channels", "height", "width"),
         (32, 64),
         (128,),
-        "blocks of 3x3 convolution, [batch norm], activation, [dropout of channels], max pooling; then as mlp",
+        "blocks of 3x3 convolution, [norm], activation, [dropout of channels], max pooling; then as mlp",
     ),
     "cnn3d": ModelInfo(
         ("channels", "frames", "height", "width"),

@@ -1,4 +1,4 @@
-"""The plan: runs gathered into stacks that train together, sized for the cache and shared out among the workers."""
+"""The plan: runs grouped into stacks that train together, sized for the cache and for the number of workers."""
 
 import math
 from collections import defaultdict
@@ -22,29 +22,30 @@ from ablate.experiment.spec import ROLES, Experiment
 
 T = TypeVar("T")
 
-# Bytes of activations that the runs of a stack of convolutional networks may hold together. Their convolutions are done
-# run by run, so a stack saves no more than the calls of the fully connected layers, and loses more than that where
-# what one run has written is out of cache when its gradient comes.
+# Largest number of bytes that the activations of a stack of convolutional networks may take. Convolutions are computed
+# run by run, so stacking saves calls in the fully connected layers only. A larger stack loses more than that: a run's
+# activations have left the cache by the time its gradient is computed.
 STACK_BYTES = 16 << 20
-# Runs in a stack: more hide the calls of a step better, fewer stay in the cache. The time of a run is flat around here.
+# Most runs in a stack. More runs hide the overhead of calls better, fewer runs stay in the cache; the time per run
+# hardly changes around this value.
 MAX_RUNS = 32
-# On a GPU stacks are large, and all of one size, filled up where runs are missing: its libraries choose kernels, and
-# so bits, by the size of the whole problem.
+# On a GPU all stacks are large and of one size, padded where runs are missing: its libraries choose kernels, and
+# therefore bits, by the size of the whole problem.
 GPU_RUNS = 128
-# The convolutions of a stack follow one another, so that copies which fill it up cost as much as runs.
+# The convolutions of a stack run one after another, so a padding copy costs as much as a run.
 GPU_CONV_RUNS = 16
-# Share of a GPU's memory that a stack may take by estimate.
+# Share of a GPU's memory that a stack may take, by estimate.
 GPU_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Runs trained as one network: equal but for activation, dropout and seed, equal activations side by side.
+    """Runs trained as one network: they differ in activation, dropout and seed only, equal activations side by side.
 
     Attributes:
         runs: At least one.
-        evals_per_epoch: Evaluations an epoch.
-        padding: Copies of the last run that fill the stack up, see `train_stack`.
+        evals_per_epoch: Evaluations per epoch.
+        padding: Copies of the last run that keep the stack's size constant, see `train_stack`.
     """
 
     runs: tuple[Run, ...]
@@ -53,12 +54,12 @@ class Stack:
 
     @property
     def size(self) -> int:
-        """Runs that are trained, copies included."""
+        """Number of networks that are trained, padding included."""
         return len(self.runs) + self.padding
 
     @property
     def label(self) -> str:
-        """One line for people: `relu gelu norm=batch seeds 0-1`, `9 activations norm=off seed 3`."""
+        """A description in one line: `relu gelu norm=batch seeds 0-1`, `9 activations norm=off seed 3`."""
         names = list(dict.fromkeys(run.activation for run in self.runs))
         activations = " ".join(names) if len(names) <= 3 else f"{len(names)} activations"
         seeds = sorted({run.seed for run in self.runs})
@@ -68,13 +69,13 @@ class Stack:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stacks to train, the dearest first, with what they are expected to take.
+    """The stacks to train, the most expensive first, with their expected time and memory.
 
     Attributes:
         stacks: In the order to start them.
-        seconds: About how long with this many workers, start-up included.
-        worker_bytes: About how much memory the largest stack takes.
-        run_steps: Steps summed over all runs, what progress is counted in.
+        seconds: Estimated duration with this many workers, start-up included.
+        worker_bytes: Estimated memory of the largest stack.
+        run_steps: Steps summed over all runs, the unit of progress.
     """
 
     stacks: tuple[Stack, ...]
@@ -84,7 +85,7 @@ class Plan:
 
 
 def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
-    """Returns the sizes costs depend on; a dataset whose classes only the data can tell counts as ten."""
+    """Returns the sizes that costs depend on; ten classes are assumed where only the data can tell."""
     info = dataset_info(experiment.dataset)
     train, val, _ = experiment.split_sizes
     return Sizes(
@@ -97,9 +98,9 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
 
     Args:
         runs: In any order.
-        sizes: Of their data.
+        sizes: Sizes of their data.
         jobs: Number of workers.
-        gpu_memory: Bytes of a GPU that each of them has; None is a CPU.
+        gpu_memory: Bytes of GPU memory per worker; None means a CPU.
     """
     groups: dict[object, list[Run]] = defaultdict(list)
     for run in runs:
@@ -119,7 +120,7 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
 
 
 def halves(stack: Stack) -> list[Stack]:
-    """Returns stacks of half the size of one of at least two, which hold its runs."""
+    """Returns the runs of a stack of at least two as stacks of half its size."""
     size = (stack.size + 1) // 2
     parts = [part for part in (stack.runs[:size], stack.runs[size:]) if part]
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
@@ -153,9 +154,9 @@ def _stack_key(run: Run) -> object:
 
 
 def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
-    """Returns a group cut into stacks of at most `limit` runs, whole seeds together where they fit.
+    """Returns a group cut into stacks of at most `limit` runs, with the runs of a seed together where they fit.
 
-    Runs of one seed share their batches and dropout uniforms, so a stack of few seeds reads and draws less.
+    Runs of one seed share their batches and dropout uniforms, so a stack with fewer seeds reads and draws less.
     """
     seeds: dict[int, list[Run]] = defaultdict(list)
     for run in group:
@@ -169,7 +170,7 @@ def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
 
 
 def _even(items: Sequence[T], limit: int) -> list[list[T]]:
-    """Returns items in order in as few lists of at most `limit` as possible, of lengths that differ by at most one."""
+    """Returns the items in order in the fewest lists of at most `limit`, with lengths that differ by at most one."""
     count = math.ceil(len(items) / limit)
     bounds = [len(items) * part // count for part in range(count + 1)]
     return [list(items[start:stop]) for start, stop in pairwise(bounds)]
@@ -186,7 +187,7 @@ def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
 
 
 def _makespan(seconds: Iterable[float], jobs: int) -> float:
-    """Returns when the last worker ends if each takes the next stack as it gets free."""
+    """Returns when the last worker finishes if a free worker always takes the next stack."""
     free = [0.0] * jobs
     for duration in seconds:
         free[free.index(min(free))] += duration
