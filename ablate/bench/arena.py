@@ -21,7 +21,7 @@ from ablate.execution.devices import Device
 from ablate.execution.local import LocalExecutor
 from ablate.experiment.grid import Run, expand, variant_name, varied
 from ablate.experiment.plan import make_plan, sizes_of
-from ablate.experiment.spec import Experiment
+from ablate.experiment.spec import COST_FACTORS, Experiment
 
 GEMM = "gemm"
 

@@ -78,14 +78,6 @@ class Run:
         factors = {name: settings.pop(name, value) for name, value in self.factors.items()}
         return replace(self, factors=factors, common={**self.common, **settings})
 
-    def settings_as_stored(self) -> dict[str, Any]:
-        """Returns the value of each factor as results hold it: numbers as such, all else as the text of its level."""
-        values = {factor: getattr(self, factor) for factor in FACTORS}
-        return {
-            name: value if isinstance(value, int | float) else self.level(name)
-            for name, value in values.items()
-        }
-
 
 def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
     """Returns every run of the grid, the last factor varying fastest and seeds fastest of all.
