@@ -6,7 +6,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("ablate", "torch", "numpy", "pandas", "pyarrow")
+from ablate import __version__
+
+PACKAGES = ("torch", "numpy", "pandas", "pyarrow")
 
 # What changes the speed or the last bits of CPU and CUDA arithmetic from outside the program.
 VARIABLES = (
@@ -28,13 +30,14 @@ def provenance() -> dict[str, str]:
     """Returns the origin of results computed now, without torch being imported.
 
     The keys are `git_commit` and `git_dirty` (`true` or `false`: tracked files changed) of the repository
-    around the working directory, left out where there is none; `python` and each of `PACKAGES` with its
-    version; `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. No time, no name of a host or
+    around the working directory, left out where there is none; `python`, `ablate` and each of `PACKAGES` with
+    its version; `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. No time, no name of a host or
     a user and no path is among them.
     """
     return {
         **_git(),
         "python": platform.python_version(),
+        "ablate": __version__,
         **_versions(),
         "system": platform.platform(),
         "cpu": _cpu(),

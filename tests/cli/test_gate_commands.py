@@ -10,18 +10,7 @@ import pytest
 
 from tests.arguments import given
 
-GRID = [
-    "--activation",
-    "relu,tanh",
-    "--norm",
-    "off",
-    "--dropout",
-    "0",
-    "--epochs",
-    "3",
-    "--executor",
-    "fake",
-]
+GRID = ["--activation", "relu,tanh", "--norm", "off", "--dropout", "0", "--epochs", "3", "--executor", "fake"]
 
 
 @pytest.fixture

@@ -50,10 +50,7 @@ def test_figures_are_written_where_asked_and_named_on_stdout(results, tmp_path):
     before = contents(results)
     out = called("plot", results, "-o", tmp_path / "figures")
     files = [Path(line) for line in out.splitlines()]
-    assert [file.name for file in files] == [
-        "convergence-activation.png",
-        "speed-and-gap.png",
-    ]
+    assert [file.name for file in files] == ["convergence-activation.png", "speed-and-gap.png"]
     assert {file.read_bytes()[:4] for file in files} == {b"\x89PNG"}
     assert contents(results) == before
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import ablate
 from ablate.store import provenance as module
 from ablate.store.provenance import PACKAGES, VARIABLES, provenance
 
@@ -87,7 +88,8 @@ def test_versions_are_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {package: found[package] for package in PACKAGES} == {
         package: version(package) for package in PACKAGES
     }
-    assert set(PACKAGES) == {"ablate", "torch", "numpy", "pandas", "pyarrow"}
+    assert set(PACKAGES) == {"torch", "numpy", "pandas", "pyarrow"}
+    assert found["ablate"] == ablate.__version__
     monkeypatch.setattr(module, "PACKAGES", ("no-such-package",))
     assert provenance()["no-such-package"] == "not installed"
 

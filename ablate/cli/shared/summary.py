@@ -21,8 +21,7 @@ Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder
 TargetText = Annotated[
     str,
     typer.Option(
-        "--target",
-        help="validation accuracy that counts as converged: 0.95, or 90% of the reference's best",
+        "--target", help="validation accuracy that counts as converged: 0.95, or 90% of the reference's best"
     ),
 ]
 Reference = Annotated[
