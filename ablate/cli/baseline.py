@@ -14,12 +14,15 @@ from ablate.errors import NothingToShow, SpecError
 from ablate.report.numbers import PERCENT, counted
 from ablate.store.baseline import read_results, write_baseline
 
-File = Annotated[
-    Path, typer.Option("-o", "--output", metavar="FILE", help="file to write, as results/baseline.parquet")
-]
 
-
-def baseline(results: Results, output: File, target: TargetText = DEFAULT_TARGET) -> None:
+def baseline(
+    results: Results,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="file to write, as results/baseline.parquet"),
+    ],
+    target: TargetText = DEFAULT_TARGET,
+) -> None:
     """Write a results folder into one file, to commit and gate against."""
     stored = read_results(results)
     if stored.curves is None:

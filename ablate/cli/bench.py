@@ -11,7 +11,7 @@ from ablate.cli.shared.benching import print_bench, say, setting_of
 from ablate.cli.shared.grid import runs_of
 from ablate.cli.shared.groups import takes_groups
 from ablate.cli.shared.options import experiment_group
-from ablate.cli.shared.printing import AsJson
+from ablate.cli.shared.output import AsJson
 from ablate.cli.shared.running import Machine
 from ablate.errors import NothingToShow, SpecError
 from ablate.execution.devices import Device

@@ -4,25 +4,21 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ablate.analysis.gate_verdict import reasons
-from ablate.cli.shared.comparing import Judging, read_sides
+from ablate.cli.shared.comparing import BASELINE, CANDIDATE, Judging, read_sides
 from ablate.cli.shared.groups import takes_groups
-from ablate.cli.shared.printing import AsJson
+from ablate.cli.shared.output import AsJson
 from ablate.report.console import console
 from ablate.report.verdicts import print_comparison, to_json
 
-Baseline = Annotated[
-    Path, typer.Argument(metavar="BASELINE", help="results folder or baseline file, the old one")
-]
-Candidate = Annotated[
-    Path, typer.Argument(metavar="CANDIDATE", help="results folder or baseline file, the new one")
-]
-
 
 @takes_groups
-def compare(baseline: Baseline, candidate: Candidate, judging: Judging, as_json: AsJson = False) -> None:
+def compare(
+    baseline: Annotated[Path, BASELINE],
+    candidate: Annotated[Path, CANDIDATE],
+    judging: Judging,
+    as_json: AsJson = False,
+) -> None:
     """Show what improved, regressed or stayed as it was."""
     comparison = judging.compare(*read_sides(baseline, candidate))
     why = reasons(comparison, allow_missing=False)

@@ -11,12 +11,12 @@ import typer
 
 from ablate.analysis.gate_match import score
 from ablate.analysis.gate_verdict import Comparison, Reason, reasons
-from ablate.cli.shared.comparing import Judging, default_target, read_sides, side_of
+from ablate.cli.shared.comparing import BASELINE, CANDIDATE, Judging, default_target, read_sides, side_of
 from ablate.cli.shared.confirm import confirmed
-from ablate.cli.shared.files import write
 from ablate.cli.shared.groups import takes_groups
-from ablate.cli.shared.printing import AsJson
+from ablate.cli.shared.output import AsJson, write
 from ablate.cli.shared.running import Training
+from ablate.cli.shared.self_test import passes_self_test
 from ablate.errors import NothingToShow, SpecError
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
@@ -32,23 +32,6 @@ EPILOG = (
     "NaN or infinite; 4 a regression, whatever else holds; 5 no baseline, nothing comparable, too few seeds to show "
     "any regression, or a variant or metric of the baseline that is missing in the candidate. Improvements pass."
 )
-
-Baseline = Annotated[
-    Path | None, typer.Argument(metavar="BASELINE", help="baseline file or results folder, the old one")
-]
-Candidate = Annotated[
-    Path | None, typer.Argument(metavar="CANDIDATE", help="results folder or baseline file, the new one")
-]
-Confirm = Annotated[
-    bool,
-    typer.Option(
-        "--confirm", help="train what regressed again with fresh seeds; only what regresses again fails"
-    ),
-]
-SelfTest = Annotated[
-    bool,
-    typer.Option("--self-test", help="plant faults into a copy of BASELINE or made-up results, and look"),
-]
 
 
 @dataclass(frozen=True)
@@ -129,15 +112,26 @@ class Outputs:
 
 @takes_groups
 def gate(
-    baseline: Baseline = None,
-    candidate: Candidate = None,
+    baseline: Annotated[Path | None, BASELINE] = None,
+    candidate: Annotated[Path | None, CANDIDATE] = None,
     *,
     judging: Judging,
     passing: Passing,
     outputs: Outputs,
-    confirm: Confirm = False,
+    confirm: Annotated[
+        bool,
+        typer.Option(
+            "--confirm", help="train what regressed again with fresh seeds; only what regresses again fails"
+        ),
+    ] = False,
     training: Training,
-    self_test: SelfTest = False,
+    self_test: Annotated[
+        bool,
+        typer.Option(
+            "--self-test",
+            help="plant faults into a copy of BASELINE or simulated results; they must be found",
+        ),
+    ] = False,
 ) -> None:
     """Judge a candidate against a baseline, by exit code."""
     _ = outputs.exports, judging.metrics  # refuses what is not legal before anything is done
@@ -181,8 +175,6 @@ def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None
 
 
 def _self_test(baseline: Path | None, judging: Judging) -> None:
-    # Imported here because no other gate needs what trains.
-    from ablate.cli.shared.self_test import passes
-
-    if not passes(side_of(read_results(baseline)) if baseline else None, judging):
+    side = side_of(read_results(baseline)) if baseline else None
+    if not passes_self_test(side, judging):
         raise typer.Exit(SELF_TEST_FAILED)

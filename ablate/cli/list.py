@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ablate.cli.shared.files import write
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.datasets import DATASETS
@@ -15,24 +14,25 @@ from ablate.experiment.models import MODELS
 from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.experiment.presets import PRESETS
 
-Kind = Annotated[
-    str, typer.Argument(metavar="KIND", help="activations, datasets, models, optimizers or presets")
-]
-Details = Annotated[
-    bool,
-    typer.Option(
-        "--details", help="of activations: range, slope, centre, smoothness and gain, found numerically"
-    ),
-]
-Plot = Annotated[
-    Path | None,
-    typer.Option(
-        "--plot", metavar="FILE", help="draw the activations and their derivatives, as .png or .svg"
-    ),
-]
 
-
-def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
+def list_(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="activations, datasets, models, optimizers or presets")
+    ],
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="of activations: range, slope, centre, smoothness and gain, computed numerically",
+        ),
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="draw the activations and their derivatives, as .png or .svg"
+        ),
+    ] = None,
+) -> None:
     """List activations, datasets, models, optimizers or presets."""
     lines: dict[str, Callable[[], list[str]]] = {
         "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
@@ -55,7 +55,7 @@ def list_(kind: Kind, details: Details = False, plot: Plot = None) -> None:
 
 def _print_details() -> None:
     # Imported here because they bring torch and pandas, which nothing else that is listed needs.
-    from ablate.cli.shared.printing import print_table
+    from ablate.cli.shared.output import print_table
     from ablate.nn.properties import properties
     from ablate.report.activations import properties_section
 
@@ -65,6 +65,7 @@ def _print_details() -> None:
 def _draw(path: Path) -> None:
     if path.suffix not in (".png", ".svg"):
         raise SpecError(f"--plot: {str(path)!r} ends in neither .png nor .svg")
+    from ablate.cli.shared.output import write
     from ablate.nn.properties import drawn
     from ablate.report.activations import curves_figure
     from ablate.report.figures.files import to_bytes

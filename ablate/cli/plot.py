@@ -5,29 +5,27 @@ from typing import Annotated
 
 import typer
 
-from ablate.analysis.convergence import DEFAULT_TARGET
-from ablate.cli.shared.files import write
-from ablate.cli.shared.summary import Reference, Results, TargetText, summary_of
+from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.output import write
+from ablate.cli.shared.summary import Results, Summarizing
 from ablate.errors import SpecError, did_you_mean
 from ablate.store.parquet import ResultsFolder
 
 FOLDER = "figures"
 
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        "-o", "--output", metavar="FOLDER", help=f"where to [default: {FOLDER}/NAME of the results]"
-    ),
-]
-FormatText = Annotated[str, typer.Option("--format", metavar="FORMAT", help="png or svg")]
 
-
+@takes_groups
 def plot(
     results: Results,
-    output: Folder = None,
-    kind: FormatText = "png",
-    target: TargetText = DEFAULT_TARGET,
-    reference: Reference = None,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FOLDER", help=f"where to [default: {FOLDER}/NAME of the results]"
+        ),
+    ] = None,
+    kind: Annotated[str, typer.Option("--format", metavar="FORMAT", help="png or svg")] = "png",
+    summarizing: Summarizing,
 ) -> None:
     """Draw the figures of a results folder."""
     # Imported here because matplotlib takes longer to load than most commands to run.
@@ -36,7 +34,7 @@ def plot(
     if kind not in FORMATS:
         raise SpecError(f"--format: {kind!r} is not one of {', '.join(FORMATS)}{did_you_mean(kind, FORMATS)}")
     folder = ResultsFolder(results)
-    summary = summary_of(folder, target, reference)
+    summary = summarizing.summary(folder)
     where = output or Path(FOLDER) / results.resolve().name
     for name, figure in figures(summary, folder.read("curves"), folder.read("layers")):
         print(write(where / f"{name}.{kind}", to_bytes(figure, kind), "-o/--output", make_folder=True))

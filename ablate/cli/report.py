@@ -1,20 +1,20 @@
 """`ablate report`: the tables of a results folder, or the same for machines."""
 
 import sys
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ablate.analysis.convergence import DEFAULT_TARGET
 from ablate.analysis.findings import find, find_all
 from ablate.analysis.layers import health
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, metrics_by_margin
 from ablate.analysis.variants import named
-from ablate.cli.shared.files import write
-from ablate.cli.shared.printing import AsJson, print_table
-from ablate.cli.shared.summary import Reference, Results, TargetText, summary_of
+from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.output import AsJson, print_table, write
+from ablate.cli.shared.summary import Results, Summarizing
 from ablate.errors import SpecError
 from ablate.report.console import console
 from ablate.report.export import to_csv, to_json
@@ -26,61 +26,67 @@ from ablate.store.parquet import ResultsFolder
 
 _DEFAULT_MARGINS = ", ".join(f"{margin} for {names}" for margin, names in metrics_by_margin().items())
 
-Sort = Annotated[
-    str, typer.Option("--sort", metavar="COLUMN", help=f"best first by {', '.join(METRICS)}, or {BY_VARIANT}")
-]
-MarginText = Annotated[
-    str | None,
-    typer.Option(
-        "--margin",
-        metavar="SIZE",
-        help="differences of the metric sorted by that do not matter: 0.01 in its unit, or 5% of the reference's "
-        f"[default: {_DEFAULT_MARGINS}]",
-    ),
-]
-Details = Annotated[bool, typer.Option("--details", help="all variants and all metrics in the tables")]
-Layers = Annotated[
-    bool, typer.Option("--layers", help="what `ablate run --diagnostics` saw in the layers, healthy to sick")
-]
-AsMarkdown = Annotated[bool, typer.Option("--markdown", help="GitHub's Markdown, as for a pull request")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="one CSV line per variant instead of tables")]
-HtmlFile = Annotated[
-    Path | None,
-    typer.Option("--html", metavar="FILE", help="one page with curves and tables that opens from disk"),
-]
+
+@dataclass(frozen=True)
+class Format:
+    """What to show instead of tables: at most one of these."""
+
+    layers: Annotated[
+        bool,
+        typer.Option("--layers", help="what `ablate run --diagnostics` saw in the layers, healthy to sick"),
+    ] = False
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="GitHub's Markdown, as for a pull request")
+    ] = False
+    as_json: AsJson = False
+    as_csv: Annotated[bool, typer.Option("--csv", help="one CSV line per variant instead of tables")] = False
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="one page with curves and tables that opens from disk"),
+    ] = None
 
 
+@takes_groups
 def report(
     results: Results,
-    target: TargetText = DEFAULT_TARGET,
-    reference: Reference = None,
-    sort: Sort = DEFAULT_SORT,
-    margin: MarginText = None,
-    details: Details = False,
-    layers: Layers = False,
-    as_markdown: AsMarkdown = False,
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
-    html: HtmlFile = None,
+    *,
+    summarizing: Summarizing,
+    sort: Annotated[
+        str,
+        typer.Option("--sort", metavar="COLUMN", help=f"best first by {', '.join(METRICS)}, or {BY_VARIANT}"),
+    ] = DEFAULT_SORT,
+    margin: Annotated[
+        str | None,
+        typer.Option(
+            "--margin",
+            metavar="SIZE",
+            help="differences of the metric sorted by that do not matter: 0.01 in its unit, or 5% of the reference's "
+            f"[default: {_DEFAULT_MARGINS}]",
+        ),
+    ] = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="all variants and all metrics in the tables")
+    ] = False,
+    format: Format,
 ) -> None:
     """Show what did best, what matters, warnings, and the tables."""
-    if as_json + as_csv + as_markdown + layers + (html is not None) > 1:
+    if sum(map(bool, astuple(format))) > 1:
         raise SpecError("--json, --csv, --markdown, --layers and --html exclude each other; give one of them")
     folder = ResultsFolder(results)
-    if layers:
+    if format.layers:
         print_table(layers_section(health(named(folder.read("runs")), folder.read("layers"))))
         return
     relevant = None if margin is None else Margin.parse(margin)
-    summary = summary_of(folder, target, reference, sort)
-    if as_json:
+    summary = summarizing.summary(folder, sort)
+    if format.as_json:
         print(to_json(summary, find_all(summary, relevant)))
-    elif as_csv:
+    elif format.as_csv:
         print(to_csv(summary, find_all(summary, relevant)), end="")
-    elif as_markdown:
+    elif format.as_markdown:
         print(to_markdown(summary, find(summary, margin=relevant)), end="")
-    elif html:
+    elif format.html:
         page = to_html(summary, folder.read("curves"), find(summary, margin=relevant), _origin(folder))
-        print(write(html, page, "--html"))
+        print(write(format.html, page, "--html"))
     else:
         print_report(summary, find(summary, margin=relevant), console(sys.stdout), details)
 

@@ -14,13 +14,16 @@ from ablate.cli.shared.training import train
 from ablate.store.status import FINISHED
 
 NOT_ALL_FINISHED = 3
-FailFast = Annotated[
-    bool, typer.Option("--fail-fast", "-x", help="stop at the first run that fails or diverges")
-]
 
 
 @takes_groups
-def run(experiment: ExperimentOptions, running: Running, fail_fast: FailFast = False) -> None:
+def run(
+    experiment: ExperimentOptions,
+    running: Running,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", "-x", help="stop at the first run that fails or diverges")
+    ] = False,
+) -> None:
     """Train what is missing of a grid, store it, and show the tables."""
     grid = running.open(experiment)
     if experiment.tune:

@@ -1,7 +1,7 @@
 """The runner: hands the stacks of a plan to an executor and stores each result as soon as it arrives."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol
 
 from ablate.execution.executor import Died, Executor
@@ -23,44 +23,41 @@ class Observer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Job:
-    """What the runner needs besides the plan.
+def train_all(
+    plan: Plan,
+    executor: Executor,
+    folder: ResultsFolder,
+    context: RowContext,
+    metadata: Mapping[str, str],
+    observer: Observer,
+    fail_fast: bool = False,
+) -> None:
+    """Trains the stacks of a plan and stores their results.
 
-    Attributes:
+    Args:
+        plan: Stacks to train.
+        executor: Trains them.
         folder: Where results go; it must be open for writing.
         context: What all rows have in common.
         metadata: Written with every part.
-        stop_at_failure: Whether to stop after the first stack with a run that did not finish.
-    """
-
-    folder: ResultsFolder
-    context: RowContext
-    metadata: dict[str, str]
-    stop_at_failure: bool
-
-
-def train_all(plan: Plan, executor: Executor, job: Job, observer: Observer) -> Counter[str]:
-    """Trains and stores the stacks of a plan and returns the number of runs by status.
+        observer: Is told of every step and stack.
+        fail_fast: Whether to stop after the first stack with a run that did not finish.
 
     Raises:
-        ValueError: Runs that are to be trained would be made up by the executor, or the other way round.
+        ValueError: The executor would make up the results of runs that are not marked as simulated, or the reverse.
         AblateError: As the executor or the store raises it.
     """
     if any(run.simulated is not executor.simulated for stack in plan.stacks for run in stack.runs):
-        raise ValueError(f"runs with other values of `simulated` than the executor's, {executor.simulated}")
-    tally: Counter[str] = Counter()
+        raise ValueError(f"the executor has simulated={executor.simulated}, which some of the runs do not")
     for stack, outcome in executor.run(plan.stacks, observer.advance):
         if isinstance(outcome, Died):
-            tables, seconds = failed_tables(stack, outcome.message, job.context), 0.0
+            tables, seconds = failed_tables(stack, outcome.message, context), 0.0
         else:
-            tables, seconds = trained_tables(stack, outcome, job.context), outcome.seconds
+            tables, seconds = trained_tables(stack, outcome, context), outcome.seconds
         # A run that is trained again stays stored until its successor arrives.
-        job.folder.discard(run.run_id for run in stack.runs)
-        job.folder.write_part(tables, job.metadata | executor.numerics)
+        folder.discard(run.run_id for run in stack.runs)
+        folder.write_part(tables, {**metadata, **executor.numerics})
         statuses = dict(Counter(tables["runs"]["status"]))
-        tally.update(statuses)
         observer.stack_finished(stack.label, statuses, seconds)
-        if job.stop_at_failure and set(statuses) != {FINISHED}:
+        if fail_fast and set(statuses) != {FINISHED}:
             break
-    return tally

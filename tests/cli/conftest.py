@@ -19,3 +19,15 @@ def ablate(tmp_path, monkeypatch, capsys):
         return end.value.code or 0, out, err
 
     return run
+
+
+@pytest.fixture
+def output_of(ablate):
+    """Runs a command line that succeeds without a word on stderr and returns its stdout."""
+
+    def run(*arguments):
+        code, out, err = ablate(*arguments)
+        assert (code, err) == (0, "")
+        return out
+
+    return run

@@ -16,6 +16,9 @@ from ablate.store.baseline import Stored, read_results
 
 _DEFAULT_MARGINS = ", ".join(f"{name}={metric.margin}" for name, metric in GATE_METRICS.items())
 
+BASELINE = typer.Argument(metavar="BASELINE", help="results folder or baseline file, the old one")
+CANDIDATE = typer.Argument(metavar="CANDIDATE", help="results folder or baseline file, the new one")
+
 
 @dataclass(frozen=True)
 class Judging:

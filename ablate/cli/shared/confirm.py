@@ -41,7 +41,7 @@ def confirmed(
         file=sys.stderr,
     )
     variants = _variants(match(baseline, candidate).candidate, {finding.variant for finding in suspicious})
-    runs = _trained(
+    runs = scored_runs(
         [_experiment(candidate, variant, seeds) for variant in variants], candidate.target, training
     )
     names = {finding.metric for finding in suspicious}
@@ -87,8 +87,18 @@ def _experiment(candidate: Side, variant: dict[str, str], seeds: list[int]) -> E
     return build({name: candidate.settings[name] for name in names} | variant | {"seeds": seeds})
 
 
-def _trained(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
-    """Returns the scored runs of some experiments that share their data."""
+def scored_runs(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
+    """Trains experiments that share their data, stores nothing, and returns their runs scored for the gate.
+
+    Args:
+        experiments: Their runs are trained together.
+        target: Validation accuracy that steps are counted to.
+        training: What trains them.
+
+    Raises:
+        SpecError: An experiment cannot be trained here.
+        DataError: The dataset cannot be read.
+    """
     simulated = training.simulates()
     runs = tuple(run for experiment in experiments for run in runs_of(experiment, simulated))
     with tempfile.TemporaryDirectory(prefix="ablate-") as path:

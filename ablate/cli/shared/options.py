@@ -36,40 +36,22 @@ def experiment_group(**defaults: Any) -> Group:
 
     Args:
         defaults: Settings whose default is another in this command.
+
+    A preset, file, key, environment variable or value that is not legal raises SpecError when the command is called.
     """
 
     def make(experiment_file: Path | None, preset: str | None, **settings: str | bool | None) -> Experiment:
-        return assemble(experiment_file, settings, preset, defaults)
+        _check_environment()
+        from_preset = preset_settings(preset) if preset else {}
+        from_file = read_toml(experiment_file) if experiment_file else {}
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            return build({**defaults, **from_preset, **from_file, **given})
+        except SpecError as error:
+            raise SpecError(_with_variable(str(error), given)) from None
 
     settings = [_setting(name, defaults) for name in Experiment.model_fields]
     return Group((option("experiment_file", File), option("preset", Preset), *settings), make)
-
-
-def assemble(
-    file: Path | None,
-    settings: Mapping[str, str | bool | None],
-    preset: str | None = None,
-    defaults: Mapping[str, Any] | None = None,
-) -> Experiment:
-    """Returns the experiment of a preset, overridden by a file, overridden by the settings that are given.
-
-    Args:
-        file: An experiment as TOML.
-        settings: By field; None where nothing was given.
-        preset: A name.
-        defaults: Those of the command that differ from the experiment's.
-
-    Raises:
-        SpecError: The preset, the file, a key, an environment variable or a value is not legal.
-    """
-    _check_environment()
-    from_preset = preset_settings(preset) if preset else {}
-    from_file = read_toml(file) if file else {}
-    given = {name: value for name, value in settings.items() if value is not None}
-    try:
-        return build({**(defaults or {}), **from_preset, **from_file, **given})
-    except SpecError as error:
-        raise SpecError(_with_variable(str(error), given)) from None
 
 
 def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:

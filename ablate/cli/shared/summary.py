@@ -1,6 +1,7 @@
 """Options of how results are summarized, declared once for `report`, `plot` and `baseline`, and the summary itself."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -21,37 +22,39 @@ Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder
 TargetText = Annotated[
     str,
     typer.Option(
-        "--target", help="validation accuracy that counts as converged: 0.95, or 90% of the reference's best"
-    ),
-]
-Reference = Annotated[
-    str | None,
-    typer.Option(
-        "--reference",
-        metavar="VARIANT",
-        help="what others are compared with, as 'relu norm=off dropout=0' "
-        "[default: the first level of every factor, of activations relu]",
+        "--target",
+        help="validation accuracy that counts as converged: 0.95, or 90% of the reference's best",
     ),
 ]
 
 
-def summary_of(
-    folder: ResultsFolder,
-    target: str = DEFAULT_TARGET,
-    reference: str | None = None,
-    sort: str = DEFAULT_SORT,
-) -> Summary:
-    """Returns the summary of a folder's runs.
+@dataclass(frozen=True)
+class Summarizing:
+    """What the runs of a folder are compared with."""
 
-    Raises:
-        SpecError: One of the options is not legal.
-        NothingToShow: The folder holds no runs.
-        StoreError: It cannot be read.
-    """
-    parsed, column = Target.parse(target), sort_column(sort)
-    runs, step_costs = folder.read("runs"), read_step_costs(folder.path)
-    costs = None if step_costs is None else costs_by_variant(named(runs), step_costs)
-    return summarize(runs, folder.read("curves"), parsed, reference, column, costs)
+    target: TargetText = DEFAULT_TARGET
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="VARIANT",
+            help="what others are compared with, as 'relu norm=off dropout=0' "
+            "[default: the first level of every factor, of activations relu]",
+        ),
+    ] = None
+
+    def summary(self, folder: ResultsFolder, sort: str = DEFAULT_SORT) -> Summary:
+        """Returns the summary of a folder's runs, best first by a metric.
+
+        Raises:
+            SpecError: One of the options is not legal.
+            NothingToShow: The folder holds no runs.
+            StoreError: It cannot be read.
+        """
+        target, column = Target.parse(self.target), sort_column(sort)
+        runs, step_costs = folder.read("runs"), read_step_costs(folder.path)
+        costs = None if step_costs is None else costs_by_variant(named(runs), step_costs)
+        return summarize(runs, folder.read("curves"), target, self.reference, column, costs)
 
 
 def show(folder: ResultsFolder) -> None:
@@ -61,5 +64,5 @@ def show(folder: ResultsFolder) -> None:
         NothingToShow: The folder holds no runs.
         StoreError: It cannot be read.
     """
-    summary = summary_of(folder)
+    summary = Summarizing().summary(folder)
     print_report(summary, find(summary), console(sys.stdout))

@@ -44,7 +44,7 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
     with _executor(grid, plan, training) as executor:
         load_analysis()
         from ablate.execution.rows import RowContext
-        from ablate.execution.runner import Job, train_all
+        from ablate.execution.runner import train_all
         from ablate.report.progress import Progress
 
         experiment = grid.experiment
@@ -54,7 +54,7 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
         metadata = provenance() | PROCESS | {EXPERIMENT: to_toml(experiment), DATA: grid.runs[0].data}
         with grid.folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
             progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
-            train_all(plan, executor, Job(grid.folder, context, metadata, fail_fast), progress)
+            train_all(plan, executor, grid.folder, context, metadata, progress, fail_fast)
 
 
 def load_analysis() -> None:

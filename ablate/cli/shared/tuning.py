@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ablate.analysis.tuning import choose
 from ablate.cli.shared.grid import Grid
-from ablate.cli.shared.printing import print_table
+from ablate.cli.shared.output import print_table
 from ablate.experiment.tuning import with_rates
 from ablate.report.console import console
 from ablate.report.numbers import symbols_for
