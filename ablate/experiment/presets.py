@@ -37,57 +37,36 @@ PRESETS: dict[str, Preset] = {
     "activations": Preset(
         "how fast nine activations converge, without batch norm and dropout, on mnist",
         {
-            "dataset": "mnist",
-            "activation": _NINE,
-            "norm": "off",
-            "dropout": 0,
-            "seeds": 5,
-            "epochs": 10,
+            "dataset": "mnist", "activation": _NINE, "norm": "off", "dropout": 0, "seeds": 5, "epochs": 10,
             "evals_per_epoch": 4,
         },
     ),
     "batch-norm": Preset(
         "training against validation with and without batch norm, for sigmoid and relu, on mnist",
         {
-            "dataset": "mnist",
-            "activation": ["sigmoid", "relu"],
-            "norm": ["off", "batch", "batch-post"],
-            "dropout": 0,
-            "seeds": 5,
-            "epochs": 20,
+            "dataset": "mnist", "activation": ["sigmoid", "relu"], "norm": ["off", "batch", "batch-post"],
+            "dropout": 0, "seeds": 5, "epochs": 20,
         },
     ),
     "dropout": Preset(
         "how dropout narrows the gap between training and validation, for relu, on mnist",
         {
-            "dataset": "mnist",
-            "activation": "relu",
-            "norm": "off",
-            "dropout": [0, 0.2, 0.5],
-            "seeds": 5,
+            "dataset": "mnist", "activation": "relu", "norm": "off", "dropout": [0, 0.2, 0.5], "seeds": 5,
             "epochs": 30,
         },
     ),
     "grid": Preset(
         "nine activations x norm off, batch x dropout 0, 0.2, 0.5 x five seeds, on digits",
         {
-            "dataset": "digits",
-            "activation": _NINE,
-            "norm": ["off", "batch"],
-            "dropout": [0, 0.2, 0.5],
-            "seeds": 5,
-            "epochs": 30,
+            "dataset": "digits", "activation": _NINE, "norm": ["off", "batch"], "dropout": [0, 0.2, 0.5],
+            "seeds": 5, "epochs": 30,
         },
     ),
     "smoke": Preset(
         "two activations x norm x dropout x two seeds, two epochs on digits: seconds",
         {
-            "dataset": "digits",
-            "activation": ["sigmoid", "relu"],
-            "norm": ["off", "batch"],
-            "dropout": [0, 0.5],
-            "seeds": 2,
-            "epochs": 2,
+            "dataset": "digits", "activation": ["sigmoid", "relu"], "norm": ["off", "batch"], "dropout": [0, 0.5],
+            "seeds": 2, "epochs": 2,
         },
     ),
-}
+}  # fmt: skip

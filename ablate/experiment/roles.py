@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
+
+from ablate.experiment.parsers import Parser
 
 Kind = Literal["factor", "shared", "view"]
 
@@ -16,6 +20,8 @@ class Role:
     Attributes:
         kind: A factor has levels that variants differ in; a shared setting is the same for all runs of an experiment; a
             view changes what is observed and no result.
+        about: Its help text; what its values mean and which are legal.
+        parse: Reads and checks what a user wrote.
         plural: What its levels are called in a sentence, `dropout rates`; only factors need it.
         short: Its name in the names of variants, by default that of the field.
         flags: Spellings of its option, by default the name of the field.
@@ -28,6 +34,8 @@ class Role:
     """
 
     kind: Kind
+    about: str
+    parse: Parser
     plural: str = ""
     short: str = ""
     flags: tuple[str, ...] = ()
@@ -38,6 +46,10 @@ class Role:
     goes_with: str = ""
     order: tuple[str, ...] = ()
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Parses a value before pydantic checks its type."""
+        return core_schema.no_info_before_validator_function(self.parse, handler(source))
+
 
 def roles_of(fields: Mapping[str, FieldInfo]) -> dict[str, Role]:
     """Returns the role of each field by its name, in the order of the fields.
@@ -47,10 +59,11 @@ def roles_of(fields: Mapping[str, FieldInfo]) -> dict[str, Role]:
     """
     roles = {}
     for name, field in fields.items():
-        roles[name] = next((part for part in field.metadata if isinstance(part, Role)), None)
-        if roles[name] is None:
+        found = [part for part in field.metadata if isinstance(part, Role)]
+        if not found:
             raise TypeError(f"the setting {name!r} states no role; add Role(...) to its annotation")
-    return {name: role for name, role in roles.items() if role}
+        roles[name] = found[0]
+    return roles
 
 
 def named(roles: Mapping[str, Role], kind: Kind) -> tuple[str, ...]:

@@ -3,15 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment import parsers
@@ -22,6 +14,7 @@ from ablate.experiment.levels import label
 from ablate.experiment.models import MODELS, Model
 from ablate.experiment.norms import AFTER, NORM_LEVELS, NORMS, OFF
 from ablate.experiment.optimizers import OPTIMIZERS
+from ablate.experiment.parsers import Parser, auto_or, choice, list_of, per_layer, real, whole
 from ablate.experiment.roles import Role, named, roles_of
 
 Schedule = Literal["constant", "cosine"]
@@ -30,10 +23,10 @@ Init = Literal["torch", "kaiming", "auto-gain"]
 Precision = Literal["fp32", "tf32", "bf16"]
 Widths = tuple[int, ...] | Literal["auto"]  # one per layer
 
-_RATE = parsers.real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
-_POSITIVE = parsers.real("auto or a number above 0", lambda x: x > 0)
-_NOT_NEGATIVE = parsers.real("auto or a number of at least 0", lambda x: x >= 0)
-_FRACTION = parsers.real("a number above 0 and below 1", lambda x: 0 < x < 1)
+_RATE = real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
+_POSITIVE = real("auto or a number above 0", lambda x: x > 0)
+_NOT_NEGATIVE = real("auto or a number of at least 0", lambda x: x >= 0)
+_FRACTION = real("a number above 0 and below 1", lambda x: 0 < x < 1)
 
 
 def _auto(facts: Mapping[Any, Any], attribute: str) -> str:
@@ -42,12 +35,12 @@ def _auto(facts: Mapping[Any, Any], attribute: str) -> str:
     return "auto is " + ", ".join(f"{name} {label(value)}" for name, value in values.items() if value != ())
 
 
-def _read(parser: parsers.Parser) -> BeforeValidator:
-    return BeforeValidator(parser)
+def _factor(about: str, parse: Parser, plural: str, **role: Any) -> Role:
+    return Role("factor", about, parse, plural, **role)
 
 
-def _levels(parser: parsers.Parser) -> BeforeValidator:
-    return BeforeValidator(parsers.list_of(parser))
+def _shared(about: str, parse: Parser, **role: Any) -> Role:
+    return Role("shared", about, parse, **role)
 
 
 class Experiment(BaseModel):
@@ -59,150 +52,130 @@ class Experiment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    dataset: Annotated[str, AfterValidator(canonical), Role("shared")] = Field(
-        "digits", description="`ablate list datasets`, or npz:FILE"
-    )
-    model: Annotated[Model, _read(parsers.choice(*MODELS)), Role("shared")] = Field(
-        "mlp", description="mlp, cnn (pictures) or cnn3d (videos)"
-    )
+    dataset: Annotated[str, _shared("`ablate list datasets`, or npz:FILE", canonical)] = "digits"
+    model: Annotated[Model, _shared("mlp, cnn (pictures) or cnn3d (videos)", choice(*MODELS))] = "mlp"
     activation: Annotated[
         tuple[str, ...],
-        _levels(parsers.activation),
-        Role(
-            "factor",
-            plural="activations",
-            changes_cost=True,
-            names_every_variant=True,
-            varies_in_stack=True,
-            order=tuple(ACTIVATIONS),
+        _factor(
+            "`ablate list activations`, or package.module:Name", list_of(parsers.activation), "activations",
+            changes_cost=True, names_every_variant=True, varies_in_stack=True, order=tuple(ACTIVATIONS),
         ),
-    ] = Field(
-        ("sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish"),
-        description="`ablate list activations`, or package.module:Name",
-    )
+    ] = ("sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish")  # fmt: skip
     norm: Annotated[
         tuple[str, ...],
-        _levels(parsers.norm),
-        Role(
-            "factor",
-            plural="normalizations",
-            flags=("--norm", "--batch-norm"),
-            changes_cost=True,
-            names_every_variant=True,
-            order=NORM_LEVELS,
+        _factor(
+            f"{', '.join((OFF, *NORMS))} (before the activation), or with {AFTER} (after it)",
+            list_of(parsers.norm), "normalizations",
+            flags=("--norm", "--batch-norm"), changes_cost=True, names_every_variant=True, order=NORM_LEVELS,
         ),
-    ] = Field(
-        ("off", "batch"),
-        description=f"{', '.join((OFF, *NORMS))} (before the activation), or with {AFTER} (after it)",
-    )
+    ] = ("off", "batch")  # fmt: skip
     dropout: Annotated[
         tuple[tuple[float, ...], ...],
-        _levels(parsers.per_layer(_RATE)),
-        Role(
-            "factor",
-            plural="dropout rates",
-            changes_cost=True,
-            names_every_variant=True,
-            varies_in_stack=True,
+        _factor(
+            "rate, or one per block and hidden layer, in order: 0.2/0.5", list_of(per_layer(_RATE)), "dropout rates",
+            changes_cost=True, names_every_variant=True, varies_in_stack=True,
         ),
-    ] = Field(
-        ((0.0,), (0.2,), (0.5,)),
-        description="rate, or one per block and hidden layer, in order: 0.2/0.5",
-    )
+    ] = ((0.0,), (0.2,), (0.5,))  # fmt: skip
     seeds: Annotated[
         tuple[int, ...],
-        _read(parsers.seeds),
-        Role("shared", not_in_run_id="each run's own seed is in its id"),
-    ] = Field((0, 1, 2, 3, 4), description="a count (5), a range (0-4) or a list (1,7)")
+        _shared(
+            "a count (5), a range (0-4) or a list (1,7)", parsers.seeds,
+            not_in_run_id="each run's own seed is in its id",
+        ),
+    ] = (0, 1, 2, 3, 4)  # fmt: skip
     channels: Annotated[
         tuple[Widths, ...],
-        _levels(parsers.channels),
-        Role("factor", plural="numbers of channels", changes_cost=True),
-    ] = Field(
-        ("auto",), description=f"of the convolutions, one per block: 32/64; {_auto(MODELS, 'channels')}"
-    )
+        _factor(
+            f"of the convolutions, one per block: 32/64; {_auto(MODELS, 'channels')}", list_of(parsers.channels),
+            "numbers of channels", changes_cost=True,
+        ),
+    ] = ("auto",)  # fmt: skip
     hidden: Annotated[
         tuple[Widths, ...],
-        _read(parsers.networks),
-        Role("factor", plural="widths", changes_cost=True),
-    ] = Field(
-        ("auto",),
-        description="widths of the hidden layers: 100/50; a comma separates networks: 100/50,200; "
-        f"{_auto(MODELS, 'hidden')}",
-    )
+        _factor(
+            "widths of the hidden layers: 100/50; a comma separates networks: 100/50,200; "
+            f"{_auto(MODELS, 'hidden')}", parsers.networks, "widths", changes_cost=True,
+        ),
+    ] = ("auto",)  # fmt: skip
     epochs: Annotated[
-        tuple[int, ...], _levels(parsers.whole(1)), Role("factor", plural="numbers of epochs")
-    ] = Field((30,), description="passes over the training data")
+        tuple[int, ...], _factor("passes over the training data", list_of(whole(1)), "numbers of epochs")
+    ] = (30,)
     batch_size: Annotated[
-        tuple[int, ...],
-        _levels(parsers.whole(2)),
-        Role("factor", plural="batch sizes", changes_cost=True),
-    ] = Field((64,), description="samples per step")
+        tuple[int, ...], _factor("samples per step", list_of(whole(2)), "batch sizes", changes_cost=True)
+    ] = (64,)
     optimizer: Annotated[
         tuple[str, ...],
-        _levels(parsers.choice(*OPTIMIZERS)),
-        Role("factor", plural="optimizers", changes_cost=True, order=tuple(OPTIMIZERS)),
-    ] = Field(("sgd",), description=", ".join(OPTIMIZERS))
+        _factor(
+            ", ".join(OPTIMIZERS), list_of(choice(*OPTIMIZERS)), "optimizers",
+            changes_cost=True, order=tuple(OPTIMIZERS),
+        ),
+    ] = ("sgd",)  # fmt: skip
     learning_rate: Annotated[
         tuple[float | Literal["auto"], ...],
-        _levels(parsers.auto_or(_POSITIVE)),
-        Role(
-            "factor",
-            plural="learning rates",
-            short="lr",
-            flags=("--lr", "--learning-rate"),
-            goes_with="optimizer",
+        _factor(
+            _auto(OPTIMIZERS, "learning_rate"), list_of(auto_or(_POSITIVE)), "learning rates",
+            short="lr", flags=("--lr", "--learning-rate"), goes_with="optimizer",
         ),
-    ] = Field(("auto",), description=_auto(OPTIMIZERS, "learning_rate"))
+    ] = ("auto",)  # fmt: skip
     momentum: Annotated[
-        tuple[float, ...],
-        _levels(_RATE),
-        Role("factor", plural="momenta", changes_cost=True, goes_with="optimizer"),
-    ] = Field((0.0,), description="of sgd")
+        tuple[float, ...], _factor("of sgd", list_of(_RATE), "momenta", changes_cost=True, goes_with="optimizer")
+    ] = (0.0,)  # fmt: skip
     weight_decay: Annotated[
         tuple[float | Literal["auto"], ...],
-        _levels(parsers.auto_or(_NOT_NEGATIVE)),
-        Role("factor", plural="weight decays", changes_cost=True, goes_with="optimizer"),
-    ] = Field(("auto",), description=_auto(OPTIMIZERS, "weight_decay"))
+        _factor(
+            _auto(OPTIMIZERS, "weight_decay"), list_of(auto_or(_NOT_NEGATIVE)), "weight decays",
+            changes_cost=True, goes_with="optimizer",
+        ),
+    ] = ("auto",)  # fmt: skip
     schedule: Annotated[
         tuple[Schedule, ...],
-        _levels(parsers.choice(*get_args(Schedule))),
-        Role("factor", plural="schedules", order=get_args(Schedule)),
-    ] = Field(("constant",), description=f"of the learning rate: {' or '.join(get_args(Schedule))}")
-    init: Annotated[Init, _read(parsers.choice(*get_args(Init))), Role("shared")] = Field(
-        "torch",
-        description="initial weights: torch, kaiming (gain of relu) or auto-gain (of each activation)",
-    )
-    precision: Annotated[Precision, _read(parsers.choice(*get_args(Precision))), Role("shared")] = Field(
-        "fp32", description="of products: fp32, bf16 (rounded operands and results), tf32 (on CUDA)"
-    )
+        _factor(
+            f"of the learning rate: {' or '.join(get_args(Schedule))}", list_of(choice(*get_args(Schedule))),
+            "schedules", order=get_args(Schedule),
+        ),
+    ] = ("constant",)  # fmt: skip
+    init: Annotated[
+        Init,
+        _shared(
+            "initial weights: torch, kaiming (gain of relu) or auto-gain (of each activation)",
+            choice(*get_args(Init)),
+        ),
+    ] = "torch"
+    precision: Annotated[
+        Precision,
+        _shared(
+            "of products: fp32, bf16 (rounded operands and results), tf32 (on CUDA)", choice(*get_args(Precision))
+        ),
+    ] = "fp32"  # fmt: skip
     tune: Annotated[
         tuple[float, ...],
-        _read(parsers.tuned),
-        Role("shared", not_in_run_id="the learning rate that it chooses is in the id"),
-    ] = Field(
-        (), description="learning_rate=0.01,0.03,0.1: each variant at its own best, found on other seeds"
-    )
-    standardize: Annotated[Standardize, _read(parsers.choice(*get_args(Standardize))), Role("shared")] = (
-        Field(
-            "channel", description="by the training split's mean and std of each channel or feature, or none"
-        )
-    )
-    evals_per_epoch: Annotated[int, _read(parsers.whole(1, 1000)), Role("shared")] = Field(
-        1, description="evaluations per epoch"
-    )
-    val_fraction: Annotated[float, _read(_FRACTION), Role("shared")] = Field(
-        0.2, description="share of the training data held out for validation"
-    )
-    test_fraction: Annotated[float, _read(_FRACTION), Role("shared")] = Field(
-        0.2, description="share held out for testing where the dataset has no test set of its own"
-    )
+        _shared(
+            "learning_rate=0.01,0.03,0.1: each variant at its own best, found on other seeds", parsers.tuned,
+            not_in_run_id="the learning rate that it chooses is in the id",
+        ),
+    ] = ()  # fmt: skip
+    standardize: Annotated[
+        Standardize,
+        _shared(
+            "by the training split's mean and std of each channel or feature, or none",
+            choice(*get_args(Standardize)),
+        ),
+    ] = "channel"
+    evals_per_epoch: Annotated[int, _shared("evaluations per epoch", whole(1, 1000))] = 1
+    val_fraction: Annotated[
+        float, _shared("share of the training data held out for validation", _FRACTION)
+    ] = 0.2
+    test_fraction: Annotated[
+        float, _shared("share held out for testing where the dataset has no test set of its own", _FRACTION)
+    ] = 0.2
     diagnostics: Annotated[
-        bool, _read(parsers.switch), Role("view", not_in_run_id="the layers are only read")
-    ] = Field(False, description="measure the layers at every evaluation; changes no result")
-    split_seed: Annotated[int, _read(parsers.whole(0, 2**32 - 1)), Role("shared")] = Field(
-        0, description="seed of the split, the same for all runs"
-    )
+        bool,
+        Role(
+            "view", "measure the layers at every evaluation; changes no result", parsers.switch,
+            not_in_run_id="the layers are only read",
+        ),
+    ] = False  # fmt: skip
+    split_seed: Annotated[int, _shared("seed of the split, the same for all runs", whole(0, 2**32 - 1))] = 0
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

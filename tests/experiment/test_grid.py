@@ -82,11 +82,11 @@ def test_every_setting_enters_the_run_id_unless_its_role_says_why_not():
 
 def test_a_new_setting_enters_the_run_id_by_its_role_alone():
     class Wider(Experiment):
-        smoothing: Annotated[tuple[float, ...], Role("factor", plural="smoothings")] = (0.0,)
-        noise: Annotated[float, Role("shared")] = 0.0
+        smoothing: Annotated[tuple[float, ...], Role("factor", "", tuple, "smoothings")] = (0.0,)
+        noise: Annotated[float, Role("shared", "", float)] = 0.0
 
     class Watching(Experiment):
-        loud: Annotated[bool, Role("view", not_in_run_id="it only prints")] = False
+        loud: Annotated[bool, Role("view", "", bool, not_in_run_id="it only prints")] = False
 
     def ids(experiment):
         return {run.run_id for run in expand(experiment)}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ablate.errors import AblateError, DataError, SpecError
 from ablate.experiment.activations import ACTIVATIONS
-from ablate.experiment.spec import FACTORS, Experiment, build, flag
+from ablate.experiment.spec import FACTORS, ROLES, Experiment, build, flag
 from ablate.experiment.toml import read_toml, to_toml
 
 
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, content):
 
 def test_every_factor_is_a_field_and_every_field_has_a_help_text():
     assert set(FACTORS) < set(Experiment.model_fields)
-    assert all(field.description for field in Experiment.model_fields.values())
+    assert all(role.about for role in ROLES.values())
     assert flag("learning_rate") == "--lr"
     assert flag("norm") == "--norm"
 

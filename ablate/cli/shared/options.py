@@ -14,7 +14,7 @@ from ablate.cli.shared.running import Running
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
 from ablate.experiment.presets import PRESETS, preset_settings
-from ablate.experiment.spec import FACTORS, Experiment, build, flag, flags
+from ablate.experiment.spec import FACTORS, ROLES, Experiment, build, flag, flags
 from ablate.experiment.toml import read_toml
 
 File = Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]", help="settings; options beat them")]
@@ -89,7 +89,7 @@ def _setting(name: str, defaults: Mapping[str, Any]) -> inspect.Parameter:
         envvar=variable(name),
         show_envvar=False,
         metavar=metavar,
-        help=f"{field.description} [default: {shown}]",
+        help=f"{ROLES[name].about} [default: {shown}]",
     )
     return option(name, Annotated[kind, extras])
 
