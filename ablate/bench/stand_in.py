@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.folders import DEFAULT_FOLDER, FOLDERS
-from ablate.experiment.datasets import DATASETS
+from ablate.data.folders import DEFAULT_FOLDER
+from ablate.experiment.datasets import dataset_info
 from ablate.experiment.seeding import derive
 from ablate.experiment.spec import Experiment
 
@@ -36,10 +36,10 @@ def at_hand_or_random(experiment: Experiment, data_dir: Path | None, place: Path
     """
     name = experiment.dataset
     root = DEFAULT_FOLDER if data_dir is None else data_dir
-    if name not in FOLDERS or FOLDERS[name].is_whole(root) or not (data_dir is None or root.is_dir()):
+    info = dataset_info(name)
+    if not info.files or info.files.are_in(root) or not (data_dir is None or root.is_dir()):
         return Data(experiment, is_random=False)
     file = place / f"random-{name}.npz"
-    info = DATASETS[name]
     rng = np.random.default_rng(derive(experiment.split_seed, "split", "random", name))
     arrays: dict[str, NDArray[Any]] = {}
     for part, samples in (("train", info.samples), ("test", info.test_samples)):

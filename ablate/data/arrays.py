@@ -1,4 +1,4 @@
-"""The samples of an experiment, split and standardized, as arrays: what the command lays ready for those who train.
+"""The samples of an experiment, split and standardized, as arrays.
 
 Free of torch, so that the command prepares data while its workers are still loading their libraries.
 """
@@ -33,8 +33,8 @@ class Arrays:
         x_test: Test samples, as x_train.
         y_test: Their labels.
         classes: Number of labels.
-        train_probe: int64, ascending indices into x_train of the samples that training scores are taken on,
-            as many as there are validation samples (all if there are no more).
+        train_probe: int64, ascending indices into x_train of the samples that training scores are computed on, as many
+            as there are validation samples (all if there are not more).
     """
 
     x_train: Samples
@@ -47,26 +47,26 @@ class Arrays:
     train_probe: Labels
 
     def save(self, folder: Path) -> None:
-        """Writes a file a field into a folder, for `open_arrays`; the folder must exist."""
+        """Writes one file per field into an existing folder, for `open_arrays`."""
         for field in fields(self):
             np.save(folder / f"{field.name}.npy", getattr(self, field.name))
 
 
 def open_arrays(folder: Path) -> dict[str, NDArray[Any]]:
-    """Returns saved arrays by field, mapped from their files: processes that open them share their memory."""
+    """Returns saved arrays by field, mapped from their files: processes that open them share the memory."""
     return {field.name: np.load(folder / f"{field.name}.npy", mmap_mode="c") for field in fields(Arrays)}
 
 
 def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:
-    """Returns the samples of an experiment, split as `split_sizes` says, standardized by its training split.
+    """Returns the samples of an experiment, split as `split_sizes` says and standardized by the training split.
 
     Args:
         experiment: Names the dataset, the split and the standardization.
-        data_dir: Where torchvision's sets are; None is `data` in the working directory.
+        data_dir: The folder that holds torchvision's folders; None is `data` in the working directory.
 
     Raises:
-        DataError: The data are missing, cannot be downloaded, are unfit, are not as many as the dataset is
-            known for, or cannot be split as asked.
+        DataError: The data are missing, cannot be downloaded, are unfit, have another number of samples than
+            `dataset_info` says, or cannot be split as asked.
     """
     raw = read_raw(experiment.dataset, data_dir)
     _check_sizes(experiment.dataset, raw)

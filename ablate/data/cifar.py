@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in the Python version: pickled dictionaries, read without running what they hold."""
+"""CIFAR-10 and CIFAR-100 in the Python version: pickled dictionaries, read without running code from the files."""
 
 import codecs
 import pickle
@@ -11,6 +11,17 @@ from ablate.data.raw import Array, Labels
 from ablate.errors import DataError
 
 SHAPE = (3, 32, 32)
+
+# What unpickling and converting a file of another kind can raise.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+)
 
 
 def read_batches(*paths: Path) -> tuple[Array, Labels]:
@@ -37,15 +48,7 @@ def _read_batch(path: Path) -> tuple[Array, Labels]:
                 f"{images.dtype} data of shape {images.shape}, {labels.dtype} labels of shape {labels.shape}"
             )
         return images.reshape(-1, *SHAPE), labels.astype(np.int64)
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-    ) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"--data-dir: {str(path)!r} is not a batch of CIFAR images in the Python version ({error}); "
             "delete it and it is downloaded again"
@@ -53,32 +56,27 @@ def _read_batch(path: Path) -> tuple[Array, Labels]:
 
 
 def _dtype(code: str, align: int, copy: int) -> np.dtype[Any]:
-    # The original files are of Python 2 and pass numbers where numpy 2.4 warns of anything but booleans.
+    # The original files are from Python 2 and pass integers, while numpy 2.4 warns unless it gets booleans.
     return np.dtype(code, align=bool(align), copy=bool(copy))
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds numpy arrays and plain values and refuses all else, so that no file can run its own code."""
+    """Rebuilds numpy arrays and plain values and refuses everything else, so that no file can run its own code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
+        # numpy 2 renamed numpy.core to numpy._core.
+        allowed = _ALLOWED.get((module.replace("numpy._core", "numpy.core"), name))
+        if allowed is None:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return _ALLOWED[module, name]
+        return allowed
 
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-_FROM_BUFFER = np.empty(0).__reduce_ex__(5)[0]
-_SCALAR = np.int64(0).__reduce__()[0]
-
-# What pickled arrays refer to: numpy 1's and 2's names, protocols 0 to 5.
+# What pickled arrays refer to in protocols 0 to 5.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): _dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy.core.multiarray", "scalar"): _SCALAR,
-    ("numpy._core.multiarray", "scalar"): _SCALAR,
-    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
-    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy.core.multiarray", "scalar"): np.int64(0).__reduce__()[0],
+    ("numpy.core.numeric", "_frombuffer"): np.empty(0).__reduce_ex__(5)[0],
     ("_codecs", "encode"): codecs.encode,
 }

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ablate.data.arrays import Arrays, open_arrays, prepare
@@ -13,18 +14,7 @@ from ablate.experiment.spec import Experiment
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The samples of an experiment, in CPU tensors that share their memory with the arrays they are made of.
-
-    Attributes:
-        x_train: float32 (samples, *shape); these fields are those of `Arrays`.
-        y_train: int64 (samples,).
-        x_val: float32 (samples, *shape).
-        y_val: int64 (samples,).
-        x_test: float32 (samples, *shape).
-        y_test: int64 (samples,).
-        classes: Number of labels.
-        train_probe: int64, indices into x_train.
-    """
+    """The fields of `Arrays` as tensors; on the CPU they share memory with the arrays."""
 
     x_train: Tensor
     y_train: Tensor
@@ -36,22 +26,24 @@ class Dataset:
     train_probe: Tensor
 
     @classmethod
+    def of(cls, arrays: Arrays) -> Self:
+        """Returns the dataset of these arrays."""
+        return cls._from(vars(arrays))
+
+    @classmethod
     def open(cls, folder: Path) -> Self:
         """Returns the dataset that `Arrays.save` has written; its tensors are mapped from the files."""
-        arrays = open_arrays(folder)
-        classes = int(arrays.pop("classes"))
-        return cls(**{name: torch.from_numpy(values) for name, values in arrays.items()}, classes=classes)
+        return cls._from(open_arrays(folder))
+
+    @classmethod
+    def _from(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"}
+        return cls(**tensors, classes=int(arrays["classes"]))
 
     def to(self, device: str) -> Self:
         """Returns the dataset with its tensors on a device."""
         moved = {name: value.to(device) for name, value in vars(self).items() if name != "classes"}
         return replace(self, **moved)
-
-    @classmethod
-    def of(cls, arrays: Arrays) -> Self:
-        """Returns the dataset of these arrays."""
-        found = {name: torch.from_numpy(value) for name, value in vars(arrays).items() if name != "classes"}
-        return cls(**found, classes=arrays.classes)
 
 
 def load(experiment: Experiment, data_dir: Path | None = None) -> Dataset:

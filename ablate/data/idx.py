@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST family: images and labels as unsigned bytes behind a short header."""
+"""The IDX format of the MNIST family: images and labels as unsigned bytes after a short header."""
 
 import math
 import struct
@@ -16,7 +16,7 @@ def read_pair(images: Path, labels: Path) -> tuple[Array, Labels]:
     """Returns the images (samples, 1, height, width) in uint8 and the labels (samples,) of two IDX files.
 
     Raises:
-        DataError: A file is no IDX file of bytes with the right number of axes, or is cut short.
+        DataError: As `read_idx`.
     """
     return read_idx(images, axes=3)[:, np.newaxis], read_idx(labels, axes=1).astype(np.int64)
 
@@ -28,19 +28,18 @@ def read_idx(path: Path, axes: int) -> Array:
     big-endian 32-bit number; source: http://yann.lecun.com/exdb/mnist.
 
     Raises:
-        DataError: It is no IDX file of bytes with this number of axes, or is cut short.
+        DataError: It is no IDX file of bytes with this number of axes, or is too short or too long.
     """
     content = path.read_bytes()
     start = 4 + 4 * axes
     if len(content) < start or content[:4] != bytes((0, 0, _UNSIGNED_BYTE, axes)):
-        raise DataError(
-            f"--data-dir: {str(path)!r} is not an IDX file of unsigned bytes with {axes} axes; delete it and "
-            "it is downloaded again"
-        )
+        raise _unfit(path, f"is not an IDX file of unsigned bytes with {axes} axes")
     shape = struct.unpack(f">{axes}I", content[4:start])
-    if len(content) != start + math.prod(shape):
-        raise DataError(
-            f"--data-dir: {str(path)!r} has {len(content)} bytes where its header announces "
-            f"{start + math.prod(shape)}; delete it and it is downloaded again"
-        )
+    size = start + math.prod(shape)
+    if len(content) != size:
+        raise _unfit(path, f"has {len(content)} bytes where its header announces {size}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _unfit(path: Path, problem: str) -> DataError:
+    return DataError(f"--data-dir: {str(path)!r} {problem}; delete it and it is downloaded again")

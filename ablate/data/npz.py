@@ -1,4 +1,4 @@
-"""A user's own arrays in an npz file: checked in full, since nobody else has."""
+"""A user's own arrays in an npz file, checked in full."""
 
 import zipfile
 import zlib
@@ -6,33 +6,30 @@ from pathlib import Path
 
 import numpy as np
 
-from ablate.data.raw import Array, Labels, RawData
+from ablate.data.raw import Array, RawData
 from ablate.errors import DataError
-from ablate.experiment.datasets import dataset_info
+from ablate.experiment.npz_header import npz_shapes
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_npz(path: Path) -> RawData:
-    """Returns the arrays x_train, y_train and, where the file has them, x_test and y_test.
+    """Returns the arrays x_train, y_train and, if the file has them, x_test and y_test.
 
     Labels may be any whole numbers; they become 0 to classes - 1 in ascending order. Nothing is unpickled.
 
     Raises:
-        DataError: An array is missing, unreadable or of the wrong shape; numbers are not finite in float32;
-            labels are no whole numbers; there are fewer than 2 of them, or one has too few samples to be in
-            every split; the test set has a label the training set lacks.
+        DataError: An array is missing, unreadable or of the wrong shape; numbers are not finite in float32; labels are
+            no whole numbers; there are fewer than 2 labels, or one has too few samples to be in every split; the test
+            set has a label that the training set lacks.
     """
-    info = dataset_info(f"npz:{path}")
-    x, y = _numbers(path, "x_train"), _whole(path, "y_train")
-    if info.test_samples:
-        x_test, y_test = _numbers(path, "x_test"), _whole(path, "y_test")
-    else:
-        x_test, y_test = x[:0], y[:0]
+    has_test = "x_test" in npz_shapes(path)
+    x, y = _numbers(path, "x_train"), _labels(path, "y_train")
+    x_test, y_test = (_numbers(path, "x_test"), _labels(path, "y_test")) if has_test else (x[:0], y[:0])
     values, counts = np.unique(y, return_counts=True)
     if len(values) < 2:
         raise _unfit(path, f"has one label, {values[0]}, in y_train; a classification needs at least 2")
-    splits = 2 if info.test_samples else 3
+    splits = 2 if has_test else 3
     if counts.min() < splits:
         rare = counts.argmin()
         raise _unfit(
@@ -45,17 +42,12 @@ def read_npz(path: Path) -> RawData:
         raise _unfit(
             path, f"has label {unknown[0]} in y_test but not in y_train; each test label must be trained"
         )
-    return RawData(x, _positions(values, y), x_test, _positions(values, y_test), len(values))
-
-
-def _positions(values: Array, labels: Array) -> Labels:
-    return np.searchsorted(values, labels).astype(np.int64)
+    y, y_test = (np.searchsorted(values, labels).astype(np.int64) for labels in (y, y_test))
+    return RawData(x, y, x_test, y_test, len(values))
 
 
 def _numbers(path: Path, name: str) -> Array:
-    array = _array(path, name)
-    if array.dtype.kind not in "buif":
-        raise _unfit(path, f"has {array.dtype} in {name}; legal are real numbers")
+    array = _array(path, name, "real numbers")
     # One comparison finds NaN (false in any comparison), inf and what float32 cannot hold.
     if not -_LARGEST <= array.min() <= array.max() <= _LARGEST:
         raise _unfit(
@@ -64,25 +56,25 @@ def _numbers(path: Path, name: str) -> Array:
     return array
 
 
-def _whole(path: Path, name: str) -> Array:
-    array = _array(path, name)
-    if array.dtype.kind not in "buif":
-        raise _unfit(path, f"has {array.dtype} in {name}; legal labels are whole numbers")
+def _labels(path: Path, name: str) -> Array:
+    array = _array(path, name, "whole numbers")
     if array.dtype.kind == "f":
         wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]
         if len(wrong):
-            raise _unfit(path, f"has {wrong[0]} in {name}; legal labels are whole numbers")
+            raise _unfit(path, f"has {wrong[0]} in {name}; legal are whole numbers")
     return array
 
 
-def _array(path: Path, name: str) -> Array:
+def _array(path: Path, name: str, legal: str) -> Array:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             array: Array = archive[name]
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise _unfit(path, f"has no readable {name} ({error}); legal are arrays of numbers") from None
+    if array.dtype.kind not in "buif":
+        raise _unfit(path, f"has {array.dtype} in {name}; legal are {legal}")
     return array
 
 
-def _unfit(path: Path, finding: str) -> DataError:
-    return DataError(f"--dataset: {str(path)!r} {finding}")
+def _unfit(path: Path, problem: str) -> DataError:
+    return DataError(f"--dataset: {str(path)!r} {problem}")

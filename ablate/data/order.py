@@ -7,14 +7,9 @@ from ablate.experiment.seeding import derive
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
-    """Returns the permutation of the training samples for one epoch, int64 of shape (samples,).
+    """Returns the permutation of the training samples for one epoch, counted from 0; int64 of shape (samples,).
 
-    It depends on its arguments alone, so all variants of a seed see the same batches; torch's global
-    generator is neither read nor moved.
-
-    Args:
-        seed: Of the run.
-        epoch: From 0.
-        samples: Number of training samples.
+    It depends on its arguments alone, so all variants of a seed see the same batches. Torch's global generator is
+    neither read nor changed.
     """
     return torch.randperm(samples, generator=torch.Generator().manual_seed(derive(seed, "order", epoch)))

@@ -15,8 +15,8 @@ class RawData:
     """The arrays of a dataset.
 
     Attributes:
-        x: (samples, *shape), channels first, in the numbers they are stored in. Validation samples are among
-            them, and test samples if the dataset has no test set of its own.
+        x: (samples, *shape), channels first, with the stored values. It includes the validation samples, and the test
+            samples if the dataset has no test set of its own.
         y: (samples,), from 0 to classes - 1.
         x_test: The dataset's own test set, (test_samples, *shape); of 0 samples if it has none.
         y_test: (test_samples,).

@@ -1,4 +1,4 @@
-"""Every dataset by name, as it is stored."""
+"""Each dataset by name, as it is stored."""
 
 from pathlib import Path
 
@@ -8,15 +8,16 @@ from ablate.data.folders import read_folder
 from ablate.data.moving_digits import moving_digits
 from ablate.data.npz import read_npz
 from ablate.data.raw import RawData
-from ablate.experiment.datasets import MOVING
+from ablate.experiment.datasets import MOVING, NPZ, npz_path
 
 
 def read_raw(name: str, data_dir: Path | None) -> RawData:
-    """Returns the arrays of a dataset that `dataset_info` knows.
+    """Returns the arrays of a dataset.
 
     Args:
-        name: `digits`, `moving-digits`, `npz:FILE` or a set of torchvision's.
-        data_dir: Where torchvision's sets are; None is `data` in the working directory. The others ignore it.
+        name: Legal for `dataset_info`.
+        data_dir: The folder that holds torchvision's folders; None is `data` in the working directory. Other datasets
+            ignore it.
 
     Raises:
         DataError: The data are missing, unreadable or unfit.
@@ -26,13 +27,13 @@ def read_raw(name: str, data_dir: Path | None) -> RawData:
     if name.startswith(MOVING):
         digits = _digits()
         return moving_digits(digits.x[:, 0], digits.y, "digit" if name.endswith(":digit") else "direction")
-    if name.startswith("npz:"):
-        return read_npz(Path(name.removeprefix("npz:")))
+    if name.startswith(NPZ):
+        return read_npz(npz_path(name))
     return read_folder(name, data_dir)
 
 
 def _digits() -> RawData:
-    # Imported here because it takes a second that worker processes, which get tensors, need not spend.
+    # Imported here because it takes a second that worker processes do not need: they get tensors.
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

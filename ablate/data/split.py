@@ -1,4 +1,4 @@
-"""Which samples are for training, validation and testing: stratified, and the same for all runs."""
+"""The split into training, validation and test samples: stratified, and the same for all runs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ Index = NDArray[np.int64]
 def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Index]:
     """Returns the ascending indices of the training, validation and test samples; together they are all of y.
 
-    Each split has each label in the proportion of the whole, to within a sample.
+    The share of each label is the same in all splits, to within a sample.
 
     Args:
         y: (samples,), from 0 up.
@@ -22,7 +22,7 @@ def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Inde
         seed: `Experiment.split_seed`.
 
     Raises:
-        DataError: A split would be smaller than the number of labels, or a label has a single sample left.
+        DataError: A split would be smaller than the number of labels, or only one sample is left of a label.
     """
     everything = np.arange(len(y), dtype=np.int64)
     rest, held_out = everything, everything[:0]
@@ -35,10 +35,10 @@ def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Inde
 
 
 def probe(y: Labels, size: int, seed: int) -> Index:
-    """Returns the ascending indices of the training samples that training scores are taken on.
+    """Returns the ascending indices of the training samples that training scores are computed on.
 
-    As many as there are validation samples, so that the two scores compare like with like, or all if there
-    are no more than these; stratified unless some label is too rare for that.
+    They are as many as there are validation samples, so that both scores compare like with like, or all if there are
+    not more; stratified unless some label is too rare for that.
 
     Args:
         y: Labels of the training samples.
@@ -49,7 +49,8 @@ def probe(y: Labels, size: int, seed: int) -> Index:
     if size >= len(y):
         return everything
     stream = derive(seed, "split", "probe")
-    if _is_stratifiable(y, size):
+    counts = np.unique(y, return_counts=True)[1]
+    if counts.min() >= 2 and min(size, len(y) - size) >= len(counts):
         return _cut(everything, y, size, stream)[1]
     chosen: Index = np.random.default_rng(stream).choice(everything, size, replace=False)
     return np.sort(chosen)
@@ -69,14 +70,9 @@ def _check(y: Labels, size: int, flag: str, part: str) -> None:
         )
 
 
-def _is_stratifiable(y: Labels, size: int) -> bool:
-    labels, counts = np.unique(y, return_counts=True)
-    return bool(counts.min() >= 2 and min(size, len(y) - size) >= len(labels))
-
-
 def _cut(index: Index, y: Labels, size: int, stream: int) -> tuple[Index, Index]:
-    """Returns index without a stratified part of this size, and the part."""
-    # Imported here because it takes a second that worker processes, which get tensors, need not spend.
+    """Returns the index without a stratified part of this size, and the part."""
+    # Imported here because it takes a second that worker processes do not need: they get tensors.
     from sklearn.model_selection import train_test_split
 
     rest, part = train_test_split(

@@ -1,4 +1,4 @@
-"""Standardization: each channel or feature of the training split to mean 0 and standard deviation 1."""
+"""Standardization: each channel or feature of the training split gets mean 0 and standard deviation 1."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from ablate.experiment.spec import Standardize
 
 Statistic = NDArray[np.float64]
 
-# Numbers taken into float64 at a time: 1 MiB, so that a chunk stays in cache and the data are never doubled.
+# Values converted to float64 at a time: 1 MiB, so that a chunk stays in the cache and the data are never doubled.
 _CHUNK = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
 class Standardizer:
-    """What turns stored numbers into a network's input: (x - mean) / std.
+    """Turns stored values into the input of a network: (x - mean) / std.
 
     Attributes:
         mean: float64, broadcasts against a sample.
@@ -29,12 +29,7 @@ class Standardizer:
     std: Statistic
 
     def __call__(self, x: Array, index: Index) -> NDArray[np.float32]:
-        """Returns the samples x[index], standardized, as a contiguous float32 array (len(index), *shape).
-
-        Args:
-            x: (samples, *shape) of any real type.
-            index: Of the samples wanted.
-        """
+        """Returns the samples x[index], standardized, as a contiguous float32 array (len(index), *shape)."""
         out = np.empty((len(index), *x.shape[1:]), dtype=np.float32)
         for rows, part in _chunks(x, index):
             part -= self.mean
@@ -47,11 +42,10 @@ def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:
 
     Args:
         x: (samples, *shape) of any real type, channels first.
-        index: Of the training samples.
-        mode: `channel` takes mean and std (of the population, divisor n) over the samples and all axes after
-            the channel's, so that in data of shape (samples, features) each feature is a channel; `feature`
-            takes them over the samples, each number of a sample for itself; `none` leaves the stored numbers
-            as they are: those of uint8 images are 0 to 255.
+        index: Indices of the training samples.
+        mode: `channel` computes mean and std (of the population, divisor n) over the samples and all axes after the
+            channel's; in data of shape (samples, features) each feature is a channel. `feature` computes them over the
+            samples, for each value of a sample separately. `none` keeps the stored values: uint8 images have 0 to 255.
     """
     if mode == "none":
         return Standardizer(np.zeros(()), np.ones(()))
@@ -78,7 +72,7 @@ def _sums(x: Array, index: Index, centre: Statistic, axes: tuple[int, ...]) -> t
 
 
 def _chunks(x: Array, index: Index) -> Iterator[tuple[slice, Statistic]]:
-    """Yields the places of some samples in the index and the samples in float64, a fresh array each time."""
+    """Yields positions in the index and their samples in float64, a new array each time."""
     step = max(1, _CHUNK // max(1, int(np.prod(x.shape[1:], dtype=np.int64))))
     for start in range(0, len(index), step):
         rows = slice(start, min(start + step, len(index)))

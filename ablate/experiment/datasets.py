@@ -1,45 +1,56 @@
-"""The datasets by name: what is known of each without reading it."""
+"""The datasets by name: what is known of each without reading it.
 
-import ast
-import zipfile
-import zlib
+A dataset of pictures in one of torchvision's formats needs a row in `DATASETS` and no other code.
+"""
+
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import prod
 from pathlib import Path
+from typing import Literal
 
-from ablate.errors import DataError, SpecError, did_you_mean
+from ablate.errors import SpecError, did_you_mean
+from ablate.experiment.npz_header import npz_shapes
 
-# What an npz file may hold; the last two come together or not at all.
-ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-
-# What Python's zip and literal readers raise when a file is damaged, encrypted or something else.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-
-# The videos: their name, how many frames they have, and the height and width of one.
+# The videos: their name, their number of frames, and the height and width of a frame.
 MOVING, FRAMES, MOVING_SIZE = "moving-digits", 6, 16
+NPZ = "npz:"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a dataset in torchvision's folders.
+
+    Attributes:
+        format: How they are read.
+        kind: Name of the class in `torchvision.datasets` that downloads them.
+        folder: Their folder, below the data folder.
+        train: Names of the files with training samples.
+        test: Names of the files with test samples.
+    """
+
+    format: Literal["idx", "cifar"]
+    kind: str
+    folder: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def are_in(self, root: Path) -> bool:
+        """Whether all files are below this data folder."""
+        return all((root / self.folder / name).is_file() for name in (*self.train, *self.test))
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Sizes of a dataset.
+    """Facts of a dataset.
 
     Attributes:
-        shape: Of one sample, channels first.
-        classes: Number of labels; None where only the data can tell.
+        shape: Shape of one sample, channels first.
+        classes: Number of labels; None if only the data can tell.
         samples: Number of training samples, validation samples included.
-        test_samples: Size of the dataset's own test set; 0 if it has none and one is split off.
+        test_samples: Size of the dataset's own test set; 0 if it has none, and one is split off.
         about: One line for `ablate list datasets`.
+        files: Its files in torchvision's folders; None if it is made from something else.
     """
 
     shape: tuple[int, ...]
@@ -47,25 +58,26 @@ class DatasetInfo:
     samples: int
     test_samples: int
     about: str
+    files: Files | None = None
 
     @property
     def features(self) -> int:
-        """Numbers in one sample."""
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        """The number of values in one sample."""
+        return prod(self.shape)
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """Returns the sizes of a dataset, reading no more than the header of an `npz:` file.
+    """Returns the facts of a dataset; of an `npz:` file only the headers are read.
 
     Raises:
         SpecError: No dataset has this name.
         DataError: The file is missing, is no npz file, or holds arrays of other names or shapes.
     """
-    if name.startswith("npz:"):
-        return _npz_info(Path(name.removeprefix("npz:")))
+    if name.startswith(NPZ):
+        shapes = npz_shapes(npz_path(name))
+        samples, *shape = shapes["x_train"]
+        test_samples = shapes["x_test"][0] if "x_test" in shapes else 0
+        return DatasetInfo(tuple(shape), None, samples, test_samples, f"the arrays in {npz_path(name)}")
     if canonical(name) not in DATASETS:
         raise SpecError(
             f"--dataset: {name!r} is not one of {', '.join(DATASETS)}, npz:FILE{did_you_mean(name, DATASETS)}"
@@ -73,82 +85,57 @@ def dataset_info(name: str) -> DatasetInfo:
     return DATASETS[canonical(name)]
 
 
+def npz_path(name: str) -> Path:
+    """Returns the path in the name of an `npz:` file."""
+    return Path(name.removeprefix(NPZ))
+
+
 def canonical(name: str) -> str:
-    """Returns the one name of a dataset that has two: what moving digits are labelled by may be left out."""
-    return name.removesuffix(":direction") if name == f"{MOVING}:direction" else name
+    """Returns the short name of a dataset with two names: `moving-digits` are labelled by direction by default."""
+    return MOVING if name == f"{MOVING}:direction" else name
 
 
 def fingerprint(name: str) -> str:
-    """Returns what identifies a dataset's content: the name, or for an `npz:` file a hash of its bytes."""
-    if not name.startswith("npz:"):
+    """Returns what identifies the content of a dataset: its name, or of an `npz:` file a hash of its bytes."""
+    if not name.startswith(NPZ):
         return canonical(name)
     content = blake2b(digest_size=16)
-    with Path(name.removeprefix("npz:")).open("rb") as file:
+    with npz_path(name).open("rb") as file:
         while block := file.read(1 << 20):
             content.update(block)
-    return f"npz:{content.hexdigest()}"
+    return NPZ + content.hexdigest()
 
 
-def _npz_info(path: Path) -> DatasetInfo:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            held = [member.removesuffix(".npy") for member in archive.namelist()]
-            shapes = {name: _npy_shape(archive, f"{name}.npy") for name in ARRAYS if name in held}
-    except FileNotFoundError:
-        raise DataError(
-            f"--dataset: there is no file {str(path)!r}; npz:FILE needs an existing file"
-        ) from None
-    except _UNREADABLE as error:
-        raise DataError(f"--dataset: {str(path)!r} is not a readable npz file ({error})") from None
-    missing = [name for name in ARRAYS if name not in shapes]
-    if missing not in ([], ["x_test", "y_test"]):
-        raise DataError(
-            f"--dataset: {str(path)!r} holds {', '.join(held) or 'no array'}, not {' and '.join(missing)}; "
-            "legal are x_train and y_train, or these with x_test and y_test"
-        )
-    _check_npz_shapes(path, shapes)
-    samples, *shape = shapes["x_train"]
-    test_samples = shapes["x_test"][0] if "x_test" in shapes else 0
-    return DatasetInfo(tuple(shape), None, samples, test_samples, f"the arrays in {path}")
+def _idx(about: str, kind: str) -> DatasetInfo:
+    """Returns the facts of a dataset with the sizes and file names of MNIST."""
+    train, test = ((f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte") for part in ("train", "t10k"))
+    return DatasetInfo((1, 28, 28), 10, 60_000, 10_000, about, Files("idx", kind, f"{kind}/raw", train, test))
 
 
-def _check_npz_shapes(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
-    sample = shapes["x_train"][1:]
-    for part in ("train", "test") if "x_test" in shapes else ("train",):
-        x, y = shapes[f"x_{part}"], shapes[f"y_{part}"]
-        if len(x) < 2 or 0 in x or x[1:] != sample:
-            legal = "(samples, ...) with no axis of length 0" if part == "train" else f"(samples, *{sample})"
-            raise DataError(f"--dataset: {str(path)!r} has x_{part} of shape {x}; legal is {legal}")
-        if y != x[:1]:
-            raise DataError(
-                f"--dataset: {str(path)!r} has y_{part} of shape {y} for the {x[0]} samples of x_{part}; "
-                f"legal is {x[:1]}"
-            )
+def _cifar(
+    classes: int, kind: str, folder: str, train: tuple[str, ...], test: tuple[str, ...]
+) -> DatasetInfo:
+    about = f"photographs, {classes} classes"
+    return DatasetInfo((3, 32, 32), classes, 50_000, 10_000, about, Files("cifar", kind, folder, train, test))
 
 
-def _npy_shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
-    """Returns the shape in the header of an npy file (numpy's format 1 to 3), so that no array is read."""
-    with archive.open(member) as file:
-        head = file.read(4096)
-    if head[:6] != b"\x93NUMPY":
-        raise ValueError("a member is no npy array")
-    start = 10 if head[6] == 1 else 12
-    length = int.from_bytes(head[8:start], "little")
-    shape: tuple[int, ...] = ast.literal_eval(head[start : start + length].decode("latin1").strip())["shape"]
-    return shape
+def _videos(classes: int, about: str) -> DatasetInfo:
+    return DatasetInfo((1, FRAMES, MOVING_SIZE, MOVING_SIZE), classes, 1797, 0, about)
 
 
 DATASETS: dict[str, DatasetInfo] = {
     "digits": DatasetInfo((1, 8, 8), 10, 1797, 0, "handwritten digits, embedded (scikit-learn)"),
-    "mnist": DatasetInfo((1, 28, 28), 10, 60_000, 10_000, "handwritten digits"),
-    "fashion_mnist": DatasetInfo((1, 28, 28), 10, 60_000, 10_000, "clothes"),
-    "kmnist": DatasetInfo((1, 28, 28), 10, 60_000, 10_000, "cursive Japanese characters"),
-    "cifar10": DatasetInfo((3, 32, 32), 10, 50_000, 10_000, "photographs, 10 classes"),
-    "cifar100": DatasetInfo((3, 32, 32), 100, 50_000, 10_000, "photographs, 100 classes"),
-    MOVING: DatasetInfo(
-        (1, FRAMES, MOVING_SIZE, MOVING_SIZE), 8, 1797, 0, "videos of digits, which way they move, embedded"
+    "mnist": _idx("handwritten digits", "MNIST"),
+    "fashion_mnist": _idx("clothes", "FashionMNIST"),
+    "kmnist": _idx("cursive Japanese characters", "KMNIST"),
+    "cifar10": _cifar(
+        10,
+        "CIFAR10",
+        "cifar-10-batches-py",
+        tuple(f"data_batch_{number}" for number in range(1, 6)),
+        ("test_batch",),
     ),
-    f"{MOVING}:digit": DatasetInfo(
-        (1, FRAMES, MOVING_SIZE, MOVING_SIZE), 10, 1797, 0, "the same videos, which digit it is, embedded"
-    ),
+    "cifar100": _cifar(100, "CIFAR100", "cifar-100-python", ("train",), ("test",)),
+    MOVING: _videos(8, "videos of digits, which way they move, embedded"),
+    f"{MOVING}:digit": _videos(10, "the same videos, which digit it is, embedded"),
 }

@@ -1,4 +1,4 @@
-"""Writing that survives a kill at any instant: a file is whole or not there, and a folder has one writer."""
+"""Writing that survives a kill at any moment: a file is complete or absent, and a folder has one writer."""
 
 import errno
 import os
@@ -8,8 +8,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-# Readers of a folder of Parquet files (pyarrow, polars, duckdb) pass over names that begin with a dot.
+from ablate.errors import StoreError
+
+# Readers of a folder of Parquet files (pyarrow, polars, duckdb) ignore names that begin with a dot.
 PREFIX, SUFFIX = ".", ".tmp"
+LOCK = ".lock"
 
 if sys.platform == "win32":
     import msvcrt
@@ -28,10 +31,10 @@ else:
 
 
 def replace_files(contents: Mapping[Path, Any]) -> None:
-    """Writes files, each whole or not at all, and gives them their names in the order of the mapping.
+    """Writes files, each completely or not at all, and renames them to their final names in the order given.
 
-    All are complete under temporary names beside their own before the first gets its name, so that a full
-    disk is met while nothing has changed. What has its name is on the disk (fsync) before the next gets its.
+    All files are complete under temporary names in the same folder before the first is renamed, so a full disk is
+    noticed while nothing has changed. Each rename is on the disk (fsync) before the next one.
 
     Args:
         contents: The bytes (any buffer) of each file; an existing file is replaced.
@@ -55,7 +58,7 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Deletes a file, if it is there, and sees to it that it stays deleted after a power cut.
+    """Deletes a file if it exists, durably: it stays deleted after a power failure.
 
     Raises:
         OSError: The file cannot be deleted.
@@ -68,33 +71,54 @@ def remove_leftovers(folder: Path) -> None:
     """Deletes the temporary files that a killed process left in a folder.
 
     Raises:
-        OSError: One cannot be deleted.
+        OSError: A file cannot be deleted.
     """
     for leftover in folder.glob(f"{PREFIX}*{SUFFIX}"):
         leftover.unlink()
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Holds the lock file at `path`, made if need be; the lock ends with the process, however that ends.
+def only_writer(folder: Path) -> Iterator[None]:
+    """Holds the lock file of a results folder, which is created if needed; it is released when the process ends.
 
     Raises:
-        BlockingIOError: Another process, or another call in this one, holds it.
-        OSError: The file cannot be made or locked.
+        StoreError: Another process, or another call in this one, holds the lock.
+        OSError: The lock file cannot be created or locked.
     """
-    with path.open("ab") as file:
-        _lock(file)
-        # Whoever held the lock before may have deleted the file: then nobody else can see this lock.
-        if not _is_at(file, path):
-            raise BlockingIOError
+    busy = f"-o/--output: another command is writing {str(folder)!r}; wait for it or choose another folder"
+    with (folder / LOCK).open("ab") as file:
+        try:
+            _lock(file)
+        except BlockingIOError:
+            raise StoreError(busy) from None
+        # The last holder may have deleted the file; then no other process would see this lock.
+        if not _is_at(file, folder / LOCK):
+            raise StoreError(busy)
         yield
 
 
+@contextmanager
+def explained(path: Path, advice: str = "") -> Iterator[None]:
+    """Turns an `OSError` while `path` is written into a `StoreError` that ends with advice."""
+    try:
+        yield
+    except OSError as error:
+        ending = f"; {advice}" if advice else ""
+        raise StoreError(f"-o/--output: {str(path)!r} cannot be written ({reason(error)}){ending}") from error
+
+
+def reason(error: OSError) -> str:
+    """Returns the cause of an error in a few words."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "a file is in its place"
+    return error.strerror or str(error)
+
+
 def make_folder(path: Path, undo: ExitStack) -> None:
-    """Makes a folder and those above it, if need be; `undo` removes those it made, while they are empty.
+    """Makes a folder and its parents if needed; `undo` removes those that were made, unless they have content.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: A folder cannot be made.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
@@ -105,7 +129,7 @@ def make_folder(path: Path, undo: ExitStack) -> None:
 
 
 def quietly(remove: Callable[[], None]) -> None:
-    """Calls a function that deletes something and lets it fail: what cannot be deleted stays."""
+    """Calls a function that deletes something and ignores an `OSError`."""
     with suppress(OSError):
         remove()
 
@@ -118,13 +142,13 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 
 def _sync(folder: Path) -> None:
-    """Makes the names in a folder durable, where the platform can open a folder for that."""
+    """Makes the names in a folder durable, if the platform can open a folder for that."""
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         except OSError as error:
-            # Some network file systems cannot do this for folders; they are no worse off than without it.
+            # Some network file systems cannot sync folders.
             if error.errno not in (errno.EINVAL, errno.ENOTSUP):
                 raise
         finally:

@@ -1,9 +1,9 @@
 """The results folder: Parquet parts of three tables that belong together, safe against kills.
 
-A part has one name in `runs/`, `curves/` and `layers/`, made of the runs it was written with; the one in
-`runs/` is the commit mark. One rule makes every crash harmless: a row of `curves` or `layers` counts only if
-the runs part of the same name holds its run. So parts are written `runs` last and shrunk `runs` first, a part
-keeps its name when it shrinks (one rename does it), and the next writer clears away what does not count.
+A part has one file of the same name in each of `runs/`, `curves/` and `layers/`; the name is a hash of the runs it was
+written with. A row of `curves` or `layers` counts only if the runs file of the same name holds its run: this rule makes
+every crash harmless. So parts are written with `runs` last and shrunk with `runs` first, a part keeps its name when it
+shrinks (one rename does it), and the next writer deletes the rows that do not count.
 """
 
 import json
@@ -18,16 +18,26 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ablate.errors import NothingToShow, StoreError
-from ablate.experiment.grid import NUMERICS
-from ablate.store import parts
-from ablate.store.atomic import exclusive, make_folder, quietly, remove_file, remove_leftovers, replace_files
+from ablate.experiment.grid import NUMERICS, SIMULATED
+from ablate.store import files, parts
+from ablate.store.atomic import (
+    LOCK,
+    explained,
+    make_folder,
+    only_writer,
+    quietly,
+    reason,
+    remove_file,
+    remove_leftovers,
+    replace_files,
+)
 from ablate.store.schema import DATA, TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _WRITE_ORDER = ("layers", "curves", "runs")
-_LOCK, _EXPERIMENT = ".lock", "experiment.toml"
+_EXPERIMENT = "experiment.toml"
 _AGAIN = "mend that and give the same command again, or choose another folder"
 
 
@@ -40,31 +50,29 @@ class ResultsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # The part of each stored run, known only while writing: no other process can change it then.
+        # The part of each stored run; known only while writing, when no other process can change it.
         self._stored: dict[str, str] | None = None
 
     def statuses(self) -> dict[str, str]:
-        """Returns the status of each stored run by its id, none for a folder that does not exist.
+        """Returns the status of each stored run by its id, none if the folder does not exist.
 
         Raises:
-            StoreError: A part is unreadable, torn, foreign or of another schema version, or a run is stored
-                twice.
+            StoreError: A part is unreadable, damaged, foreign or of another schema version, or a run is stored twice.
         """
-        columns = ["run_id", "status"]
-        rows = [
-            pair for part in self._runs(columns).values() for pair in zip(*_lists(part, columns), strict=True)
-        ]
+        rows: list[tuple[str, str]] = []
+        for part in self._runs(["run_id", "status"]).values():
+            rows += zip(part["run_id"].to_pylist(), part["status"].to_pylist(), strict=True)
         return dict(sorted(rows))
 
     def read(self, table: str) -> "pd.DataFrame":
         """Returns the whole of `runs`, `curves` or `layers` with the schema's columns, sorted by its key.
 
-        Text has pandas' default type for text (`str`, before pandas 3 `object`), whole numbers are int64, or
-        Int64 where they may be null, and real numbers float64 with NaN for null.
+        Text has pandas' default type for text (`str`, before pandas 3 `object`), whole numbers are int64, or Int64 if
+        they may be null, and real numbers are float64 with NaN for null.
 
         Raises:
             NothingToShow: The folder holds no runs.
-            StoreError: As `statuses`, or a committed part is missing.
+            StoreError: As `statuses`, or a file of a part is missing.
         """
         runs = self._runs(None if table == "runs" else ["run_id"])
         if not runs:
@@ -77,57 +85,56 @@ class ResultsFolder:
         return parts.to_pandas(parts.in_order(table, whole))
 
     def metadata(self) -> dict[str, str]:
-        """Returns the metadata of all parts; where they differ, as after an upgrade, as `one | other`.
+        """Returns the metadata of all parts; values that differ between parts are joined as `one | other`.
 
         Raises:
             StoreError: As `statuses`.
         """
         values: dict[str, set[str]] = defaultdict(set)
         for part in self._runs(["run_id"]).values():
-            for key, value in parts.metadata_of(part).items():
+            for key, value in files.metadata_of(part.schema).items():
                 values[key].add(value)
-        return {key: " | ".join(sorted(found)) for key, found in sorted(values.items())}
+        return {key: " | ".join(sorted(texts)) for key, texts in sorted(values.items())}
 
     def ensure_same_data(self, data: str) -> None:
-        """Checks that the stored runs, if any, were made of the same data in the same way.
+        """Checks that the stored runs, if any, share their data and settings with new runs.
 
         Args:
-            data: What the runs of a grid share, as a canonical JSON object: `Run.data`, the metadata `data` of parts.
+            data: What the new runs share, as a canonical JSON object: `Run.data`, the metadata `data` of parts.
 
         Raises:
-            StoreError: They were not; or as `statuses`.
+            StoreError: They do not; or as `statuses`.
         """
         wanted: dict[str, object] = json.loads(data)
         for part in self._runs(["run_id"]).values():
-            held: dict[str, object] = json.loads(parts.metadata_of(part).get(DATA, data))
-            differing = [name for name in sorted(wanted | held) if held.get(name) != wanted.get(name)]
-            if differing:
-                told = ", ".join(
-                    f"{name} {held.get(name, 'none')} and not {wanted.get(name, 'none')}"
-                    for name in differing
-                )
-                engine = " (it is of another version of ablate, whose numbers differ)" * (
-                    NUMERICS in differing
-                )
+            held: dict[str, object] = json.loads(files.metadata_of(part.schema).get(DATA, data))
+            if held != wanted:
+                content = _difference(held, wanted)
                 raise StoreError(
-                    f"-o/--output: {str(self.path)!r} holds runs of {told}{engine}; choose another folder for these"
+                    f"-o/--output: {str(self.path)!r} holds {content}; choose another folder for these"
                 )
 
     @contextmanager
     def writing(self, experiment_toml: str) -> Iterator[None]:
-        """Makes the folder ready for `write_part` and `discard`, and this process its only writer meanwhile.
+        """Prepares the folder for `write_part` and `discard`, and makes this process its only writer meanwhile.
 
-        What a killed writer left is cleared away, and `experiment.toml` is written. If any of this fails,
-        folders and files made on the way are removed again.
+        What a killed writer left is deleted, and `experiment.toml` is written. If any of this fails, all folders and
+        files that were made are removed again.
 
         Raises:
             StoreError: The folder cannot be made or written, is being written by another command, or holds an
-                `experiment.toml` that no run of ours wrote; or as `statuses`.
+                `experiment.toml` but no `runs`; or as `statuses`.
         """
         with ExitStack() as held:
-            with self._explained("choose a folder that can be made and written"), ExitStack() as undo:
+            with (
+                explained(self.path, "choose a folder that can be made and written"),
+                ExitStack() as undo,
+            ):
                 make_folder(self.path, undo)
-                self._lock(held, undo)
+                is_new = not (self.path / LOCK).exists()
+                held.enter_context(only_writer(self.path))
+                if is_new:
+                    undo.callback(quietly, (self.path / LOCK).unlink)
                 self._refuse_foreign()
                 for table in TABLES:
                     make_folder(self.path / table, undo)
@@ -141,13 +148,13 @@ class ResultsFolder:
                 self._stored = None
 
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
-        """Stores runs, their curves and their layers as one part, all of it or nothing.
+        """Stores runs, their curves and their layers as one part, completely or not at all.
 
-        The same tables and metadata give the same files, to the byte.
+        The same tables and metadata give the same files, byte for byte.
 
         Args:
-            tables: `runs`, and `curves` and `layers` unless they have no rows.
-            metadata: What holds for all these runs, kept in the Parquet schema under keys `ablate.*`.
+            tables: `runs`, and `curves` and `layers` if they have rows.
+            metadata: What holds for all these runs, stored in the Parquet schema under keys `ablate.*`.
 
         Raises:
             ValueError: A table does not fit the schema, or one of the runs is stored in another part.
@@ -160,34 +167,31 @@ class ResultsFolder:
         elsewhere = [run_id for run_id in run_ids if stored.get(run_id, name) != name]
         if elsewhere:
             raise ValueError(f"runs that are stored in another part: {elsewhere}")
-        with self._explained(f"the {len(stored)} runs stored there before are safe: {_AGAIN}"):
+        with explained(self.path, f"the {len(stored)} runs stored there before are safe: {_AGAIN}"):
             replace_files(
                 {
-                    self.path / table / name: parts.encode(parts.with_metadata(arrow[table], metadata))
+                    self.path / table / name: files.encode(files.with_metadata(arrow[table], metadata))
                     for table in _WRITE_ORDER
                 }
             )
         stored.update(dict.fromkeys(run_ids, name))
 
     def discard(self, run_ids: Iterable[str]) -> None:
-        """Removes runs from all tables, part by part; runs that are not stored are passed over.
+        """Removes runs from all tables, part by part; ids of runs that are not stored are ignored.
 
         Raises:
-            StoreError: A part cannot be written; the runs not yet removed are whole.
+            StoreError: A part cannot be written; the runs not yet removed are complete.
         """
         stored = self._index()
         leaving: dict[str, set[str]] = defaultdict(set)
         for run_id in set(run_ids) & set(stored):
             leaving[stored[run_id]].add(run_id)
-        staying: dict[str, set[str]] = {name: set() for name in sorted(leaving)}
-        for run_id, name in stored.items():
-            if name in leaving and run_id not in leaving[name]:
-                staying[name].add(run_id)
-        with self._explained(f"the other runs stored there are safe: {_AGAIN}"):
-            for name, kept in staying.items():
+        with explained(self.path, f"the other runs stored there are safe: {_AGAIN}"):
+            for name, removed in sorted(leaving.items()):
+                staying = {run_id for run_id, part in stored.items() if part == name} - removed
                 for table in reversed(_WRITE_ORDER):
-                    self._shrink(table, name, kept)
-                for run_id in leaving[name]:
+                    self._shrink(table, name, staying)
+                for run_id in removed:
                     del stored[run_id]
 
     def _index(self) -> dict[str, str]:
@@ -196,32 +200,32 @@ class ResultsFolder:
         return self._stored
 
     def _runs(self, columns: list[str] | None) -> dict[str, pa.Table]:
-        """Returns the runs parts by name, with these columns (`run_id` among them); checks for doubles."""
-        found: dict[str, pa.Table] = {}
+        """Returns the runs files by name, with these columns (`run_id` must be one); checks that no run is in two."""
+        loaded: dict[str, pa.Table] = {}
         owner: dict[str, str] = {}
         for name in self._names("runs"):
-            # A part that has gone since it was listed was discarded by a writer at work.
+            # A file that has gone since it was listed was discarded by a writer.
             with suppress(FileNotFoundError):
-                found[name] = parts.load(self.path / "runs" / name, "runs", columns)
-        for name, part in found.items():
+                loaded[name] = parts.load(self.path / "runs" / name, "runs", columns)
+        for name, part in loaded.items():
             for run_id in parts.run_ids(part):
                 if owner.setdefault(run_id, name) != name:
                     raise StoreError(
                         f"{str(self.path / 'runs')!r} holds run {run_id} twice, in {owner[run_id]} and in "
                         f"{name}; delete one of these files"
                     )
-        return found
+        return loaded
 
     def _counting_rows(self, table: str, runs: Mapping[str, pa.Table]) -> Iterator[pa.Table]:
+        """Yields the rows of each part whose runs are in its runs file."""
         for name, part in runs.items():
+            path, runs_file = self.path / table / name, self.path / "runs" / name
             try:
-                rows = parts.load(self.path / table / name, table)
+                rows = parts.load(path, table)
             except FileNotFoundError:
-                mark = self.path / "runs" / name
-                if mark.exists():
+                if runs_file.exists():
                     raise StoreError(
-                        f"{str(self.path / table / name)!r} is missing; delete {str(mark)!r} too and its "
-                        "runs are trained again"
+                        f"{str(path)!r} is missing; delete {str(runs_file)!r} too and its runs are trained again"
                     ) from None
                 continue
             yield parts.keep_runs(rows, parts.run_ids(part))
@@ -234,7 +238,7 @@ class ResultsFolder:
             return []
         except OSError as error:
             raise StoreError(
-                f"{str(self.path)!r} is not a readable results folder ({_reason(error)})"
+                f"{str(self.path)!r} is not a readable results folder ({reason(error)})"
             ) from error
         for name in names:
             if not re.fullmatch(parts.NAME_PATTERN, name):
@@ -242,7 +246,7 @@ class ResultsFolder:
         return names
 
     def _heal(self) -> dict[str, str]:
-        """Clears away what a killed writer left; returns the part of each stored run."""
+        """Deletes what a killed writer left and returns the part of each stored run."""
         for folder in (self.path, *(self.path / table for table in TABLES)):
             remove_leftovers(folder)
         runs = {name: parts.run_ids(part) for name, part in self._runs(["run_id"]).items()}
@@ -252,25 +256,12 @@ class ResultsFolder:
         return {run_id: name for name, run_ids in runs.items() for run_id in run_ids}
 
     def _shrink(self, table: str, name: str, staying: set[str]) -> None:
-        """Leaves only some runs in one file of a part, or deletes it if none is to stay."""
+        """Keeps the rows of some runs in one file of a part, or deletes the file if no run stays."""
         path = self.path / table / name
         if not staying:
             remove_file(path)
         elif path.exists() and not set(parts.run_ids(parts.load(path, table, ["run_id"]))) <= staying:
-            replace_files({path: parts.encode(parts.keep_runs(parts.load(path, table), staying))})
-
-    def _lock(self, held: ExitStack, undo: ExitStack) -> None:
-        path = self.path / _LOCK
-        is_new = not path.exists()
-        try:
-            held.enter_context(exclusive(path))
-        except BlockingIOError:
-            raise StoreError(
-                f"-o/--output: another command is writing {str(self.path)!r}; let it end or choose another "
-                "folder"
-            ) from None
-        if is_new:
-            undo.callback(quietly, path.unlink)
+            replace_files({path: files.encode(parts.keep_runs(parts.load(path, table), staying))})
 
     def _refuse_foreign(self) -> None:
         path = self.path / _EXPERIMENT
@@ -280,21 +271,15 @@ class ResultsFolder:
                 "folder; choose another folder"
             )
 
-    @contextmanager
-    def _explained(self, advice: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"-o/--output: {str(self.path)!r} cannot be written ({_reason(error)}); {advice}"
-            ) from error
 
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return "a file is in its place"
-    return error.strerror or str(error)
-
-
-def _lists(part: pa.Table, columns: Iterable[str]) -> list[list[str]]:
-    return [part[column].to_pylist() for column in columns]
+def _difference(held: Mapping[str, object], wanted: Mapping[str, object]) -> str:
+    """Returns what the runs of a folder are, as far as the wanted ones differ from them."""
+    if bool(held.get(SIMULATED)) != bool(wanted.get(SIMULATED)):
+        kinds = ("simulated", "real") if held.get(SIMULATED) else ("real", "simulated")
+        return "{} results, which cannot be mixed with {} ones".format(*kinds)
+    names = [name for name in sorted({*held, *wanted}) if held.get(name) != wanted.get(name)]
+    values = ", ".join(
+        f"{name} {held.get(name, 'none')} and not {wanted.get(name, 'none')}" for name in names
+    )
+    other = " (it is of another version of ablate, whose numbers differ)" if NUMERICS in names else ""
+    return f"runs of {values}{other}"

@@ -1,7 +1,7 @@
-"""The columns of a results folder, stated once: one Arrow schema a table.
+"""The columns of a results folder: one Arrow schema per table, with the type of each column and whether it may be null.
 
-`runs` has one row a run, failures included. `curves` has one row a run and evaluation; the first is the
-untrained network. `layers` has one row a run, evaluation, layer and quantity.
+`runs` has one row per run, failures included. `curves` has one row per run and evaluation; the first is the
+untrained network. `layers` has one row per run, evaluation, layer and quantity.
 """
 
 import pyarrow as pa
@@ -11,111 +11,79 @@ from ablate.experiment.spec import COST_FACTORS, FACTORS, Experiment
 
 SCHEMA_VERSION = 3
 
-_ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+TEXT, WHOLE, REAL, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
-# The levels of the factors: numbers as such, all others as the text that `experiment.levels.label` writes.
-SETTINGS = pa.schema([(name, _ARROW[stored_type(Experiment.model_fields[name])]) for name in FACTORS])
 
-# Scores of one evaluation: mean cross-entropy in nats, accuracy as a share from 0 to 1, both in eval mode;
-# the training scores are taken on a fixed subset of the training data as large as the validation set.
-SCORES = pa.schema(
-    [
-        ("train_loss", pa.float64()),
-        ("train_accuracy", pa.float64()),
-        ("val_loss", pa.float64()),
-        ("val_accuracy", pa.float64()),
-    ]
+def _filled(**types: pa.DataType) -> list[pa.Field]:
+    """Returns columns that are never null."""
+    return [pa.field(name, kind, nullable=False) for name, kind in types.items()]
+
+
+def _optional(**types: pa.DataType) -> list[pa.Field]:
+    """Returns columns that may be null; NaN is stored as null."""
+    return [pa.field(name, kind) for name, kind in types.items()]
+
+
+_ARROW = {int: WHOLE, float: REAL, str: TEXT}
+
+# The levels of the factors as `Run.settings_as_stored` returns them.
+SETTINGS = pa.schema(
+    _filled(**{name: _ARROW[stored_type(Experiment.model_fields[name])] for name in FACTORS})
 )
+
+# Scores of one evaluation in eval mode: mean cross-entropy in nats, accuracy as a share from 0 to 1. Those of training
+# are computed on a fixed subset of the training data as large as the validation set.
+SCORES = pa.schema(_optional(train_loss=REAL, train_accuracy=REAL, val_loss=REAL, val_accuracy=REAL))
 
 RUNS = pa.schema(
     [
-        ("run_id", pa.string()),
-        ("variant", pa.string()),
+        *_filled(run_id=TEXT, variant=TEXT),
         *SETTINGS,
-        ("seed", pa.int64()),
-        ("dataset", pa.string()),
-        ("model", pa.string()),
-        ("steps", pa.int64()),  # planned; a diverged run stopped at failed_step
-        ("parameters", pa.int64()),  # null if failed
-        ("status", pa.string()),
-        ("failed_step", pa.int64()),  # null unless diverged
-        ("message", pa.string()),  # null unless diverged or failed
-        *SCORES,  # of the last evaluation; null unless finished, as is all that follows down to aulc
-        ("best_val_accuracy", pa.float64()),
-        ("best_epoch", pa.float64()),
-        ("gap_accuracy", pa.float64()),  # train - val: positive = overfitting
-        ("gap_loss", pa.float64()),  # val - train: positive = overfitting
-        ("aulc", pa.float64()),  # mean validation accuracy over the steps
-        ("seconds", pa.float64()),  # the run's share of its stack; null if failed
-        ("device", pa.string()),  # null if failed
-        ("simulated", pa.bool_()),  # made up in closed form by `--executor fake`
+        *_filled(seed=WHOLE, dataset=TEXT, model=TEXT),
+        *_filled(steps=WHOLE),  # planned; a diverged run stopped at failed_step
+        *_optional(parameters=WHOLE),  # null if failed
+        *_filled(status=TEXT),
+        *_optional(failed_step=WHOLE),  # null unless diverged
+        *_optional(message=TEXT),  # null unless diverged or failed
+        *SCORES,  # of the last evaluation; null unless finished, as are all columns down to aulc
+        *_optional(best_val_accuracy=REAL, best_epoch=REAL),
+        *_optional(gap_accuracy=REAL),  # train - val: positive = overfitting
+        *_optional(gap_loss=REAL),  # val - train: positive = overfitting
+        *_optional(aulc=REAL),  # mean validation accuracy over the steps
+        *_optional(seconds=REAL),  # the run's share of its stack's time; null if failed
+        *_optional(device=TEXT),  # null if failed
+        *_filled(simulated=TRUTH),  # made up in closed form by `--executor fake`
     ]
 )
 
 CURVES = pa.schema(
     [
-        ("run_id", pa.string()),
-        ("step", pa.int64()),
-        ("epoch", pa.float64()),
-        ("running_loss", pa.float64()),  # mean over the steps since the last evaluation, in training mode
+        *_filled(run_id=TEXT, step=WHOLE, epoch=REAL),
+        *_optional(running_loss=REAL),  # mean over the steps since the last evaluation, in training mode
         *SCORES,
     ]
 )
 
-LAYERS = pa.schema(
-    [
-        ("run_id", pa.string()),
-        ("step", pa.int64()),
-        ("layer", pa.string()),
-        ("quantity", pa.string()),
-        ("value", pa.float64()),
-    ]
-)
+LAYERS = pa.schema([*_filled(run_id=TEXT, step=WHOLE, layer=TEXT, quantity=TEXT), *_optional(value=REAL)])
 
-# What one step of one run costs, a row a variant measured: in a stack of its runs alone, median and range of the
-# rounds. Not of runs but of the settings that a cost depends on, so it is no part of `TABLES`.
+# The cost of one step of one run, one row per variant: median and range over the rounds, in a stack of that variant
+# alone. It belongs to the settings that a cost depends on and not to a run, so it is not in `TABLES`.
 STEP_COSTS = pa.schema(
     [
         *(SETTINGS.field(name) for name in COST_FACTORS),
-        ("runs", pa.int64()),  # in the stack
-        ("rounds", pa.int64()),
-        ("step_seconds", pa.float64()),
-        ("step_seconds_low", pa.float64()),
-        ("step_seconds_high", pa.float64()),
-        ("device", pa.string()),
+        *_filled(runs=WHOLE),  # in the stack
+        *_filled(rounds=WHOLE, step_seconds=REAL, step_seconds_low=REAL, step_seconds_high=REAL, device=TEXT),
     ]
 )
 
 TABLES = {"runs": RUNS, "curves": CURVES, "layers": LAYERS}
 
-# What tells the rows of a table apart, and the order they are kept in.
+# The columns that identify a row of a table, and by which its rows are sorted.
 KEYS = {
     "runs": ("run_id",),
     "curves": ("run_id", "step"),
     "layers": ("run_id", "step", "layer", "quantity"),
 }
 
-# The columns that may be null; NaN is stored as null. All others are always filled.
-NULLABLE = frozenset(
-    (
-        "parameters",
-        "failed_step",
-        "message",
-        *SCORES.names,
-        "best_val_accuracy",
-        "best_epoch",
-        "gap_accuracy",
-        "gap_loss",
-        "aulc",
-        "seconds",
-        "device",
-        "running_loss",
-        "value",
-    )
-)
-
 # Keys of a part's metadata: what the runs of a grid share (`Run.data`), and the resolved experiment as TOML.
 DATA, EXPERIMENT = "data", "experiment"
-
-# What two trainings of the same run may differ in.
-TIMING_COLUMNS = ("seconds",)

@@ -1,6 +1,6 @@
-"""The statuses of a run, apart from the schema, which brings Arrow with it."""
+"""The statuses of a run. They are not in `schema`, which loads Arrow."""
 
-# Only a `failed` run (its worker died) is worth training again: `diverged` repeats exactly.
+# Only a `failed` run (its worker died) is trained again: a `diverged` run would diverge again.
 FINISHED = "finished"
 DIVERGED = "diverged"
 FAILED = "failed"

@@ -1,29 +1,29 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ablate.bench.stand_in import at_hand_or_random
 from ablate.data.dataset import load
-from ablate.data.folders import FOLDERS
 from ablate.errors import DataError
-from ablate.experiment.datasets import DATASETS, DatasetInfo
+from ablate.experiment.datasets import DATASETS
 from ablate.experiment.spec import build
 
 
 def test_what_is_at_hand_is_taken(tmp_path):
     for name in ("digits", "mnist"):
         experiment = build({"dataset": name})
-        if name in FOLDERS:
-            folder = FOLDERS[name]
-            (tmp_path / folder.path).mkdir(parents=True)
-            for file in (*folder.train, *folder.test):
-                (tmp_path / folder.path / file).touch()
+        if files := DATASETS[name].files:
+            (tmp_path / files.folder).mkdir(parents=True)
+            for file in (*files.train, *files.test):
+                (tmp_path / files.folder / file).touch()
         data = at_hand_or_random(experiment, tmp_path, tmp_path)
         assert (data.experiment, data.is_random) == (experiment, False)
 
 
 def test_random_data_have_the_shape_and_sizes_of_those_that_are_missing(tmp_path, monkeypatch):
-    monkeypatch.setitem(DATASETS, "cifar10", DatasetInfo((3, 4, 4), 10, 200, 50, ""))
+    small = replace(DATASETS["cifar10"], shape=(3, 4, 4), samples=200, test_samples=50)
+    monkeypatch.setitem(DATASETS, "cifar10", small)
     experiment = build({"dataset": "cifar10", "batch_size": 16})
     data = at_hand_or_random(experiment, tmp_path, tmp_path)
     assert data.is_random

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from ablate.bench import arena
 from ablate.bench.contest import Contest, Contestant
 from ablate.bench.rivals import RIVALS
-from ablate.experiment.datasets import DATASETS, DatasetInfo
+from ablate.experiment.datasets import DATASETS
 from ablate.store.parquet import ResultsFolder
 from tests.arguments import given
 
@@ -82,7 +83,8 @@ def test_the_table_has_a_row_a_contestant(ablate, monkeypatch):
 
 def test_data_that_are_not_at_hand_are_random_and_said_to_be(ablate, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
-    monkeypatch.setitem(DATASETS, "cifar10", DatasetInfo((3, 4, 4), 10, 200, 50, ""))
+    small = replace(DATASETS["cifar10"], shape=(3, 4, 4), samples=200, test_samples=50)
+    monkeypatch.setitem(DATASETS, "cifar10", small)
 
     def made_up(experiment, runs, arrays, rounds, device, told):
         assert (device.kind, arrays.x_train.shape) == ("cpu", (160, 3, 4, 4))
@@ -103,7 +105,7 @@ def test_costs_of_steps_are_stored_and_give_seconds_to_target(ablate, tmp_path):
     ablate("run", *GRID, "--executor", "fake", "-o", "fake")
     refused = ablate("bench", *GRID, "--per-variant", "-o", "fake")
     assert refused[0] == 2
-    assert "holds runs of simulated True" in refused[2]
+    assert "holds simulated results, which cannot be mixed with real ones" in refused[2]
     ablate("run", *GRID, "--jobs", "1", "-o", "x")
     report = ablate("report", "x", "--target", "0.05")[1]
     assert "seconds to" not in report

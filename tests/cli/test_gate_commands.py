@@ -110,7 +110,7 @@ def test_an_empty_candidate_is_5_and_a_torn_or_foreign_baseline_2(ablate, stored
     for name in ("torn", "foreign"):
         code, out, err = ablate("gate", f"{name}.parquet", "old")
         assert (code, out) == (2, "")
-        assert "torn or no Parquet file" in err
+        assert "is damaged or no Parquet file" in err
 
 
 def test_a_first_run_without_a_baseline_is_told_what_to_do(ablate, stored):

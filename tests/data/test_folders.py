@@ -5,39 +5,21 @@ import socket
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torchvision.datasets
 
-from ablate.data.folders import FOLDERS, read_folder
+from ablate.data.folders import READERS, read_folder
 from ablate.experiment.datasets import DATASETS
 
-MNIST_LIKE = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
+MNIST_LIKE = {
+    name: info.files.kind for name, info in DATASETS.items() if info.files and info.files.format == "idx"
+}
 
 
-def test_every_downloadable_dataset_of_the_catalogue_has_a_folder():
-    assert set(FOLDERS) == {name for name in DATASETS if "digits" not in name}
-
-
-@pytest.mark.parametrize("name", MNIST_LIKE)
-def test_the_places_of_the_mnist_family_are_torchvisions(name):
-    folder, kind = FOLDERS[name], getattr(torchvision.datasets, MNIST_LIKE[name])
-    unread = kind.__new__(kind)
-    unread.root = "root"
-    assert Path("root") / folder.path == Path(unread.raw_folder)
-    assert [f"{file}.gz" for file in (*folder.train, *folder.test)] == [file for file, _ in kind.resources]
-    assert len(kind.classes) == DATASETS[name].classes
-
-
-@pytest.mark.parametrize(("name", "kind"), [("cifar10", "CIFAR10"), ("cifar100", "CIFAR100")])
-def test_the_places_of_the_cifar_family_are_torchvisions(name, kind):
-    folder, original = FOLDERS[name], getattr(torchvision.datasets, kind)
-    assert folder.kind == kind
-    assert folder.path == original.base_folder
-    assert list(folder.train) == [file for file, _ in original.train_list]
-    assert list(folder.test) == [file for file, _ in original.test_list]
+def test_each_format_of_the_catalogue_has_a_reader():
+    assert {info.files.format for info in DATASETS.values() if info.files} == set(READERS)
 
 
 @pytest.mark.parametrize(("name", "kind"), MNIST_LIKE.items())
@@ -89,11 +71,11 @@ def test_a_data_dir_that_is_not_there_is_refused_before_any_download(tmp_path, o
     assert offline == []
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", [name for name, info in DATASETS.items() if info.files])
 def test_offline_one_sentence_says_which_files_to_put_where(tmp_path, offline, refusal, capsys, name):
-    folder = FOLDERS[name]
-    place = str(tmp_path / folder.path)
-    with refusal("--data-dir", name, "the network is closed", *folder.train, *folder.test, place):
+    files = DATASETS[name].files
+    where = str(tmp_path / files.folder)
+    with refusal("--data-dir", name, "the network is closed", *files.train, *files.test, where):
         read_folder(name, tmp_path)
     assert offline
     assert list(tmp_path.iterdir()) == []

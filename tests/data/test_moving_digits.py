@@ -7,8 +7,7 @@ from sklearn.datasets import load_digits
 from ablate.data.dataset import load
 from ablate.data.moving_digits import DIRECTIONS
 from ablate.data.sources import read_raw
-from ablate.errors import SpecError
-from ablate.experiment.datasets import DATASETS, dataset_info, fingerprint
+from ablate.experiment.datasets import DATASETS
 from ablate.experiment.spec import build
 
 
@@ -46,14 +45,6 @@ def test_the_digit_can_be_the_label_of_the_same_videos(raw):
     np.testing.assert_array_equal(digits.x, raw.x)
     np.testing.assert_array_equal(digits.y, load_digits().target)
     assert (digits.classes, raw.classes) == (10, 8)
-
-
-def test_direction_is_what_is_meant_unless_it_is_said():
-    assert dataset_info("moving-digits:direction") == dataset_info("moving-digits")
-    assert fingerprint("moving-digits:direction") == fingerprint("moving-digits")
-    assert fingerprint("moving-digits:digit") != fingerprint("moving-digits")
-    with pytest.raises(SpecError, match=r"'moving-digits:foo' is not one of .*moving-digits:digit"):
-        build({"dataset": "moving-digits:foo"})
 
 
 def test_no_video_is_in_two_splits():

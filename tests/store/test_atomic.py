@@ -1,26 +1,22 @@
 import errno
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from ablate.store.atomic import exclusive, make_folder, remove_file, remove_leftovers, replace_files
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Makes the kernel refuse, as on a full disk, any write beyond that many bytes of a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from ablate.errors import StoreError
+from ablate.store.atomic import (
+    explained,
+    make_folder,
+    only_writer,
+    remove_file,
+    remove_leftovers,
+    replace_files,
+)
+from tests.store.full_disk import files_of_at_most
 
 
 def names(folder: Path) -> set[str]:
@@ -127,14 +123,13 @@ def test_no_folder_is_made_in_place_of_a_file_or_below_one(tmp_path: Path) -> No
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
-    path = tmp_path / ".lock"
-    with exclusive(path):
-        with pytest.raises(BlockingIOError), exclusive(path):
+    with only_writer(tmp_path):
+        with pytest.raises(StoreError, match="another command"), only_writer(tmp_path):
             pass
         # Trying in vain must not have ended the lock.
-        with pytest.raises(BlockingIOError), exclusive(path):
+        with pytest.raises(StoreError, match="another command"), only_writer(tmp_path):
             pass
-    with exclusive(path):
+    with only_writer(tmp_path):
         pass
 
 
@@ -153,24 +148,39 @@ def test_a_lock_on_a_file_that_was_deleted_meanwhile_is_refused(
             lock(file)
 
         monkeypatch.setattr("ablate.store.atomic._lock", too_late)
-        with pytest.raises(BlockingIOError), exclusive(path):
+        with pytest.raises(StoreError, match="another command"), only_writer(tmp_path):
             pass
 
 
 def test_a_lock_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
-    path = tmp_path / ".lock"
     program = (
-        "import sys, pathlib; from ablate.store.atomic import exclusive\n"
-        "with exclusive(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+        "import sys, pathlib; from ablate.store.atomic import only_writer\n"
+        "with only_writer(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(BlockingIOError), exclusive(path):
+        with pytest.raises(StoreError, match="another command"), only_writer(tmp_path):
             pass
         holder.kill()
         holder.wait()
-    with exclusive(path):
+    with only_writer(tmp_path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (FileExistsError(errno.EEXIST, "File exists"), "a file is in its place"),
+        (OSError("damaged"), "damaged"),
+    ],
+)
+def test_an_error_of_the_system_becomes_a_sentence_with_its_cause_and_the_advice(
+    error: OSError, cause: str
+) -> None:
+    with pytest.raises(StoreError) as caught, explained(Path("x"), "choose another folder"):
+        raise error
+    assert str(caught.value) == f"-o/--output: 'x' cannot be written ({cause}); choose another folder"

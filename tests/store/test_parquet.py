@@ -17,8 +17,8 @@ from ablate.errors import NothingToShow, StoreError
 from ablate.store.parquet import ResultsFolder
 from ablate.store.parts import part_name
 from ablate.store.schema import CURVES, RUNS, SCHEMA_VERSION, TABLES
+from tests.store.full_disk import files_of_at_most
 from tests.store.stored_frames import METADATA, expected, rows, tables
-from tests.store.test_atomic import files_of_at_most
 
 
 @pytest.fixture
@@ -332,6 +332,18 @@ def test_runs_of_other_data_are_refused_with_what_differs(folder: ResultsFolder)
     assert "split_seed 0 and not 1" in message
 
 
+@pytest.mark.parametrize(("held", "wanted"), [(True, False), (False, True)])
+def test_simulated_and_real_results_are_not_mixed(folder: ResultsFolder, held: bool, wanted: bool) -> None:
+    data = {"dataset": "digits", "simulated": held}
+    with folder.writing(""):
+        folder.write_part(tables("a"), METADATA | {"data": json.dumps(data)})
+    folder.ensure_same_data(json.dumps(data))
+    message = refused("ensure_same_data", folder, json.dumps(data | {"simulated": wanted}))
+    kinds = ("simulated", "real") if held else ("real", "simulated")
+    assert "holds {} results, which cannot be mixed with {} ones; choose another".format(*kinds) in message
+    assert "simulated True" not in message
+
+
 @pytest.mark.parametrize("below", ["", "below", "far/below"])
 def test_a_file_in_place_of_the_folder_is_a_mistake_that_names_the_flag(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("mine")
@@ -423,7 +435,7 @@ def test_a_torn_part_is_named_and_its_runs_part_is_the_remedy(folder: ResultsFol
     torn.write_bytes(torn.read_bytes()[:-20])
     message = refused("read", folder, table)
     assert str(torn) in message
-    assert "torn" in message
+    assert "damaged" in message
     assert str(part(folder, "runs", "ab")) in message
     assert str(torn) in refused("writing", folder)
     part(folder, "runs", "ab").unlink()

@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ablate.errors import StoreError
-from ablate.store.atomic import exclusive
+from ablate.store.atomic import only_writer
 from ablate.store.schema import STEP_COSTS
 from ablate.store.step_costs import read_step_costs, write_step_costs
 from tests.made_up import DEFAULT_SETTINGS
@@ -65,12 +65,12 @@ def test_a_torn_or_foreign_file_is_explained(tmp_path):
     with pytest.raises(StoreError, match="measure again with `ablate bench --per-variant`"):
         read_step_costs(tmp_path)
     pd.DataFrame({"a": [1]}).to_parquet(path)
-    with pytest.raises(StoreError, match="has not the columns of schema version"):
+    with pytest.raises(StoreError, match=r"was not written by ablate; delete it and measure again"):
         read_step_costs(tmp_path)
 
 
 def test_a_folder_has_one_writer(tmp_path):
-    with exclusive(tmp_path / ".lock"), pytest.raises(StoreError, match="another command is writing"):
+    with only_writer(tmp_path), pytest.raises(StoreError, match="another command is writing"):
         write_step_costs(tmp_path, costs(("relu", "0", 1.0)), METADATA)
     with pytest.raises(StoreError, match="cannot be written"):
         write_step_costs(tmp_path / "nowhere", costs(("relu", "0", 1.0)), METADATA)

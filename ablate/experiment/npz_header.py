@@ -1,0 +1,77 @@
+"""The shapes of the arrays in an npz file, read from its headers so that no array is loaded."""
+
+import ast
+import zipfile
+import zlib
+from pathlib import Path
+
+from ablate.errors import DataError
+
+# The arrays an npz file may hold; the last two only together.
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
+# What Python's readers of zip files and literals raise if a file is damaged, encrypted or of another kind.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of x_train, y_train and, if the file has them, x_test and y_test.
+
+    Raises:
+        DataError: The file is missing, is no npz file, or holds arrays of other names or shapes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [member.removesuffix(".npy") for member in archive.namelist()]
+            shapes = {name: _npy_shape(archive, f"{name}.npy") for name in ARRAYS if name in names}
+    except FileNotFoundError:
+        raise _unfit(f"there is no file {str(path)!r}; npz:FILE needs an existing file") from None
+    except _UNREADABLE as error:
+        raise _unfit(f"{str(path)!r} is not a readable npz file ({error})") from None
+    missing = [name for name in ARRAYS if name not in shapes]
+    if missing not in ([], ["x_test", "y_test"]):
+        raise _unfit(
+            f"{str(path)!r} holds {', '.join(names) or 'no array'}, not {' and '.join(missing)}; "
+            "legal are x_train and y_train, or these with x_test and y_test"
+        )
+    _check_shapes(path, shapes)
+    return shapes
+
+
+def _check_shapes(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    sample = shapes["x_train"][1:]
+    for part in ("train", "test") if "x_test" in shapes else ("train",):
+        x, y = shapes[f"x_{part}"], shapes[f"y_{part}"]
+        if len(x) < 2 or 0 in x or x[1:] != sample:
+            legal = "(samples, ...) with no axis of length 0" if part == "train" else f"(samples, *{sample})"
+            raise _unfit(f"{str(path)!r} has x_{part} of shape {x}; legal is {legal}")
+        if y != x[:1]:
+            raise _unfit(
+                f"{str(path)!r} has y_{part} of shape {y} for the {x[0]} samples of x_{part}; legal is {x[:1]}"
+            )
+
+
+def _npy_shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
+    """Returns the shape in the header of an npy file of format 1 to 3."""
+    with archive.open(member) as file:
+        head = file.read(4096)
+    if head[:6] != b"\x93NUMPY":
+        raise ValueError("a member is no npy array")
+    start = 10 if head[6] == 1 else 12
+    length = int.from_bytes(head[8:start], "little")
+    shape: tuple[int, ...] = ast.literal_eval(head[start : start + length].decode("latin1").strip())["shape"]
+    return shape
+
+
+def _unfit(message: str) -> DataError:
+    return DataError(f"--dataset: {message}")
