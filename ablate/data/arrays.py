@@ -5,12 +5,12 @@ Free of torch, so that the command prepares data while its workers are still loa
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.raw import Labels, RawData
+from ablate.data.raw import Array, RawData
 from ablate.data.sources import read_raw
 from ablate.data.split import probe, split
 from ablate.data.standardize import fit
@@ -18,12 +18,12 @@ from ablate.errors import DataError
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.spec import Experiment
 
-Samples = NDArray[np.float32]
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, eq=False)
-class Arrays:
-    """The samples of an experiment, the same for all its runs.
+class Samples(Generic[A]):
+    """The samples of an experiment, the same for all its runs, in arrays of type A.
 
     Attributes:
         x_train: float32 (samples, *shape), channels first, contiguous, standardized by the training samples.
@@ -37,14 +37,19 @@ class Arrays:
             as there are validation samples (all if there are not more).
     """
 
-    x_train: Samples
-    y_train: Labels
-    x_val: Samples
-    y_val: Labels
-    x_test: Samples
-    y_test: Labels
+    x_train: A
+    y_train: A
+    x_val: A
+    y_val: A
+    x_test: A
+    y_test: A
     classes: int
-    train_probe: Labels
+    train_probe: A
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays(Samples[Array]):
+    """The samples of an experiment as numpy arrays."""
 
     def save(self, folder: Path) -> None:
         """Writes one file per field into an existing folder, for `open_arrays`."""
@@ -54,7 +59,7 @@ class Arrays:
 
 def open_arrays(folder: Path) -> dict[str, NDArray[Any]]:
     """Returns saved arrays by field, mapped from their files: processes that open them share the memory."""
-    return {field.name: np.load(folder / f"{field.name}.npy", mmap_mode="c") for field in fields(Arrays)}
+    return {field.name: np.load(folder / f"{field.name}.npy", mmap_mode="c") for field in fields(Samples)}
 
 
 def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:

@@ -1,29 +1,20 @@
 """A dataset ready for training, as tensors in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ablate.data.arrays import Arrays, open_arrays, prepare
+from ablate.data.arrays import Arrays, Samples, open_arrays, prepare
 from ablate.experiment.spec import Experiment
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
-    """The fields of `Arrays` as tensors; on the CPU they share memory with the arrays."""
-
-    x_train: Tensor
-    y_train: Tensor
-    x_val: Tensor
-    y_val: Tensor
-    x_test: Tensor
-    y_test: Tensor
-    classes: int
-    train_probe: Tensor
+class Dataset(Samples[Tensor]):
+    """The samples of an experiment as tensors; on the CPU they share memory with the arrays they are made from."""
 
     @classmethod
     def of(cls, arrays: Arrays) -> Self:
@@ -36,7 +27,7 @@ class Dataset:
         return cls._from(open_arrays(folder))
 
     @classmethod
-    def _from(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+    def _from(cls, arrays: Mapping[str, Any]) -> Self:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"}
         return cls(**tensors, classes=int(arrays["classes"]))
 

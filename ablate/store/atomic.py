@@ -37,7 +37,7 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
     noticed while nothing has changed. Each rename is on the disk (fsync) before the next one.
 
     Args:
-        contents: The bytes (any buffer) of each file; an existing file is replaced.
+        contents: The bytes (any buffer) of each file; existing files are replaced.
 
     Raises:
         OSError: A file cannot be written; no temporary file is left.
@@ -58,21 +58,13 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Deletes a file if it exists, durably: it stays deleted after a power failure.
-
-    Raises:
-        OSError: The file cannot be deleted.
-    """
+    """Deletes a file if it exists; it stays deleted after a power failure."""
     path.unlink(missing_ok=True)
     _sync(path.parent)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Deletes the temporary files that a killed process left in a folder.
-
-    Raises:
-        OSError: A file cannot be deleted.
-    """
+    """Deletes the temporary files that a killed process left in a folder."""
     for leftover in folder.glob(f"{PREFIX}*{SUFFIX}"):
         leftover.unlink()
 
@@ -83,17 +75,18 @@ def only_writer(folder: Path) -> Iterator[None]:
 
     Raises:
         StoreError: Another process, or another call in this one, holds the lock.
-        OSError: The lock file cannot be created or locked.
     """
-    busy = f"-o/--output: another command is writing {str(folder)!r}; wait for it or choose another folder"
-    with (folder / LOCK).open("ab") as file:
+    path = folder / LOCK
+    with path.open("ab") as file:
         try:
             _lock(file)
-        except BlockingIOError:
-            raise StoreError(busy) from None
-        # The last holder may have deleted the file; then no other process would see this lock.
-        if not _is_at(file, folder / LOCK):
-            raise StoreError(busy)
+            # The last holder may have deleted the file; then no other process would see this lock.
+            if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                raise BlockingIOError
+        except (BlockingIOError, FileNotFoundError):
+            raise StoreError(
+                f"-o/--output: another command is writing {str(folder)!r}; wait for it or choose another folder"
+            ) from None
         yield
 
 
@@ -115,11 +108,7 @@ def reason(error: OSError) -> str:
 
 
 def make_folder(path: Path, undo: ExitStack) -> None:
-    """Makes a folder and its parents if needed; `undo` removes those that were made, unless they have content.
-
-    Raises:
-        OSError: A folder cannot be made.
-    """
+    """Makes a folder and its parents if needed; `undo` removes those that were made, unless they have content."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
@@ -132,13 +121,6 @@ def quietly(remove: Callable[[], None]) -> None:
     """Calls a function that deletes something and ignores an `OSError`."""
     with suppress(OSError):
         remove()
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _sync(folder: Path) -> None:

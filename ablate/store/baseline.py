@@ -27,17 +27,9 @@ BASELINE = pa.schema([*RUNS, *(pa.field(name, REAL) for name in _FROM_CURVES)])
 
 _KIND, _TARGET = "baseline", "target"
 _NOT_ENVIRONMENT = (files.KIND, files.VERSION, _TARGET, EXPERIMENT, DATA)
-_AGAIN = "write it again with `ablate baseline`"
-_WANTED = files.Wanted(
-    BASELINE,
-    if_foreign="give such a file or a results folder",
-    if_old=_AGAIN,
-    if_damaged=_AGAIN,
-    writer="`ablate baseline`",
-    kind=_KIND,
-    # All but the metrics: a metric that another version of ablate did not store is only not compared.
-    needed=[field.name for field in RUNS if not (field.nullable and field.type == REAL)],
-)
+_REMEDY = "write it with `ablate baseline`, or give a results folder"
+# All but the metrics: a metric that another version of ablate did not store is not compared.
+_NEEDED = [field.name for field in RUNS if not (field.nullable and field.type == REAL)]
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ def _read_folder(path: Path) -> Stored:
 
 def _read_file(path: Path) -> Stored:
     try:
-        table = files.read(path, _WANTED)
+        table = files.read(path, BASELINE, _REMEDY, kind=_KIND, needed=_NEEDED)
     except FileNotFoundError:
         raise NothingToShow(f"there is nothing at {str(path)!r}") from None
     if not table.num_rows:

@@ -1,7 +1,6 @@
 """One Parquet file: a table to bytes, and a file back to a table after checks of its origin, columns and checksums."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,47 +14,42 @@ PREFIX = "ablate."
 VERSION, KIND = "schema_version", "kind"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a Parquet file must be. The last three attributes say what to do if it is not, and end error messages.
-
-    Attributes:
-        columns: Its schema.
-        if_foreign: For a file that was not written by `writer`.
-        if_old: For a file of an older schema version.
-        if_damaged: For a file that is damaged.
-        writer: What writes such files.
-        kind: Value of the metadata key `kind`, None if it has none.
-        needed: Columns that must be there; None means exactly those of the schema.
-    """
-
-    columns: pa.Schema
-    if_foreign: str
-    if_old: str
-    if_damaged: str
-    writer: str = "ablate"
-    kind: str | None = None
-    needed: Collection[str] | None = None
-
-
-def read(path: Path, wanted: Wanted, columns: list[str] | None = None) -> pa.Table:
+def read(
+    path: Path,
+    schema: pa.Schema,
+    remedy: str,
+    columns: list[str] | None = None,
+    kind: str | None = None,
+    needed: Collection[str] | None = None,
+) -> pa.Table:
     """Returns the rows of a Parquet file, or some of its columns, with the checksum of each page verified.
+
+    Args:
+        path: The file.
+        schema: The columns it must have, and no others unless `needed` is given.
+        remedy: What to do if the file is damaged or another one; the end of the error message.
+        columns: Those to read; None means all.
+        kind: The command that writes such files, in their metadata; None means `ablate run`.
+        needed: The columns of the schema that must be there, if not all.
 
     Raises:
         FileNotFoundError: There is no such file.
-        StoreError: The file cannot be read, is damaged, or is not what is wanted.
+        StoreError: The file cannot be read, is damaged, of another schema version or not ours.
     """
+    damage: object = "its columns are not those of its schema version"
     try:
         with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-            _check(path, parquet.schema_arrow, wanted)
-            return parquet.read(columns, use_threads=False)
+            _check_origin(path, metadata_of(parquet.schema_arrow), remedy, kind)
+            if _fits(parquet.schema_arrow, schema, needed):
+                return parquet.read(columns, use_threads=False)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
         # Arrow reports damaged pages as an OSError too, but without an errno.
         if isinstance(error, OSError) and error.errno is not None:
             raise StoreError(f"{str(path)!r} cannot be read ({reason(error)})") from error
-        raise _damaged(path, error, wanted) from error
+        damage = error
+    raise StoreError(f"{str(path)!r} is damaged or no Parquet file ({damage}); {remedy}")
 
 
 def encode(arrow: pa.Table) -> pa.Buffer:
@@ -79,34 +73,26 @@ def with_metadata(arrow: pa.Table, metadata: Mapping[str, str]) -> pa.Table:
 
 def metadata_of(schema: pa.Schema) -> dict[str, str]:
     """Returns what `with_metadata` has put into a table with this schema, schema version included."""
-    texts = {
-        key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
-        for key, value in (schema.metadata or {}).items()
-    }
+    metadata = schema.metadata or {}
+    texts = {key.decode("utf-8", "replace"): metadata[key].decode("utf-8", "replace") for key in metadata}
     return {key.removeprefix(PREFIX): text for key, text in texts.items() if key.startswith(PREFIX)}
 
 
-def _check(path: Path, schema: pa.Schema, wanted: Wanted) -> None:
-    metadata = metadata_of(schema)
+def _check_origin(path: Path, metadata: Mapping[str, str], remedy: str, kind: str | None) -> None:
     version = metadata.get(VERSION, "")
-    if metadata.get(KIND) != wanted.kind or not version.isdecimal():
-        raise StoreError(f"{str(path)!r} was not written by {wanted.writer}; {wanted.if_foreign}")
+    if metadata.get(KIND) != kind or not version.isdecimal():
+        writer = f"`ablate {kind}`" if kind else "ablate"
+        raise StoreError(f"{str(path)!r} was not written by {writer}; {remedy}")
     if int(version) != SCHEMA_VERSION:
         is_newer = int(version) > SCHEMA_VERSION
         raise StoreError(
             f"{str(path)!r} was written by {'a newer' if is_newer else 'an older'} ablate (schema version {version}; "
-            f"this one reads and writes {SCHEMA_VERSION}); {'upgrade ablate' if is_newer else wanted.if_old}"
+            f"this one reads and writes {SCHEMA_VERSION}); {'upgrade ablate' if is_newer else remedy}"
         )
-    if wanted.needed is None:
-        fits = schema.equals(wanted.columns)
-    else:
-        known = set(schema.names) & set(wanted.columns.names)
-        fits = known >= set(wanted.needed) and all(
-            schema.field(name) == wanted.columns.field(name) for name in known
-        )
-    if not fits:
-        raise _damaged(path, "its columns are not those of its schema version", wanted)
 
 
-def _damaged(path: Path, cause: object, wanted: Wanted) -> StoreError:
-    return StoreError(f"{str(path)!r} is damaged or no Parquet file ({cause}); {wanted.if_damaged}")
+def _fits(stored: pa.Schema, schema: pa.Schema, needed: Collection[str] | None) -> bool:
+    if needed is None:
+        return bool(stored.equals(schema))
+    known = set(stored.names) & set(schema.names)
+    return known >= set(needed) and all(stored.field(name) == schema.field(name) for name in known)

@@ -19,18 +19,8 @@ import pyarrow as pa
 
 from ablate.errors import NothingToShow, StoreError
 from ablate.experiment.grid import NUMERICS, SIMULATED
-from ablate.store import files, parts
-from ablate.store.atomic import (
-    LOCK,
-    explained,
-    make_folder,
-    only_writer,
-    quietly,
-    reason,
-    remove_file,
-    remove_leftovers,
-    replace_files,
-)
+from ablate.store import atomic, files, parts
+from ablate.store.atomic import explained, quietly, reason
 from ablate.store.schema import DATA, TABLES
 
 if TYPE_CHECKING:
@@ -50,7 +40,7 @@ class ResultsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # The part of each stored run; known only while writing, when no other process can change it.
+        # The part of each stored run, known only while writing: no other process can change it then.
         self._stored: dict[str, str] | None = None
 
     def statuses(self) -> dict[str, str]:
@@ -65,10 +55,10 @@ class ResultsFolder:
         return dict(sorted(rows))
 
     def read(self, table: str) -> "pd.DataFrame":
-        """Returns the whole of `runs`, `curves` or `layers` with the schema's columns, sorted by its key.
+        """Returns the whole of `runs`, `curves` or `layers`, sorted by its key.
 
-        Text has pandas' default type for text (`str`, before pandas 3 `object`), whole numbers are int64, or Int64 if
-        they may be null, and real numbers are float64 with NaN for null.
+        Whole numbers are int64, or Int64 if they may be null; real numbers are float64 with NaN for null; text has
+        pandas' default type for text.
 
         Raises:
             NothingToShow: The folder holds no runs.
@@ -125,21 +115,23 @@ class ResultsFolder:
             StoreError: The folder cannot be made or written, is being written by another command, or holds an
                 `experiment.toml` but no `runs`; or as `statuses`.
         """
+        lock, experiment = self.path / atomic.LOCK, self.path / _EXPERIMENT
         with ExitStack() as held:
-            with (
-                explained(self.path, "choose a folder that can be made and written"),
-                ExitStack() as undo,
-            ):
-                make_folder(self.path, undo)
-                is_new = not (self.path / LOCK).exists()
-                held.enter_context(only_writer(self.path))
+            with explained(self.path, "choose a folder that can be written"), ExitStack() as undo:
+                atomic.make_folder(self.path, undo)
+                is_new = not lock.exists()
+                held.enter_context(atomic.only_writer(self.path))
                 if is_new:
-                    undo.callback(quietly, (self.path / LOCK).unlink)
-                self._refuse_foreign()
+                    undo.callback(quietly, lock.unlink)
+                if experiment.exists() and not (self.path / "runs").exists():
+                    raise StoreError(
+                        f"-o/--output: {str(experiment)!r} would be overwritten, and {str(self.path)!r} is no results "
+                        "folder; choose another folder"
+                    )
                 for table in TABLES:
-                    make_folder(self.path / table, undo)
+                    atomic.make_folder(self.path / table, undo)
                 stored = self._heal()
-                replace_files({self.path / _EXPERIMENT: experiment_toml.encode()})
+                atomic.replace_files({experiment: experiment_toml.encode()})
                 undo.pop_all()
             self._stored = stored
             try:
@@ -168,19 +160,15 @@ class ResultsFolder:
         if elsewhere:
             raise ValueError(f"runs that are stored in another part: {elsewhere}")
         with explained(self.path, f"the {len(stored)} runs stored there before are safe: {_AGAIN}"):
-            replace_files(
-                {
-                    self.path / table / name: files.encode(files.with_metadata(arrow[table], metadata))
-                    for table in _WRITE_ORDER
-                }
-            )
+            whole = {table: files.with_metadata(arrow[table], metadata) for table in _WRITE_ORDER}
+            atomic.replace_files({self.path / table / name: files.encode(whole[table]) for table in whole})
         stored.update(dict.fromkeys(run_ids, name))
 
     def discard(self, run_ids: Iterable[str]) -> None:
         """Removes runs from all tables, part by part; ids of runs that are not stored are ignored.
 
         Raises:
-            StoreError: A part cannot be written; the runs not yet removed are complete.
+            StoreError: A part cannot be written; runs that are not removed yet are complete.
         """
         stored = self._index()
         leaving: dict[str, set[str]] = defaultdict(set)
@@ -248,7 +236,7 @@ class ResultsFolder:
     def _heal(self) -> dict[str, str]:
         """Deletes what a killed writer left and returns the part of each stored run."""
         for folder in (self.path, *(self.path / table for table in TABLES)):
-            remove_leftovers(folder)
+            atomic.remove_leftovers(folder)
         runs = {name: parts.run_ids(part) for name, part in self._runs(["run_id"]).items()}
         for table in ("curves", "layers"):
             for name in self._names(table):
@@ -259,17 +247,9 @@ class ResultsFolder:
         """Keeps the rows of some runs in one file of a part, or deletes the file if no run stays."""
         path = self.path / table / name
         if not staying:
-            remove_file(path)
+            atomic.remove_file(path)
         elif path.exists() and not set(parts.run_ids(parts.load(path, table, ["run_id"]))) <= staying:
-            replace_files({path: files.encode(parts.keep_runs(parts.load(path, table), staying))})
-
-    def _refuse_foreign(self) -> None:
-        path = self.path / _EXPERIMENT
-        if path.exists() and not (self.path / "runs").exists():
-            raise StoreError(
-                f"-o/--output: {str(path)!r} would be overwritten, and {str(self.path)!r} is not a results "
-                "folder; choose another folder"
-            )
+            atomic.replace_files({path: files.encode(parts.keep_runs(parts.load(path, table), staying))})
 
 
 def _difference(held: Mapping[str, object], wanted: Mapping[str, object]) -> str:

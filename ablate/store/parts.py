@@ -29,17 +29,11 @@ def load(path: Path, table: str, columns: list[str] | None = None) -> pa.Table:
     """Returns the rows of a part, or some of its columns.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        StoreError: As `files.read`.
+        FileNotFoundError, StoreError: As `files.read`.
     """
-    runs_part = path.parent.parent / "runs" / path.name
-    wanted = files.Wanted(
-        TABLES[table],
-        if_foreign="move it out of the results folder",
-        if_old="train again, or choose another folder with -o/--output",
-        if_damaged=f"delete {str(runs_part)!r} and its runs are trained again",
-    )
-    return files.read(path, wanted, columns)
+    runs_file = str(path.parent.parent / "runs" / path.name)
+    remedy = f"move {runs_file!r} elsewhere and its runs are trained again, or choose another folder"
+    return files.read(path, TABLES[table], remedy, columns)
 
 
 def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:

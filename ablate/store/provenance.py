@@ -1,4 +1,4 @@
-"""Where results come from: code, versions and machine, as text that is the same at every call."""
+"""The origin of results: code, versions and machine, as text that is the same at every call."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from ablate import __version__
 
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow")
 
-# What changes the speed or the last bits of CPU and CUDA arithmetic from outside the program.
+# Environment variables that change the speed or the last bits of arithmetic on CPU and CUDA.
 VARIABLES = (
     "OMP_NUM_THREADS",
     "OMP_DYNAMIC",
@@ -27,23 +27,17 @@ VARIABLES = (
 
 
 def provenance() -> dict[str, str]:
-    """Returns the origin of results computed now, without torch being imported.
+    """Returns the origin of results computed now, without importing torch.
 
-    The keys are `git_commit` and `git_dirty` (`true` or `false`: tracked files changed) of the repository
-    around the working directory, left out where there is none; `python`, `ablate` and each of `PACKAGES` with
-    its version; `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. No time, no name of a host or
-    a user and no path is among them.
+    The keys are `git_commit` and `git_dirty` (`true` or `false`: tracked files changed) of the repository that holds
+    the working directory, if there is one; `python`, `ablate` and each of `PACKAGES` with its version;
+    `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. No time, host, user or path is among them.
     """
-    return {
-        **_git(),
-        "python": platform.python_version(),
-        "ablate": __version__,
-        **_versions(),
-        "system": platform.platform(),
-        "cpu": _cpu(),
-        "cores": str(os.cpu_count()),
-        **{name: os.environ[name] for name in VARIABLES if name in os.environ},
-    }
+    machine = {"system": platform.platform(), "cpu": _cpu(), "cores": str(os.cpu_count())}
+    variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    versions = {"python": platform.python_version(), "ablate": __version__}
+    packages = {package: _version(package) for package in PACKAGES}
+    return _git() | versions | packages | machine | variables
 
 
 def _git() -> dict[str, str]:
@@ -54,18 +48,15 @@ def _git() -> dict[str, str]:
     return {"git_commit": commit, "git_dirty": "true" if changes else "false"}
 
 
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _cpu() -> str:
-    """Returns the model of the CPU, or only its architecture where the system names no model."""
+    """Returns the model of the CPU, or its architecture if the system names no model."""
     if platform.system() == "Darwin":
         return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
@@ -75,7 +66,7 @@ def _cpu() -> str:
 
 
 def _output(*command: str) -> str | None:
-    """Returns what a command prints, or None if it is not there, fails or takes more than ten seconds."""
+    """Returns what a command prints, or None if it does not exist, fails or takes more than ten seconds."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=10, check=True

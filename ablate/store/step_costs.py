@@ -13,7 +13,7 @@ from ablate.store.parts import to_pandas
 from ablate.store.schema import STEP_COSTS
 
 _FILE = "step_costs.parquet"
-_AGAIN = "delete it and measure again with `ablate bench --per-variant`"
+_REMEDY = "delete it and measure again with `ablate bench --per-variant`"
 
 
 def read_step_costs(folder: Path) -> pd.DataFrame | None:
@@ -23,7 +23,7 @@ def read_step_costs(folder: Path) -> pd.DataFrame | None:
         StoreError: As `files.read`.
     """
     try:
-        return to_pandas(files.read(folder / _FILE, files.Wanted(STEP_COSTS, _AGAIN, _AGAIN, _AGAIN)))
+        return to_pandas(files.read(folder / _FILE, STEP_COSTS, _REMEDY))
     except FileNotFoundError:
         return None
 
@@ -38,7 +38,7 @@ def write_step_costs(folder: Path, costs: pd.DataFrame, metadata: Mapping[str, s
 
     Raises:
         ValueError: A column is missing or of another type, or two rows are of the same variant.
-        StoreError: Another command is writing the folder, it cannot be written, or the stored file cannot be read.
+        StoreError: The folder cannot be written, as by another command at work, or the stored file cannot be read.
     """
     keys = list(COST_FACTORS)
     if costs.duplicated(keys).any():
