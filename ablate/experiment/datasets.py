@@ -4,7 +4,7 @@ A dataset of pictures in one of torchvision's formats needs a row in `DATASETS` 
 """
 
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from math import prod
 from pathlib import Path
 from typing import Literal
@@ -99,11 +99,8 @@ def fingerprint(name: str) -> str:
     """Returns what identifies the content of a dataset: its name, or of an `npz:` file a hash of its bytes."""
     if not name.startswith(NPZ):
         return canonical(name)
-    content = blake2b(digest_size=16)
     with npz_path(name).open("rb") as file:
-        while block := file.read(1 << 20):
-            content.update(block)
-    return NPZ + content.hexdigest()
+        return NPZ + file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
 
 
 def _idx(about: str, kind: str) -> DatasetInfo:

@@ -78,9 +78,9 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
 
     Args:
         path: The file; an existing one is replaced.
-        scored: Runs with the columns computed from curves.
+        scored: Runs of `source` with the columns computed from curves.
         target: Validation accuracy for their steps to target.
-        source: The results they come from.
+        source: The results.
 
     Raises:
         StoreError: A worker died on one of the runs, or the file cannot be written.
@@ -93,9 +93,8 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
         )
     frame = scored.sort_values("run_id")[BASELINE.names]
     table = pa.Table.from_pandas(frame, schema=BASELINE, preserve_index=False)
-    about = {name: text for name, text in source.environment.items() if name != files.VERSION}
-    metadata = about | {files.KIND: _KIND, _TARGET: repr(target), EXPERIMENT: source.experiment}
-    content = files.encode(files.with_metadata(table, metadata))
+    metadata = {files.KIND: _KIND, _TARGET: repr(target), EXPERIMENT: source.experiment}
+    content = files.encode(files.with_metadata(table, {**source.environment, **metadata}))
     with explained(path), ExitStack() as undo:
         make_folder(path.parent, undo)
         replace_files({path: content})
@@ -103,10 +102,11 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
 
 
 def _read_folder(path: Path) -> Stored:
-    folder = ResultsFolder(path)
-    experiment = path / "experiment.toml"
-    text = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
-    return Stored(folder.read("runs"), folder.read("curves"), None, text, _environment(folder.metadata()))
+    folder, spec = ResultsFolder(path), path / "experiment.toml"
+    experiment = spec.read_text(encoding="utf-8") if spec.is_file() else ""
+    return Stored(
+        folder.read("runs"), folder.read("curves"), None, experiment, _environment(folder.metadata())
+    )
 
 
 def _read_file(path: Path) -> Stored:

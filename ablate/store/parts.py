@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ablate.store import files
-from ablate.store.schema import KEYS, TABLES
+from ablate.store.schema import KEYS, TABLES, TEXT, TRUTH, WHOLE
 from ablate.store.status import STATUSES
 
 if TYPE_CHECKING:
@@ -86,21 +86,20 @@ def in_order(table: str, arrow: pa.Table) -> pa.Table:
 
 def run_ids(arrow: pa.Table) -> list[str]:
     """Returns the ids of the runs that have rows in a table, without repeats."""
-    ids: list[str] = arrow["run_id"].unique().to_pylist()
-    return ids
+    return list(arrow["run_id"].unique().to_pylist())
 
 
 def keep_runs(arrow: pa.Table, run_ids: Iterable[str]) -> pa.Table:
     """Returns the rows of these runs."""
-    return arrow.filter(pc.is_in(arrow["run_id"], pa.array(sorted(run_ids), pa.string())))
+    return arrow.filter(pc.is_in(arrow["run_id"], pa.array(sorted(run_ids), TEXT)))
 
 
 def to_pandas(arrow: pa.Table) -> "pd.DataFrame":
     """Returns a frame with the types that `ResultsFolder.read` promises."""
     import pandas as pd
 
-    frame: pd.DataFrame = arrow.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    filled = [field.name for field in arrow.schema if field.type == pa.int64() and not field.nullable]
+    frame: pd.DataFrame = arrow.to_pandas(types_mapper={WHOLE: pd.Int64Dtype()}.get)
+    filled = [field.name for field in arrow.schema if field.type == WHOLE and not field.nullable]
     return frame.astype(dict.fromkeys(filled, "int64"))
 
 
@@ -124,8 +123,8 @@ def _may_be_cast(given: pa.DataType, needed: pa.DataType) -> bool:
     """Whether a cast is legal; Arrow itself would also turn texts, booleans and dates into numbers."""
     if pa.types.is_dictionary(given):
         return _may_be_cast(given.value_type, needed)
-    if needed == pa.string():
+    if needed == TEXT:
         return bool(pa.types.is_string(given) or pa.types.is_large_string(given))
-    if needed == pa.bool_():
+    if needed == TRUTH:
         return bool(pa.types.is_boolean(given))
     return bool(pa.types.is_integer(given) or pa.types.is_floating(given))

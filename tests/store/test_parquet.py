@@ -208,7 +208,7 @@ def test_any_sequence_of_writing_and_discarding_keeps_account(
 ) -> None:
     monkeypatch.setenv("PYTEST_STATEFUL_FOLDER", str(tmp_path / "x"))
     run_state_machine_as_test(
-        FolderOfRuns, settings=settings(max_examples=30, stateful_step_count=15, deadline=None)
+        FolderOfRuns, settings=settings(max_examples=20, stateful_step_count=15, deadline=None)
     )
 
 

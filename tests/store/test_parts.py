@@ -41,7 +41,7 @@ def rows_of(draw: st.DrawFn, table: str) -> list[dict[str, object]]:
         st.lists(
             st.fixed_dictionaries(legal),
             min_size=1,
-            max_size=6,
+            max_size=4,
             unique_by=lambda row: tuple(row[key] for key in KEYS[table]),
         )
     )
@@ -71,7 +71,7 @@ def stored(path: Path, table: str, frame: pd.DataFrame) -> bytes:
     return path.read_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), table=st.sampled_from(list(TABLES)))
 def test_any_legal_row_comes_back_to_the_bit(data: st.DataObject, table: str) -> None:
     rows = data.draw(rows_of(table))
@@ -83,7 +83,7 @@ def test_any_legal_row_comes_back_to_the_bit(data: st.DataObject, table: str) ->
     assert cells(loaded) == [[bits(row[name]) for row in in_order] for name in TABLES[table].names]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data(), table=st.sampled_from(list(TABLES)), seed=st.integers(0, 2**32))
 def test_the_same_content_gives_the_same_bytes_whatever_its_order_and_pandas_types(
     data: st.DataObject, table: str, seed: int
