@@ -28,10 +28,8 @@ class Samples(Generic[A]):
     Attributes:
         x_train: float32 (samples, *shape), channels first, contiguous, standardized by the training samples.
         y_train: int64 (samples,), from 0 to classes - 1.
-        x_val: Validation samples, as x_train.
-        y_val: Their labels.
-        x_test: Test samples, as x_train.
-        y_test: Their labels.
+        x_val, y_val: Validation samples and labels, as x_train and y_train.
+        x_test, y_test: Test samples and labels, likewise.
         classes: Number of labels.
         train_probe: int64, ascending indices into x_train of the samples that training scores are computed on, as many
             as there are validation samples (all if there are not more).

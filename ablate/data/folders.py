@@ -41,22 +41,17 @@ def read_folder(name: str, data_dir: Path | None) -> RawData:
             f"--data-dir: {str(data_dir)!r} is not a folder; give one that exists, or leave the option out"
         )
     root = data_dir or DEFAULT_FOLDER
-    info = DATASETS[name]
-    assert info.files is not None, "only datasets with files are read from a folder"
-    assert info.classes is not None, "only an npz: file has to be read to know its classes"
-    if not info.files.are_in(root):
-        _download(name, info.files, root)
-    train, test = (
-        _read(name, info.files, info.shape, info.classes, root, names)
-        for names in (info.files.train, info.files.test)
-    )
-    return RawData(*train, *test, info.classes)
+    files, classes = DATASETS[name].files, DATASETS[name].classes
+    if files is None or classes is None:
+        raise ValueError(f"{name} is not read from a folder")
+    if not files.are_in(root):
+        _download(name, files, root)
+    train, test = (_read(name, files, classes, root, names) for names in (files.train, files.test))
+    return RawData(*train, *test, classes)
 
 
-def _read(
-    name: str, files: Files, shape: tuple[int, ...], classes: int, root: Path, names: tuple[str, ...]
-) -> tuple[Array, Labels]:
-    folder = root / files.folder
+def _read(name: str, files: Files, classes: int, root: Path, names: tuple[str, ...]) -> tuple[Array, Labels]:
+    folder, shape = root / files.folder, DATASETS[name].shape
     x, y = READERS[files.format](*(folder / file for file in names))
     where = f"--data-dir: {' and '.join(names)} in {str(folder)!r}"
     if x.shape[1:] != shape:
@@ -96,28 +91,19 @@ def _fetch(kind: str, root: Path) -> None:
     # Made without its __init__, which would read the files.
     unread = fetcher.__new__(fetcher)
     unread.root = root
-    with redirect_stdout(sys.stderr), _socket_timeout(_TIMEOUT_SECONDS), _safe_unpacking():
+    with redirect_stdout(sys.stderr), _limits():
         unread.download()
 
 
 @contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    """Limits the wait for a host that never answers, which would otherwise be minutes per file."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-@contextmanager
-def _safe_unpacking() -> Iterator[None]:
-    """Makes tarfile unpack data only, also where an older torchvision leaves the filter to Python's default."""
+def _limits() -> Iterator[None]:
+    """Limits the wait for a host that never answers, and makes tarfile unpack data only, as newer Pythons do."""
     data_filter = getattr(tarfile, "data_filter", None)  # absent before Python 3.11.4
-    before = getattr(tarfile.TarFile, "extraction_filter", None)
+    timeout, unpacking = socket.getdefaulttimeout(), getattr(tarfile.TarFile, "extraction_filter", None)
+    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
     tarfile.TarFile.extraction_filter = data_filter and staticmethod(data_filter)
     try:
         yield
     finally:
-        tarfile.TarFile.extraction_filter = before and staticmethod(before)
+        socket.setdefaulttimeout(timeout)
+        tarfile.TarFile.extraction_filter = unpacking and staticmethod(unpacking)

@@ -15,11 +15,10 @@ class RawData:
     """The arrays of a dataset.
 
     Attributes:
-        x: (samples, *shape), channels first, with the stored values. It includes the validation samples, and the test
-            samples if the dataset has no test set of its own.
+        x: (samples, *shape), channels first, as stored; with the validation samples, and with the test samples if the
+            dataset has no test set of its own.
         y: (samples,), from 0 to classes - 1.
-        x_test: The dataset's own test set, (test_samples, *shape); of 0 samples if it has none.
-        y_test: (test_samples,).
+        x_test, y_test: The dataset's own test set, likewise; of 0 samples if it has none.
         classes: Number of labels.
     """
 

@@ -20,9 +20,7 @@ _CHUNK = 1 << 17
 class Standardizer:
     """Turns stored values into the input of a network: (x - mean) / std.
 
-    Attributes:
-        mean: float64, broadcasts against a sample.
-        std: float64, broadcasts against a sample; 1 where the training split does not vary.
+    Both are float64 and broadcast against a sample; std is 1 where the training split does not vary.
     """
 
     mean: Statistic

@@ -38,7 +38,7 @@ def write_step_costs(folder: Path, costs: pd.DataFrame, metadata: Mapping[str, s
 
     Raises:
         ValueError: A column is missing or of another type, or two rows are of the same variant.
-        StoreError: The folder cannot be written, as by another command at work, or the stored file cannot be read.
+        StoreError: Another command is writing the folder, it cannot be written, or the stored file cannot be read.
     """
     keys = list(COST_FACTORS)
     if costs.duplicated(keys).any():
