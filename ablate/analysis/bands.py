@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.metrics import VARIANT
 from ablate.analysis.paired import mean_interval
 
 
@@ -43,9 +43,9 @@ def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], val
         keys: What is kept besides the variant.
         value: The column to average.
     """
-    finished = runs.loc[runs["finished"], ["run_id", BY_VARIANT, "seed"]]
+    finished = runs.loc[runs["finished"], ["run_id", VARIANT, "seed"]]
     held = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")
-    wide = held.pivot(index=[BY_VARIANT, *keys], columns="seed", values=value)
+    wide = held.pivot(index=[VARIANT, *keys], columns="seed", values=value)
     values = wide.to_numpy(np.float64)
     low, high = mean_interval(values.T)
     return wide[[]].assign(mean=wide.mean(axis=1), low=low, high=high, n=wide.count(axis=1)).reset_index()

@@ -7,9 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.analysis.arrays import Floats
 from ablate.errors import SpecError
-
-Floats = NDArray[np.float64]
 
 DEFAULT_TARGET = "90%"
 

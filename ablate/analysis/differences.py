@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.convergence import Floats
+from ablate.analysis.arrays import Floats
 from ablate.analysis.margin import Margin
-from ablate.analysis.metrics import BY_VARIANT, METRICS, STEPS_TO_TARGET, values_column
+from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
 from ablate.analysis.paired import holm, improvement, mean_interval, sign_flip_p, t_p
+from ablate.analysis.standing import Evidence, Standing, judge, more_seeds
 from ablate.analysis.summary import balanced
 from ablate.analysis.variants import levels_of
-from ablate.analysis.verdict import Evidence, Verdict, judge, more_seeds
 
 # Fewer differences than this that are all the same, up to rounding, say nothing of their spread.
 _FEW, _SAME = 4, 1e-9
@@ -61,12 +61,12 @@ def variant_differences(
         margin: Differences up to it do not matter.
         is_chosen: Whether the reference was chosen by these very values, as the best of them.
     """
-    runs = runs.assign(value=runs[values_column(metric)])
+    runs = runs.assign(value=runs[METRICS[metric].report_column])
     if metric != STEPS_TO_TARGET:
         runs["value"] = runs["value"].where(runs["finished"])
-    names = runs[BY_VARIANT].drop_duplicates()
-    values = runs.pivot(index="seed", columns=BY_VARIANT, values="value")[names]
-    ran = runs.assign(ran=True).pivot(index="seed", columns=BY_VARIANT, values="ran")[names].notna()
+    names = runs[VARIANT].drop_duplicates()
+    values = runs.pivot(index="seed", columns=VARIANT, values="value")[names]
+    ran = runs.assign(ran=True).pivot(index="seed", columns=VARIANT, values="ran")[names].notna()
     return compare(
         values, ran, reference, metric, margin, is_chosen=is_chosen, horizon=_horizon(runs, metric)
     )
@@ -104,7 +104,7 @@ def level_values(runs: pd.DataFrame, metric: str, factor: str, factors: tuple[st
     held = balanced(runs, factor, background)
     if metric != STEPS_TO_TARGET:
         held = balanced(held[held["finished"]], factor, background)
-    values = held.groupby(["seed", factor])[values_column(metric)].mean().unstack(factor)
+    values = held.groupby(["seed", factor])[METRICS[metric].report_column].mean().unstack(factor)
     return values[list(levels_of(held, factor))]
 
 
@@ -131,7 +131,7 @@ def compare(
             beats the unluckiest far more often than one of them beats another.
         horizon: Values from here on are censored.
     """
-    sign = 1 if METRICS[metric].higher_is_better else -1
+    sign = METRICS[metric].sign
     limit = margin.absolute(float(values[reference].mean()))
     both_ran = ran.to_numpy() & ran[[reference]].to_numpy()
     numbers, base = values.to_numpy(np.float64), values[reference].to_numpy(np.float64)
@@ -193,7 +193,7 @@ def _pairs(values: Floats, reference: Floats) -> _Pairs:
 def _row(
     pairs: _Pairs, scored: Floats, p: float, evidence: Evidence, *, is_reference: bool
 ) -> dict[Hashable, Any]:
-    verdict = Verdict.REFERENCE if is_reference else judge(evidence)
+    verdict = Standing.REFERENCE if is_reference else judge(evidence)
     return {
         "pairs": evidence.pairs,
         "failed": pairs.failed,
@@ -206,5 +206,5 @@ def _row(
         "t_p_holm": evidence.t_p_holm,
         "improvement": float("nan") if is_reference else improvement(scored),
         "verdict": verdict,
-        "more_seeds": more_seeds(evidence) if verdict is Verdict.TOO_FEW else None,
+        "more_seeds": more_seeds(evidence) if verdict is Standing.TOO_FEW else None,
     }

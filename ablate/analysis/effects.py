@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from ablate.analysis.convergence import Floats
-from ablate.analysis.metrics import STEPS_TO_TARGET, values_column
+from ablate.analysis.arrays import Floats
+from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET
 from ablate.analysis.paired import holm
 
 SEED = "seed"
@@ -93,7 +93,7 @@ def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataF
         metric: What to explain.
         factors: What may explain it; those that take one level are left out.
     """
-    column = values_column(metric)
+    column = METRICS[metric].report_column
     held = runs if metric == STEPS_TO_TARGET else runs[runs["finished"]]
     held = held[held[column].notna()]
     terms = _terms([factor for factor in factors if held[factor].nunique() > 1])

@@ -8,7 +8,7 @@ from ablate.analysis.differences import level_differences, variant_differences
 from ablate.analysis.effects import effects
 from ablate.analysis.interactions import Moderation, cells, contrasts, moderation
 from ablate.analysis.margin import Margin
-from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, STEPS_TO_TARGET, values_column
+from ablate.analysis.metrics import DEFAULT_SORT, METRICS, STEPS_TO_TARGET, VARIANT
 from ablate.analysis.summary import Summary, ranked
 
 
@@ -50,14 +50,14 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
         margin: Differences up to it do not matter; None for the metric's own.
     """
     metric = metric or _asked(summary)
-    margin = METRICS[metric].margin if margin is None else margin
+    margin = margin or METRICS[metric].report_margin or Margin(0.0)
     factors, reference = summary.factors, summary.reference
-    columns = [BY_VARIANT, *factors, "seed", "steps", "finished", values_column(metric)]
+    columns = [VARIANT, *factors, "seed", "steps", "finished", METRICS[metric].report_column]
     runs = summary.runs[list(dict.fromkeys(columns))]
     base = {factor: summary.reference_levels[factor] for factor in summary.varied_factors}
     best = ranked(summary.variants, metric).iloc[0]
     is_known = not pd.isna(best[f"{metric}_mean"]) and (metric != STEPS_TO_TARGET or best["reached"])
-    winner = str(best[BY_VARIANT]) if is_known else None
+    winner = str(best[VARIANT]) if is_known else None
     variants = variant_differences(runs, metric, reference, margin)
     found, moderations = {}, {}
     for pair in _pairs(runs, tuple(base)):

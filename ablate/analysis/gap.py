@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from ablate.analysis.arrays import Floats
+
 # How sure it has to be that the validation loss rises, which takes at least six evaluations after its minimum.
 RISING_P = 0.01
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ablate.analysis.convergence import Floats
-from ablate.analysis.metrics import STEPS_TO_TARGET, values_column
+from ablate.analysis.arrays import Floats
+from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET
 from ablate.analysis.paired import mean_interval, sign_flip_p, student_half_width
 from ablate.analysis.summary import balanced
 from ablate.analysis.variants import levels_of
@@ -75,7 +75,7 @@ def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tup
     if metric != STEPS_TO_TARGET:
         held = balanced(held[held["finished"]], "cell", background)
     row_levels, column_levels = levels_of(runs, rows), levels_of(runs, columns)
-    grid = held.groupby(["seed", rows, columns])[values_column(metric)].mean()
+    grid = held.groupby(["seed", rows, columns])[METRICS[metric].report_column].mean()
     seeds = sorted(held["seed"].unique())
     index = pd.MultiIndex.from_product([seeds, row_levels, column_levels], names=["seed", rows, columns])
     values = grid.reindex(index).to_numpy(np.float64).reshape(len(seeds), len(row_levels), len(column_levels))

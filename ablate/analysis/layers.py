@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.metrics import VARIANT
 from ablate.store.status import FINISHED
 
 # The first hidden layer, of a network with convolutions the first of those; and the last layer.
@@ -47,10 +47,8 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
         layers: With those of `store.schema.LAYERS`.
     """
     values = _per_run(layers)
-    frame = runs[["run_id", BY_VARIANT, "status"]].merge(
-        values, how="left", left_on="run_id", right_index=True
-    )
-    rows = [{BY_VARIANT: variant} | _row(group) for variant, group in frame.groupby(BY_VARIANT, sort=False)]
+    frame = runs[["run_id", VARIANT, "status"]].merge(values, how="left", left_on="run_id", right_index=True)
+    rows = [{VARIANT: variant} | _row(group) for variant, group in frame.groupby(VARIANT, sort=False)]
     result = pd.DataFrame(rows)
     sickness = result["signs"].map(len)
     unevenness = _distance(result["gradient_ratio_worst"].to_numpy(float))

@@ -1,58 +1,118 @@
-"""The metrics a report shows: columns of scored runs, which direction is better and what difference matters."""
+"""The metrics by which runs are compared, in a report and in a gate: every fact about a metric stands here once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
+from ablate.analysis.arrays import Floats
 from ablate.analysis.margin import Margin
 from ablate.errors import SpecError, did_you_mean
-
-STEPS_TO_TARGET = "steps_to_target"
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One column of scored runs.
+    """One metric of scored runs.
 
     Attributes:
+        name: As users write it.
         higher_is_better: Which end ranks first.
         about: What it is, for a help text or a legend.
-        margin: Differences up to this size do not matter, unless the user says otherwise.
+        report_margin: Differences up to this size do not matter in a report, unless the user says otherwise. None for
+            a metric that reports do not show.
+        gate_margin: The smallest difference that matters in a gate. None for a metric that gates do not judge.
+        report_column: Column of scored runs whose values a report compares.
+        gate_column: Column of scored runs whose values a gate compares.
+        decides: Whether a regression fails a gate; otherwise the gate only warns of it.
     """
 
+    name: str
     higher_is_better: bool
     about: str
-    margin: Margin
+    report_margin: Margin | None
+    gate_margin: Margin | None
+    report_column: str
+    gate_column: str
+    decides: bool = True
 
+    @property
+    def sign(self) -> int:
+        """1 if more is better, -1 if less is."""
+        return 1 if self.higher_is_better else -1
+
+    def gate_limit(self, baseline: Floats, candidate: Floats) -> Floats:
+        """Returns the gate margin in the metric's unit; a relative one is a share of the mean of both sides.
+
+        It therefore stays the same if the two sides change places, and a baseline of zero needs no special case.
+
+        Args:
+            baseline: Means of the metric, of any shape.
+            candidate: Means of the candidate, same shape.
+        """
+        margin = self.gate_margin or Margin(0.0)
+        scale = (np.abs(baseline) + np.abs(candidate)) / 2 if margin.relative else np.ones_like(baseline)
+        return np.asarray(margin.size * scale, dtype=np.float64)
+
+
+def _metric(
+    name: str, higher_is_better: bool, about: str, report_margin: Margin, gate_margin: Margin | None = None
+) -> Metric:
+    """Returns a metric that stands in the column of its name."""
+    return Metric(name, higher_is_better, about, report_margin, gate_margin, name, name)
+
+
+STEPS_TO_TARGET = "steps_to_target"
+STEP_SECONDS = "step_seconds"
 
 _HALF_A_POINT = Margin(0.005)
 _NATS = Margin(0.02)
 _TENTH = Margin(0.1, relative=True)
 
-METRICS: dict[str, Metric] = {
-    "best_val_accuracy": Metric(True, "highest validation accuracy", _HALF_A_POINT),
-    "val_accuracy": Metric(True, "validation accuracy at the end", _HALF_A_POINT),
-    "train_accuracy": Metric(True, "training accuracy at the end", _HALF_A_POINT),
-    "gap_accuracy": Metric(False, "training minus validation accuracy at the end", _HALF_A_POINT),
-    "gap_loss": Metric(False, "validation minus training loss at the end, in nats", _NATS),
-    "best_gap_accuracy": Metric(
-        False, "training minus validation accuracy at the best evaluation", _HALF_A_POINT
+_ALL = (
+    _metric("best_val_accuracy", True, "highest validation accuracy", _HALF_A_POINT, Margin(0.01)),
+    _metric("val_accuracy", True, "validation accuracy at the end", _HALF_A_POINT, Margin(0.01)),
+    _metric("train_accuracy", True, "training accuracy at the end", _HALF_A_POINT),
+    _metric(
+        "gap_accuracy", False, "training minus validation accuracy at the end", _HALF_A_POINT, Margin(0.02)
     ),
-    "best_gap_loss": Metric(False, "validation minus training loss at the best evaluation, in nats", _NATS),
-    "aulc": Metric(True, "mean validation accuracy over the steps", _HALF_A_POINT),
-    STEPS_TO_TARGET: Metric(False, "steps until the validation accuracy first is at the target", _TENTH),
-}
+    _metric("gap_loss", False, "validation minus training loss at the end, in nats", _NATS),
+    _metric(
+        "best_gap_accuracy", False, "training minus validation accuracy at the best evaluation", _HALF_A_POINT
+    ),
+    _metric("best_gap_loss", False, "validation minus training loss at the best evaluation, in nats", _NATS),
+    Metric(
+        STEPS_TO_TARGET,
+        False,
+        "steps until the validation accuracy first is at the target",
+        report_margin=_TENTH,
+        gate_margin=Margin(0.25, relative=True),
+        report_column="comparable_steps",
+        gate_column="restricted_steps",
+    ),
+    _metric("aulc", True, "mean validation accuracy over the steps", _HALF_A_POINT, Margin(0.02)),
+    Metric(
+        STEP_SECONDS,
+        False,
+        "seconds of a step: the run's share of its stack",
+        report_margin=None,
+        gate_margin=Margin(0.5, relative=True),
+        report_column=STEP_SECONDS,
+        gate_column=STEP_SECONDS,
+        decides=False,  # the time of a stack depends on whatever else the machine was doing
+    ),
+)
+
+# What a report shows, and what a gate judges.
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.report_margin}
+GATE_METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.gate_margin}
 
 DEFAULT_SORT = "best_val_accuracy"
-# Not a metric: the order of the levels.
-BY_VARIANT = "variant"
-
-
-def values_column(metric: str) -> str:
-    """Returns the column of scored runs by which a metric of runs is compared, censored or not."""
-    return "comparable_steps" if metric == STEPS_TO_TARGET else metric
+# The column of names of variants. As a sort key, which is no metric, it keeps the order of the levels.
+VARIANT = "variant"
 
 
 def metrics_by_margin() -> dict[Margin, str]:
-    """Returns each default margin with what it is for, in words."""
+    """Returns each default margin of a report with what it is for, in words."""
     return {_HALF_A_POINT: "accuracies", _NATS: "losses", _TENTH: "steps"}
 
 
@@ -62,9 +122,14 @@ def sort_column(received: str) -> str:
     Raises:
         SpecError: There is no such column.
     """
-    legal = (BY_VARIANT, *METRICS)
+    check_name("--sort", received, (VARIANT, *METRICS))
+    return received
+
+
+def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
+    """Raises `SpecError` if a name is not one of the legal ones; the message names the flag and the nearest name."""
+    legal = tuple(legal)
     if received not in legal:
         raise SpecError(
-            f"--sort: {received!r} is not one of {', '.join(legal)}{did_you_mean(received, legal)}"
+            f"{flag}: {received!r} is not one of {', '.join(legal)}{did_you_mean(received, legal)}"
         )
-    return received

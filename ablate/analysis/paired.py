@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from ablate.analysis.convergence import Floats
+from ablate.analysis.arrays import Floats
 from ablate.experiment.seeding import derive
 
 CONFIDENCE = 0.95

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.convergence import Floats, restricted, steps_to_target
+from ablate.analysis.arrays import Floats
+from ablate.analysis.convergence import restricted, steps_to_target
 from ablate.analysis.gap import Curve, best_gap, overfit_step
 from ablate.store.schema import SCORES
 from ablate.store.status import FINISHED

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ablate.analysis.metrics import BY_VARIANT, STEPS_TO_TARGET
+from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.experiment.levels import label
 from ablate.experiment.spec import COST_FACTORS
 
@@ -19,9 +19,7 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
         variants: The summary by variant.
         step_costs: Columns `variant` and `step_seconds`, one row a variant measured; NaN for the others.
     """
-    table = variants.merge(
-        step_costs[[BY_VARIANT, "step_seconds"]], on=BY_VARIANT, how="left", validate="1:1"
-    )
+    table = variants.merge(step_costs[[VARIANT, "step_seconds"]], on=VARIANT, how="left", validate="1:1")
     scaled = {
         f"{SECONDS_TO_TARGET}_{figure}": table[f"{STEPS_TO_TARGET}_{figure}"] * table["step_seconds"]
         for figure in ("mean", "sd", "low", "high")
@@ -41,6 +39,6 @@ def costs_by_variant(runs: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
     """
     keys = list(COST_FACTORS)
     texts = {factor: [label(value) for value in step_costs[factor].tolist()] for factor in keys}
-    variants = runs[[BY_VARIANT, *keys]].drop_duplicates(BY_VARIANT)
+    variants = runs[[VARIANT, *keys]].drop_duplicates(VARIANT)
     found = variants.merge(step_costs.assign(**texts), on=keys, validate="m:1")
-    return None if found.empty else found[[BY_VARIANT, "step_seconds"]]
+    return None if found.empty else found[[VARIANT, "step_seconds"]]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.convergence import Target
-from ablate.analysis.metrics import BY_VARIANT, METRICS, STEPS_TO_TARGET
+from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
 from ablate.analysis.paired import student_half_width
 from ablate.analysis.scores import reference_best, scored
 from ablate.analysis.seconds import with_seconds
@@ -89,7 +89,7 @@ class Summary:
     @property
     def reference_levels(self) -> dict[str, str]:
         """The level of each factor in the reference."""
-        row = self.runs[self.runs[BY_VARIANT] == self.reference].iloc[0]
+        row = self.runs[self.runs[VARIANT] == self.reference].iloc[0]
         return {factor: str(row[factor]) for factor in self.factors}
 
 
@@ -138,8 +138,8 @@ def summarize(
 
 def by_variant(runs: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
     """Returns the summary table of named and scored runs, one row a variant, in the order of the runs."""
-    variants = runs[[BY_VARIANT, *factors]].drop_duplicates()
-    return variants.merge(_collapsed(runs, runs[runs["finished"]], BY_VARIANT), on=BY_VARIANT)
+    variants = runs[[VARIANT, *factors]].drop_duplicates()
+    return variants.merge(_collapsed(runs, runs[runs["finished"]], VARIANT), on=VARIANT)
 
 
 def by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str]) -> LevelSummary:
@@ -223,9 +223,9 @@ def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
         table: A summary table.
         sort: A metric, or `variant` to leave the order as it is.
     """
-    if sort == BY_VARIANT:
+    if sort == VARIANT:
         return table
-    sign = -1 if METRICS[sort].higher_is_better else 1
+    sign = -METRICS[sort].sign
     keys = pd.DataFrame({"never": table["n"] == 0, "score": sign * table[_rank_column(sort)]})
     return table.loc[keys.sort_values(["never", "score"]).index].reset_index(drop=True)
 

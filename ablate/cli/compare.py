@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from ablate.analysis.gate_verdict import reasons
+from ablate.analysis.gate.verdict import reasons
 from ablate.cli.shared.comparing import BASELINE, CANDIDATE, Judging, read_sides
 from ablate.cli.shared.groups import takes_groups
 from ablate.cli.shared.output import AsJson

@@ -10,7 +10,7 @@ import typer
 from ablate.analysis.findings import find, find_all
 from ablate.analysis.layers import health
 from ablate.analysis.margin import Margin
-from ablate.analysis.metrics import BY_VARIANT, DEFAULT_SORT, METRICS, metrics_by_margin
+from ablate.analysis.metrics import DEFAULT_SORT, METRICS, VARIANT, metrics_by_margin
 from ablate.analysis.variants import named
 from ablate.cli.shared.groups import takes_groups
 from ablate.cli.shared.output import AsJson, print_table, write
@@ -53,7 +53,7 @@ def report(
     summarizing: Summarizing,
     sort: Annotated[
         str,
-        typer.Option("--sort", metavar="COLUMN", help=f"best first by {', '.join(METRICS)}, or {BY_VARIANT}"),
+        typer.Option("--sort", metavar="COLUMN", help=f"best first by {', '.join(METRICS)}, or {VARIANT}"),
     ] = DEFAULT_SORT,
     margin: Annotated[
         str | None,

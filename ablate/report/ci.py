@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from xml.etree import ElementTree as ET
 
-from ablate.analysis.gate_verdict import Cause, Comparison, Finding, Reason, Verdict
+from ablate.analysis.gate.verdict import Cause, Comparison, Finding, Reason, Verdict
 from ablate.report.verdicts import GRAVITY, about, important, notes, outcome, sentence
 
 # GitHub refuses a step's summary above 1 MiB, all of it; a little is left for what other commands append.

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from ablate.analysis.gate_metrics import GATE_METRICS, STEP_SECONDS
-from ablate.analysis.gate_verdict import Cause, Comparison, Finding
+from ablate.analysis.gate.verdict import Cause, Comparison, Finding
+from ablate.analysis.metrics import GATE_METRICS, STEP_SECONDS
 from ablate.errors import SpecError
 
 _UNITS = {"steps_to_target": "steps", STEP_SECONDS: "seconds"}

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis.findings import Findings
-from ablate.analysis.metrics import BY_VARIANT, METRICS, STEPS_TO_TARGET
+from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
 from ablate.analysis.seconds import SECONDS_TO_TARGET
 from ablate.analysis.summary import STEPS_RANK, LevelSummary, Summary
 from ablate.store.schema import SCORES
@@ -77,11 +77,11 @@ def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
             for name, metric in METRICS.items()
         },
         "variants": [
-            {"variant": row[BY_VARIANT], "levels": {factor: row[factor] for factor in summary.factors}}
+            {"variant": row[VARIANT], "levels": {factor: row[factor] for factor in summary.factors}}
             | _figures(row)
             | {
                 "differences": _differences(
-                    row[BY_VARIANT], {name: each.variants for name, each in findings.items()}
+                    row[VARIANT], {name: each.variants for name, each in findings.items()}
                 )
             }
             for row in _rows(summary.variants)
@@ -108,7 +108,7 @@ def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
         names = {
             name: f"{metric}_{name if name == 'difference' else f'difference_{name}'}" for name in _DIFFERENCE
         }
-        table = table.merge(each.variants.rename(columns=names), on=BY_VARIANT, how="left")
+        table = table.merge(each.variants.rename(columns=names), on=VARIANT, how="left")
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 

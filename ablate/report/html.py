@@ -12,7 +12,7 @@ from string import Template
 import pandas as pd
 
 from ablate.analysis.findings import Findings
-from ablate.analysis.metrics import BY_VARIANT, STEPS_TO_TARGET
+from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.summary import Summary
 from ablate.report.columns import Column
 from ablate.report.headings import HEADINGS
@@ -104,7 +104,7 @@ def _tables(summary: Summary, findings: Findings) -> str:
 
 def _run_columns(summary: Summary) -> list[Column]:
     runs = summary.runs
-    columns = [Column(name, runs[name].astype(str).tolist()) for name in (BY_VARIANT, "seed", "status")]
+    columns = [Column(name, runs[name].astype(str).tolist()) for name in (VARIANT, "seed", "status")]
     for name in _RUN_METRICS:
         unit: Unit = HEADINGS[name].unit
         cells = [unit.text(number) for number in runs[name].astype(float)]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from ablate.analysis.findings import Findings
-from ablate.analysis.metrics import BY_VARIANT, METRICS, STEPS_TO_TARGET
+from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
 from ablate.analysis.seconds import SECONDS_TO_TARGET
+from ablate.analysis.standing import Standing
 from ablate.analysis.summary import LevelSummary, Summary, extremes
 from ablate.analysis.variants import levels_of
-from ablate.analysis.verdict import Verdict
 from ablate.experiment.grid import name_of
 from ablate.experiment.levels import NONE
 from ablate.experiment.spec import FACTORS
@@ -176,7 +176,7 @@ def _level_section(
 
 
 def _order(sort: str) -> str:
-    if sort == BY_VARIANT:
+    if sort == VARIANT:
         return ""
     end = "highest" if METRICS[sort].higher_is_better else "lowest"
     return f", {end} {HEADINGS[sort].short.replace(chr(10), ' ')} first"
@@ -217,7 +217,7 @@ def _difference_columns(table: pd.DataFrame, differences: pd.DataFrame, metric: 
 def _difference(row: Row | None, unit: Unit) -> str:
     if row is None:
         return "-"
-    return "" if row["verdict"] == Verdict.REFERENCE else difference(row, unit)
+    return "" if row["verdict"] == Standing.REFERENCE else difference(row, unit)
 
 
 def _seconds_group(table: pd.DataFrame, symbols: Symbols) -> list[tuple[Column, ...]]:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ablate.analysis.gate_metrics import STEP_SECONDS
-from ablate.analysis.gate_verdict import BITS, EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict
+from ablate.analysis.gate.verdict import BITS, EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict
+from ablate.analysis.metrics import STEP_SECONDS
 from ablate.report.columns import Column, blocks, print_table
 from ablate.report.numbers import PERCENT, STEPS, Unit, counted, spans, symbols_for
 

@@ -10,10 +10,10 @@ import pandas as pd
 from ablate.analysis.effects import SEED, UNEXPLAINED, Term
 from ablate.analysis.findings import Findings
 from ablate.analysis.interactions import Moderation
-from ablate.analysis.metrics import BY_VARIANT, STEPS_TO_TARGET
+from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.paired import smallest_p
+from ablate.analysis.standing import ALPHA, MOST_SEEDS, STRICT_ALPHA, Standing, exact_can_tell
 from ablate.analysis.summary import Summary, ranked
-from ablate.analysis.verdict import ALPHA, MOST_SEEDS, STRICT_ALPHA, Verdict, exact_can_tell
 from ablate.report.headings import HEADINGS, factor_words, level_words, levels_words
 from ablate.report.numbers import Unit, counted
 
@@ -22,10 +22,10 @@ Row = Mapping[Any, Any]
 
 _NAMED = 3
 _IN_FULL = {
-    Verdict.TIED: "tied within the margin",
-    Verdict.FAILED: "failed with every seed",
-    Verdict.REFERENCE_FAILED: "which failed with every seed",
-    Verdict.NOT_REACHED: "neither reached the target",
+    Standing.TIED: "tied within the margin",
+    Standing.FAILED: "failed with every seed",
+    Standing.REFERENCE_FAILED: "which failed with every seed",
+    Standing.NOT_REACHED: "neither reached the target",
 }
 # An interaction is put into words if it is sure and accounts for at least this share of the variance.
 _WORTH_A_WORD = 0.01
@@ -39,18 +39,21 @@ def winner(summary: Summary, findings: Findings) -> list[str]:
         return [
             "no run reached the target" if is_steps else f"no run finished, so none has a {heading.words}"
         ]
-    row = {row[BY_VARIANT]: row for row in findings.variants.to_dict("records")}[findings.winner]
+    row = {row[VARIANT]: row for row in findings.variants.to_dict("records")}[findings.winner]
     line = findings.winner
-    if row["verdict"] == Verdict.REFERENCE:
+    if row["verdict"] == Standing.REFERENCE:
         line += ", the reference"
     elif row["pairs"]:
         line += (
             f": {difference(row, heading.unit)}{heading.of_differences} from the reference, {verdict(row)}"
         )
     lines = [line]
-    verdicts = findings.against_winner.set_index(BY_VARIANT)["verdict"]
-    best_first = ranked(summary.variants, findings.metric)[BY_VARIANT].tolist()
-    for found, words in ((Verdict.TIED, "tied with it"), (Verdict.TOO_FEW, "too few seeds to tell from it")):
+    verdicts = findings.against_winner.set_index(VARIANT)["verdict"]
+    best_first = ranked(summary.variants, findings.metric)[VARIANT].tolist()
+    for found, words in (
+        (Standing.TIED, "tied with it"),
+        (Standing.TOO_FEW, "too few seeds to tell from it"),
+    ):
         names = [name for name in best_first if verdicts[name] == found]
         if names:
             lines.append(f"{words}: {_listed(names)}")
@@ -81,7 +84,7 @@ def warnings(summary: Summary, findings: Findings) -> list[str]:
         statuses = ", ".join(f"{count} {status}" for status, count in failed["status"].value_counts().items())
         lines.append(
             f"{len(failed)} of {counted(len(summary.runs), 'run')} did not finish ({statuses}), in "
-            f"{counted(failed[BY_VARIANT].nunique(), 'variant')}; they rank last and lose against their pairs, "
+            f"{counted(failed[VARIANT].nunique(), 'variant')}; they rank last and lose against their pairs, "
             "and shares of the variance need not add up"
         )
     if math.isnan(summary.target_accuracy):
@@ -92,7 +95,7 @@ def warnings(summary: Summary, findings: Findings) -> list[str]:
 
 def verdict(row: Row) -> str:
     """Returns a verdict in words, with about how many more seeds it would take."""
-    if row["verdict"] != Verdict.TOO_FEW:
+    if row["verdict"] != Standing.TOO_FEW:
         return _IN_FULL.get(row["verdict"], str(row["verdict"]))
     more = row["more_seeds"]
     needed: str = f"more than {MOST_SEEDS} in all" if pd.isna(more) else f"about {more} more"
@@ -101,7 +104,7 @@ def verdict(row: Row) -> str:
 
 def short_verdict(row: Row) -> str:
     """Returns a verdict for a table: `better`, `too few, +7`."""
-    if row["verdict"] != Verdict.TOO_FEW:
+    if row["verdict"] != Standing.TOO_FEW:
         return str(row["verdict"])
     return "too few" if pd.isna(row["more_seeds"]) else f"too few, +{row['more_seeds']}"
 
@@ -155,7 +158,7 @@ def _sentence(row: Row, summary: Summary, findings: Findings) -> str:
 def _main_effect(factor: str, summary: Summary, findings: Findings) -> str:
     heading, levels = HEADINGS[findings.metric], findings.levels[factor]
     if len(levels) == 2:
-        row = levels[levels["verdict"] != Verdict.REFERENCE].to_dict("records")[0]
+        row = levels[levels["verdict"] != Standing.REFERENCE].to_dict("records")[0]
         base = findings.reference_levels[factor]
         change = f"{difference(row, heading.unit)}{heading.of_differences}"
         return f"{level_words(factor, row[factor])}: {change} from {base}"

@@ -8,14 +8,14 @@ from scipy import stats
 from ablate.analysis.convergence import Target
 from ablate.analysis.differences import compare, level_differences, variant_differences
 from ablate.analysis.margin import Margin
+from ablate.analysis.standing import Standing
 from ablate.analysis.summary import summarize
-from ablate.analysis.verdict import Verdict
 from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
 
 METRIC = "val_accuracy"
 NONE = Margin(0.0)
-TOLD = (Verdict.BETTER, Verdict.WORSE)
+TOLD = (Standing.BETTER, Standing.WORSE)
 
 
 def runs_of(*runs):
@@ -73,7 +73,7 @@ def test_the_reference_is_no_comparison_and_counts_for_none():
     table = by_variant(
         *grid("relu", [0.5, 0.6, 0.7]), *grid("tanh", [0.6, 0.7, 0.9]), *grid("elu", [0.5, 0.7, 0.9])
     )
-    assert table["relu"]["verdict"] == Verdict.REFERENCE
+    assert table["relu"]["verdict"] == Standing.REFERENCE
     assert math.isnan(table["relu"]["p"])
     assert table["tanh"]["p"] == 0.25
     assert table["tanh"]["p_holm"] == 0.5
@@ -85,7 +85,7 @@ def test_what_is_lower_is_better_where_that_is_so():
     tanh = [made("tanh", seed=seed, gap=0.01 + 0.002 * seed) for seed in seeds]
     row = by_variant(*relu, *tanh, metric="gap_accuracy")["tanh"]
     assert row["difference"] == pytest.approx(-0.04 + 0.0035)
-    assert row["verdict"] == Verdict.BETTER
+    assert row["verdict"] == Standing.BETTER
     assert row["improvement"] == 1.0
 
 
@@ -99,7 +99,7 @@ def test_a_failed_run_is_a_lost_pair_and_never_dropped():
     assert row["improvement"] == 6 / 8
     # Six wins and two losses of one size: the patterns of eight signs with at least six alike.
     assert row["p"] == pytest.approx(2 * (1 + 8 + 28) / 2**8)
-    assert row["verdict"] == Verdict.TOO_FEW
+    assert row["verdict"] == Standing.TOO_FEW
 
 
 def test_a_variant_that_fails_where_the_reference_never_does_is_no_tie():
@@ -107,10 +107,10 @@ def test_a_variant_that_fails_where_the_reference_never_does_is_no_tie():
     reference = [made("relu", seed=seed) for seed in range(5)]
     margin = Margin(0.01)
     assert (
-        by_variant(*reference, *same, made("tanh", seed=4), margin=margin)["tanh"]["verdict"] == Verdict.TIED
+        by_variant(*reference, *same, made("tanh", seed=4), margin=margin)["tanh"]["verdict"] == Standing.TIED
     )
     failed = by_variant(*reference, *same, made("tanh", seed=4, status=FAILED), margin=margin)["tanh"]
-    assert failed["verdict"] == Verdict.TOO_FEW
+    assert failed["verdict"] == Standing.TOO_FEW
 
 
 def test_a_variant_that_always_fails_is_said_to_whatever_the_number_of_seeds():
@@ -118,7 +118,7 @@ def test_a_variant_that_always_fails_is_said_to_whatever_the_number_of_seeds():
         failed = [made("tanh", seed=seed, status=DIVERGED) for seed in range(seeds)]
         return by_variant(*[made("relu", seed=seed) for seed in range(seeds)], *failed)["tanh"]["verdict"]
 
-    assert verdict(1) == verdict(3) == verdict(6) == Verdict.FAILED
+    assert verdict(1) == verdict(3) == verdict(6) == Standing.FAILED
 
 
 def test_a_win_over_a_failed_reference_counts_and_two_failures_tell_nothing():
@@ -132,7 +132,7 @@ def test_a_win_over_a_failed_reference_counts_and_two_failures_tell_nothing():
     )["tanh"]
     assert (row["pairs"], row["failed"], row["reference_failed"]) == (1, 0, 1)
     both = by_variant(made("relu", status=FAILED), made("tanh", status=FAILED))["tanh"]
-    assert both["verdict"] == Verdict.NO_PAIRS
+    assert both["verdict"] == Standing.NO_PAIRS
     assert math.isnan(both["difference"])
 
 
@@ -201,13 +201,13 @@ def test_a_few_differences_that_are_equal_by_chance_have_no_interval_but_those_o
         margin=Margin(0.005),
     )
     assert np.isnan(rows["tanh"]["low"])
-    assert rows["tanh"]["verdict"] == Verdict.TOO_FEW
-    assert (rows["elu"]["low"], rows["elu"]["verdict"]) == (0, Verdict.TIED)
+    assert rows["tanh"]["verdict"] == Standing.TOO_FEW
+    assert (rows["elu"]["low"], rows["elu"]["verdict"]) == (0, Standing.TIED)
 
 
 def test_a_reference_that_always_fails_is_said_to():
     runs = [made("relu", seed=seed, status=DIVERGED) for seed in range(3)]
-    assert by_variant(*runs, *grid("tanh", [0.5] * 3))["tanh"]["verdict"] == Verdict.REFERENCE_FAILED
+    assert by_variant(*runs, *grid("tanh", [0.5] * 3))["tanh"]["verdict"] == Standing.REFERENCE_FAILED
 
 
 def test_of_runs_that_miss_the_target_the_one_trained_for_less_is_not_faster():
@@ -215,8 +215,8 @@ def test_of_runs_that_miss_the_target_the_one_trained_for_less_is_not_faster():
     long = [made("relu", seed=seed, val=(0.1, 0.2, 0.3, 0.4)) for seed in range(8)]
     short = [made("tanh", seed=seed, val=(0.1, 0.2)) for seed in range(8)]
     row = by_variant(*long, *short, **missing)["tanh"]
-    assert (row["difference"], row["verdict"]) == (0, Verdict.NOT_REACHED)
+    assert (row["difference"], row["verdict"]) == (0, Standing.NOT_REACHED)
     reaching = [made("relu", seed=seed, val=(0.1, 0.9, 0.9)) for seed in range(8)]
     row = by_variant(*reaching, *short, **missing)["tanh"]
     assert row["difference"] > 0
-    assert row["verdict"] == Verdict.WORSE
+    assert row["verdict"] == Standing.WORSE

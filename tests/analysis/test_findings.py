@@ -58,7 +58,7 @@ def test_a_margin_given_holds_for_the_metric_asked_for_alone():
     found = find_all(summary_of(*grid()), Margin(0.2))
     assert list(found) == list(METRICS)
     assert found["val_accuracy"].margin == Margin(0.2)
-    assert found["gap_loss"].margin == METRICS["gap_loss"].margin
+    assert found["gap_loss"].margin == METRICS["gap_loss"].report_margin
 
 
 def test_where_nothing_finished_there_is_no_winner():

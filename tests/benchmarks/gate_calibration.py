@@ -19,12 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablate.analysis.convergence import Target
-from ablate.analysis.gate import ALPHA, compare
-from ablate.analysis.gate_match import Side, absolute_target, match, score
-from ablate.analysis.gate_metrics import chosen_metrics
-from ablate.analysis.gate_statistics import answer, flips_suffice
-from ablate.analysis.gate_values import Seeds, Values
-from ablate.analysis.gate_verdict import Verdict
+from ablate.analysis.gate.compare import ALPHA, compare
+from ablate.analysis.gate.match import Side, absolute_target, match, score
+from ablate.analysis.gate.metrics import chosen_metrics
+from ablate.analysis.gate.statistics import answer, flips_suffice
+from ablate.analysis.gate.values import Seeds, Values
+from ablate.analysis.gate.verdict import Verdict
 from ablate.analysis.variants import named
 from ablate.store.baseline import read_results
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from ablate.analysis.gate_verdict import EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict, reasons
+from ablate.analysis.gate.verdict import EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict, reasons
 from ablate.errors import SpecError
 from ablate.report.ci import SUMMARY_BYTES, to_annotations, to_junit, to_summary
 from ablate.report.dashboards import export

@@ -8,8 +8,8 @@ from ablate.analysis.findings import find
 from ablate.analysis.interactions import Moderation
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import METRICS
+from ablate.analysis.standing import Standing
 from ablate.analysis.summary import summarize
-from ablate.analysis.verdict import Verdict
 from ablate.experiment.spec import FACTORS
 from ablate.report.headings import HEADINGS, levels_words
 from ablate.report.numbers import PERCENT
@@ -103,16 +103,16 @@ def test_a_difference_has_its_sign_and_interval():
 @pytest.mark.parametrize(
     ("changes", "long", "short"),
     [
-        ({"verdict": Verdict.BETTER}, "better", "better"),
-        ({"verdict": Verdict.TIED}, "tied within the margin", "tied"),
+        ({"verdict": Standing.BETTER}, "better", "better"),
+        ({"verdict": Standing.TIED}, "tied within the margin", "tied"),
         (
-            {"verdict": Verdict.TOO_FEW, "more_seeds": 7},
+            {"verdict": Standing.TOO_FEW, "more_seeds": 7},
             "too few seeds to tell (about 7 more needed)",
             "too few, +7",
         ),
-        ({"verdict": Verdict.TOO_FEW}, "too few seeds to tell (more than 1000 in all needed)", "too few"),
-        ({"verdict": Verdict.TOO_FEW, "pairs": 1}, "too few seeds to tell", "too few"),
-        ({"verdict": Verdict.NO_PAIRS}, "no pairs", "no pairs"),
+        ({"verdict": Standing.TOO_FEW}, "too few seeds to tell (more than 1000 in all needed)", "too few"),
+        ({"verdict": Standing.TOO_FEW, "pairs": 1}, "too few seeds to tell", "too few"),
+        ({"verdict": Standing.NO_PAIRS}, "no pairs", "no pairs"),
     ],
 )
 def test_verdicts_in_words(changes, long, short):

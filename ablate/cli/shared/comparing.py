@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
-from ablate.analysis.gate import ALPHA, compare
-from ablate.analysis.gate_match import Side, absolute_target, score, with_step_cost
-from ablate.analysis.gate_metrics import GATE_METRICS, GateMetric, chosen_metrics
-from ablate.analysis.gate_verdict import Comparison
+from ablate.analysis.gate.compare import ALPHA, compare
+from ablate.analysis.gate.match import Side, absolute_target, score, with_step_cost
+from ablate.analysis.gate.metrics import chosen_metrics
+from ablate.analysis.gate.verdict import Comparison
+from ablate.analysis.metrics import GATE_METRICS, Metric
 from ablate.errors import SpecError
 from ablate.store.baseline import Stored, read_results
 
-_DEFAULT_MARGINS = ", ".join(f"{name}={metric.margin}" for name, metric in GATE_METRICS.items())
+_DEFAULT_MARGINS = ", ".join(f"{name}={metric.gate_margin}" for name, metric in GATE_METRICS.items())
 
 BASELINE = typer.Argument(metavar="BASELINE", help="results folder or baseline file, the old one")
 CANDIDATE = typer.Argument(metavar="CANDIDATE", help="results folder or baseline file, the new one")
@@ -51,7 +52,7 @@ class Judging:
     ] = False
 
     @property
-    def metrics(self) -> tuple[GateMetric, ...]:
+    def metrics(self) -> tuple[Metric, ...]:
         """The metrics to judge.
 
         Raises:

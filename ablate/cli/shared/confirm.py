@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablate.analysis.gate import compare
-from ablate.analysis.gate_match import Side, match, score
-from ablate.analysis.gate_verdict import EVERY, Cause, Comparison, Finding, Verdict
+from ablate.analysis.gate.compare import compare
+from ablate.analysis.gate.match import Side, match, score
+from ablate.analysis.gate.verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.shared.comparing import Judging
 from ablate.cli.shared.grid import Grid, runs_of
 from ablate.cli.shared.running import Training

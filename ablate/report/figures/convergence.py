@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ablate.analysis.bands import curve_bands
-from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.metrics import VARIANT
 from ablate.analysis.summary import Summary
 from ablate.report.figures.panels import (
     MUTED,
@@ -68,7 +68,7 @@ def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
 
 def _draw(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str) -> None:
     for place, _, variant in chosen.variants(panel):
-        band = bands[bands[BY_VARIANT] == variant]
+        band = bands[bands[VARIANT] == variant]
         if len(band):
             line(axes, band, "step", look(place), place)
 

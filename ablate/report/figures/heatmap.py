@@ -10,7 +10,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ablate.analysis.convergence import Floats
+from ablate.analysis.arrays import Floats
 from ablate.analysis.findings import Findings
 from ablate.analysis.interactions import cells
 from ablate.analysis.metrics import METRICS

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ablate.analysis.bands import layer_bands
-from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.metrics import VARIANT
 from ablate.analysis.summary import Summary
 from ablate.report.figures.panels import grid, key, legend, line, note, percent
 from ablate.report.figures.slices import lines_and_panels
@@ -51,7 +51,7 @@ def layers_figure(summary: Summary, layers: pd.DataFrame, factor: str, quantity:
     for row, step in enumerate(ends):
         for column, panel in enumerate(chosen.panels):
             for place, _, variant in chosen.variants(panel):
-                band = bands[(bands[BY_VARIANT] == variant) & (bands["step"] == step)]
+                band = bands[(bands[VARIANT] == variant) & (bands["step"] == step)]
                 if len(band):
                     line(axes[row][column], band, "place", look(place))
             axes[row][column].set_title(", ".join(filter(None, (chosen.title(panel), f"step {step}"))))

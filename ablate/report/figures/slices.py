@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.metrics import VARIANT
 from ablate.analysis.summary import Summary
 from ablate.analysis.variants import levels_of
 from ablate.experiment.grid import name_of
@@ -40,7 +40,7 @@ class Slice:
     def variants(self, panel: str) -> Iterator[tuple[int, str, str | None]]:
         """Yields place, level and variant of each line of a panel; the variant is None if it was never run."""
         here = self.runs if self.facet is None else self.runs[self.runs[self.facet] == panel]
-        names = dict(zip(here[self.factor], here[BY_VARIANT], strict=True))
+        names = dict(zip(here[self.factor], here[VARIANT], strict=True))
         for place, level in enumerate(self.levels):
             yield place, level, names.get(level)
 
@@ -60,7 +60,7 @@ class Slice:
         """Returns which runs of a panel did not finish: `failed: relu 2 of 5`, or nothing."""
         counts = []
         for _, level, variant in self.variants(panel):
-            runs = self.runs[self.runs[BY_VARIANT] == variant]
+            runs = self.runs[self.runs[VARIANT] == variant]
             failed = int((~runs["finished"]).sum())
             if failed:
                 counts.append(f"{level} {failed} of {len(runs)}")

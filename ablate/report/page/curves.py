@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis.bands import curve_bands
-from ablate.analysis.metrics import BY_VARIANT
+from ablate.analysis.metrics import VARIANT
 from ablate.analysis.summary import Summary
 from ablate.analysis.variants import levels_of
 from ablate.experiment.grid import name_of
@@ -37,17 +37,17 @@ def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
     factors = summary.shown_factors
     first, rest = factors[0], factors[1:]
     bands = {name: curve_bands(summary.runs, curves, name) for name, _, _ in SCORES}
-    variants = summary.runs[[BY_VARIANT, *summary.factors]].drop_duplicates().to_dict("records")
+    variants = summary.runs[[VARIANT, *summary.factors]].drop_duplicates().to_dict("records")
     looks = levels_of(summary.runs, first)
     backgrounds = list(dict.fromkeys(tuple(str(row[factor]) for factor in rest) for row in variants))
     lines = [
         {
-            "variant": row[BY_VARIANT],
+            "variant": row[VARIANT],
             "levels": {factor: str(row[factor]) for factor in factors},
             "names": {factor: name_of({factor: str(row[factor])}, (factor,)) for factor in factors},
             "look": looks.index(str(row[first])),
             "dash": DASHES[backgrounds.index(tuple(str(row[factor]) for factor in rest)) % len(DASHES)],
-            "bands": {name: _band(table, str(row[BY_VARIANT])) for name, table in bands.items()},
+            "bands": {name: _band(table, str(row[VARIANT])) for name, table in bands.items()},
         }
         for row in variants
     ]
@@ -78,7 +78,7 @@ def controls_html(summary: Summary) -> str:
 
 
 def _band(table: pd.DataFrame, variant: str) -> dict[str, list[Any]]:
-    mine = table[table[BY_VARIANT] == variant]
+    mine = table[table[VARIANT] == variant]
     return {"step": mine["step"].tolist()} | {
         name: [_plain(number) for number in mine[name].tolist()] for name in ("mean", "low", "high")
     }

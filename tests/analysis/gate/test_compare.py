@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablate.analysis.gate import compare
-from ablate.analysis.gate_faults import self_test
-from ablate.analysis.gate_metrics import chosen_metrics
-from ablate.analysis.gate_verdict import EVERY, STATUS, Cause, Reason, Verdict, reasons
+from ablate.analysis.gate.compare import compare
+from ablate.analysis.gate.faults import self_test
+from ablate.analysis.gate.metrics import chosen_metrics
+from ablate.analysis.gate.verdict import EVERY, STATUS, Cause, Reason, Verdict, reasons
 from ablate.errors import SpecError
-from tests.analysis.gate_frames import ACCURACY, METRICS, finding, runs, side, with_loss, with_status
+from tests.analysis.gate.frames import ACCURACY, METRICS, finding, runs, side, with_loss, with_status
 
 RED = (Reason.REGRESSION,)
 
@@ -30,9 +30,9 @@ def test_a_copy_is_unchanged_everywhere():
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_each_metric_has_its_direction(metric):
-    size = 30.0 if metric.margin.relative else 0.05
-    lower = gate(runs(), with_loss(runs(), size, "relu", metric.column))
-    higher = gate(runs(), with_loss(runs(), -size, "relu", metric.column))
+    size = 30.0 if metric.gate_margin.relative else 0.05
+    lower = gate(runs(), with_loss(runs(), size, "relu", metric.gate_column))
+    higher = gate(runs(), with_loss(runs(), -size, "relu", metric.gate_column))
     worse, better = (lower, higher) if metric.higher_is_better else (higher, lower)
     assert finding(worse[0], "relu", metric.name).verdict is Verdict.REGRESSED
     assert worse[1] == RED
@@ -209,7 +209,7 @@ def test_options_that_are_not_legal_are_explained():
     with pytest.raises(SpecError, match="--margin: 'val_accuracy' is not METRIC=SIZE"):
         chosen_metrics([], ["val_accuracy"])
     (metric,) = chosen_metrics(["val_accuracy"], ["val_accuracy=3%"])
-    assert metric.absolute_margin(np.array(1.0), np.array(3.0)) == pytest.approx(0.06)
+    assert metric.gate_limit(np.array(1.0), np.array(3.0)) == pytest.approx(0.06)
 
 
 def test_the_self_test_finds_every_fault_and_a_deaf_gate_does_not():
@@ -224,7 +224,7 @@ def test_the_self_test_finds_every_fault_and_a_deaf_gate_does_not():
 CHANGES = st.tuples(
     st.sampled_from(["loss", "nan", "diverged", "failed", "vanish", "settings"]),
     st.sampled_from(["relu", "tanh", "gelu"]),
-    st.sampled_from([metric.column for metric in METRICS]),
+    st.sampled_from([metric.gate_column for metric in METRICS]),
     st.floats(-0.1, 0.1),
     st.integers(0, 6),
 )

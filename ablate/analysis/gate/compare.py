@@ -1,6 +1,6 @@
 """The gate: a candidate's results judged against a baseline's, variant by variant and metric by metric.
 
-A regression has to be large (a mean loss of at least the metric's margin) and certain (`gate_statistics`: p at most
+A regression has to be large (a mean loss of at least the metric's margin) and certain (`gate.statistics`: p at most
 alpha over all questions of the gate together). Unchanged is said where the 95 % interval lies within the margin, and
 never for lack of evidence: that is inconclusive. If the sides change places, improved and regressed do, and so do
 `failed` and the improvement of what is well again; the other verdicts stay.
@@ -12,14 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ablate.analysis.gate_exact import exact_findings
-from ablate.analysis.gate_match import Match, Side, match
-from ablate.analysis.gate_metrics import STEP_SECONDS, GateMetric
-from ablate.analysis.gate_statistics import Answers, answer, mean_over_seeds
-from ablate.analysis.gate_status import status_finding
-from ablate.analysis.gate_values import Seeds, Soundness, Values
-from ablate.analysis.gate_verdict import EVERY, STATUS, Cause, Comparison, Finding, Verdict
-from ablate.analysis.metrics import STEPS_TO_TARGET
+from ablate.analysis.gate.exact import exact_findings
+from ablate.analysis.gate.match import Match, Side, match
+from ablate.analysis.gate.statistics import Answers, answer, mean_over_seeds
+from ablate.analysis.gate.status import status_finding
+from ablate.analysis.gate.values import Seeds, Soundness, Values
+from ablate.analysis.gate.verdict import EVERY, STATUS, Cause, Comparison, Finding, Verdict
+from ablate.analysis.metrics import STEP_SECONDS, STEPS_TO_TARGET, Metric
 
 ALPHA = 0.05
 # What makes the cost of a step another one.
@@ -27,7 +26,7 @@ _MACHINE = ("cpu", "cores", "device")
 
 
 def compare(
-    baseline: Side, candidate: Side, metrics: Sequence[GateMetric], alpha: float, exact: bool = False
+    baseline: Side, candidate: Side, metrics: Sequence[Metric], alpha: float, exact: bool = False
 ) -> Comparison:
     """Returns the verdicts on a candidate.
 
@@ -74,7 +73,7 @@ def _measured(matched: Match, values: Values, answers: Answers, alpha: float) ->
             if variant != EVERY and not (variant in ours.finished and variant in theirs.finished):
                 continue  # what there is to say, the finding on its status says
             finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
-            place = variant, metric.column
+            place = variant, metric.gate_column
             unsound = _unsound(finding, ours.unsound.get(place, 0), theirs.unsound.get(place, 0))
             if unsound:
                 yield unsound
@@ -142,14 +141,14 @@ def _unmatched(matched: Match) -> Iterator[Finding]:
 
 
 def _left_out(
-    baseline: Side, candidate: Side, metrics: Sequence[GateMetric], environment: dict[str, tuple[str, str]]
+    baseline: Side, candidate: Side, metrics: Sequence[Metric], environment: dict[str, tuple[str, str]]
 ) -> Iterator[tuple[str, Finding]]:
     """Yields the metrics that cannot be compared at all, each with the finding that says why."""
     for metric in metrics:
         cause, note = Cause.SETTINGS, ""
-        if metric.column not in candidate.runs:
+        if metric.gate_column not in candidate.runs:
             cause, note = Cause.VANISHED, Cause.VANISHED.value
-        elif metric.column not in baseline.runs:
+        elif metric.gate_column not in baseline.runs:
             cause, note = Cause.NEW, Cause.NEW.value
         elif metric.name == STEPS_TO_TARGET and baseline.target != candidate.target:
             note = f"the target is {baseline.target:.6g} in the baseline and {candidate.target:.6g} in the candidate"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.gate import compare
-from ablate.analysis.gate_match import Side
-from ablate.analysis.gate_metrics import GateMetric
-from ablate.analysis.gate_verdict import Reason, reasons
+from ablate.analysis.gate.compare import compare
+from ablate.analysis.gate.match import Side
+from ablate.analysis.gate.verdict import Reason, reasons
+from ablate.analysis.metrics import Metric
 from ablate.experiment.spec import FACTORS
 from ablate.store.status import DIVERGED, FINISHED
 
@@ -37,7 +37,7 @@ class Trial:
         return self.expected == self.found
 
 
-def self_test(baseline: Side, metrics: Sequence[GateMetric], alpha: float) -> Iterator[Trial]:
+def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
     """Yields trials of a gate on copies of a baseline: faults it must find, and copies it must let pass.
 
     In the A/A pair the results of each variant are handed on from seed to seed: all differences are real ones, and
@@ -67,7 +67,7 @@ def self_test(baseline: Side, metrics: Sequence[GateMetric], alpha: float) -> It
     first = chosen & (runs["seed"] == runs.loc[chosen, "seed"].min())
     diverged = runs.assign(status=runs["status"].mask(first, DIVERGED), finished=runs["finished"] & ~first)
     yield trial("one run diverged", (Reason.FAILED_RUNS,), diverged)
-    column = metrics[0].column
+    column = metrics[0].gate_column
     broken = runs.assign(**{column: runs[column].mask(first, np.nan)})
     yield trial(f"{metrics[0].name} of one run NaN", (Reason.FAILED_RUNS,), broken)
     if not chosen.all():
@@ -81,12 +81,13 @@ def _same_variant(runs: pd.DataFrame, run_id: str) -> "pd.Series[bool]":
     return (levels == levels[runs["run_id"] == run_id].iloc[0]).all(axis=1)
 
 
-def _shifted(runs: pd.DataFrame, chosen: "pd.Series[bool]", metric: GateMetric, worse: bool) -> pd.DataFrame:
-    values = runs.loc[chosen, metric.column]
-    size = metric.margin.size * (abs(values.mean()) if metric.margin.relative else 1.0)
+def _shifted(runs: pd.DataFrame, chosen: "pd.Series[bool]", metric: Metric, worse: bool) -> pd.DataFrame:
+    values = runs.loc[chosen, metric.gate_column]
+    mean = np.array(values.mean())
+    size = float(metric.gate_limit(mean, mean))
     loss = _MARGINS * size + _SPREADS * (values.std() if len(values) > 1 else 0.0)
     up = worse != metric.higher_is_better
-    return runs.assign(**{metric.column: runs[metric.column] + (loss if up else -loss) * chosen})
+    return runs.assign(**{metric.gate_column: runs[metric.gate_column] + (loss if up else -loss) * chosen})
 
 
 def _handed_on(runs: pd.DataFrame) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.gate_match import Side
-from ablate.analysis.gate_metrics import chosen_metrics
-from ablate.analysis.gate_verdict import Comparison, Finding
+from ablate.analysis.gate.match import Side
+from ablate.analysis.gate.metrics import chosen_metrics
+from ablate.analysis.gate.verdict import Comparison, Finding
 from tests.made_up import DEFAULT_SETTINGS
 
 METRICS = tuple(metric for metric in chosen_metrics([], []) if metric.decides)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ablate.analysis.gate_match import Match
-from ablate.analysis.gate_verdict import BITS, Cause, Finding, Verdict
+from ablate.analysis.gate.match import Match
+from ablate.analysis.gate.verdict import BITS, Cause, Finding, Verdict
 from ablate.store.schema import SCORES
 
 COLUMNS = (

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ablate.analysis.convergence import Floats
+from ablate.analysis.arrays import Floats
 from ablate.analysis.paired import CONFIDENCE, mean_interval
 from ablate.experiment.seeding import derive
 

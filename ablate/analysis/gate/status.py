@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ablate.analysis.gate_verdict import STATUS, Cause, Finding, Verdict
+from ablate.analysis.gate.verdict import STATUS, Cause, Finding, Verdict
 from ablate.store.status import FAILED, FINISHED
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis.convergence import Target
-from ablate.analysis.gate_metrics import STEP_SECONDS
+from ablate.analysis.metrics import STEP_SECONDS
 from ablate.analysis.scores import reference_best, scored
 from ablate.analysis.variants import named, reference_variant, varied
 from ablate.experiment.spec import FACTORS, SHARED

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablate.analysis.verdict import Evidence, Verdict, exact_can_tell, judge, more_seeds
+from ablate.analysis.standing import Evidence, Standing, exact_can_tell, judge, more_seeds
 
 SURE = Evidence(12, 0, 0, 0, 0.05, 0.01, 0.044, 0.056, p_holm=0.001, t_p_holm=0.0001, family=1, margin=0.005)
 
@@ -12,25 +12,25 @@ SURE = Evidence(12, 0, 0, 0, 0.05, 0.01, 0.044, 0.056, p_holm=0.001, t_p_holm=0.
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
-        ({}, Verdict.BETTER),
-        ({"mean": -0.05}, Verdict.WORSE),
-        ({"p_holm": 0.06}, Verdict.TOO_FEW),
-        ({"margin": 0.06}, Verdict.TIED),
-        ({"margin": 0.05}, Verdict.BETTER),
-        ({"margin": 0.06, "failed": 1}, Verdict.BETTER),
-        ({"pairs": 5}, Verdict.BETTER),
-        ({"pairs": 5, "t_p_holm": 0.02}, Verdict.TOO_FEW),
-        ({"pairs": 5, "t_p_holm": float("nan")}, Verdict.TOO_FEW),
-        ({"family": 150, "t_p_holm": 0.02}, Verdict.TOO_FEW),
-        ({"pairs": 0}, Verdict.NO_PAIRS),
-        ({"pairs": 0, "failed": 3}, Verdict.FAILED),
-        ({"pairs": 0, "failed": 30}, Verdict.FAILED),
-        ({"pairs": 0, "reference_failed": 3}, Verdict.REFERENCE_FAILED),
-        ({"pairs": 0, "failed": 3, "reference_failed": 3, "p_holm": 1.0}, Verdict.TOO_FEW),
-        ({"pairs": 1, "failed": 3, "p_holm": 1.0, "t_p_holm": 1.0, "margin": 0.0}, Verdict.TOO_FEW),
-        ({"margin": 0.06, "unreached": 11}, Verdict.TIED),
-        ({"margin": 0.06, "unreached": 12}, Verdict.NOT_REACHED),
-        ({"pairs": 1, "low": float("nan"), "high": float("nan"), "t_p_holm": float("nan")}, Verdict.TOO_FEW),
+        ({}, Standing.BETTER),
+        ({"mean": -0.05}, Standing.WORSE),
+        ({"p_holm": 0.06}, Standing.TOO_FEW),
+        ({"margin": 0.06}, Standing.TIED),
+        ({"margin": 0.05}, Standing.BETTER),
+        ({"margin": 0.06, "failed": 1}, Standing.BETTER),
+        ({"pairs": 5}, Standing.BETTER),
+        ({"pairs": 5, "t_p_holm": 0.02}, Standing.TOO_FEW),
+        ({"pairs": 5, "t_p_holm": float("nan")}, Standing.TOO_FEW),
+        ({"family": 150, "t_p_holm": 0.02}, Standing.TOO_FEW),
+        ({"pairs": 0}, Standing.NO_PAIRS),
+        ({"pairs": 0, "failed": 3}, Standing.FAILED),
+        ({"pairs": 0, "failed": 30}, Standing.FAILED),
+        ({"pairs": 0, "reference_failed": 3}, Standing.REFERENCE_FAILED),
+        ({"pairs": 0, "failed": 3, "reference_failed": 3, "p_holm": 1.0}, Standing.TOO_FEW),
+        ({"pairs": 1, "failed": 3, "p_holm": 1.0, "t_p_holm": 1.0, "margin": 0.0}, Standing.TOO_FEW),
+        ({"margin": 0.06, "unreached": 11}, Standing.TIED),
+        ({"margin": 0.06, "unreached": 12}, Standing.NOT_REACHED),
+        ({"pairs": 1, "low": float("nan"), "high": float("nan"), "t_p_holm": float("nan")}, Standing.TOO_FEW),
     ],
 )
 def test_the_verdict(changes, verdict):

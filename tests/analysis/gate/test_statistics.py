@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablate.analysis.gate_statistics import Questions, answer, flips_suffice
+from ablate.analysis.gate.statistics import Questions, answer, flips_suffice
 
 
 def one_question(

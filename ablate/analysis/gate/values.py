@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ablate.analysis.convergence import Floats
-from ablate.analysis.gate_match import Match
-from ablate.analysis.gate_metrics import GateMetric
-from ablate.analysis.gate_statistics import Questions, flips_suffice, mean_over_seeds
-from ablate.analysis.gate_verdict import EVERY
+from ablate.analysis.arrays import Floats
+from ablate.analysis.gate.match import Match
+from ablate.analysis.gate.statistics import Questions, flips_suffice, mean_over_seeds
+from ablate.analysis.gate.verdict import EVERY
+from ablate.analysis.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,18 @@ class Values:
     """
 
     variants: tuple[str, ...]
-    metrics: tuple[GateMetric, ...]
+    metrics: tuple[Metric, ...]
     baseline: Floats
     candidate: Floats
     paired: bool
 
     @classmethod
-    def of(cls, matched: Match, metrics: Sequence[GateMetric], seeds: Seeds) -> "Values":
+    def of(cls, matched: Match, metrics: Sequence[Metric], seeds: Seeds) -> "Values":
         """Returns the values of finished runs; what is not finite counts as no value."""
         old, new = (
-            np.stack([_by_seed(runs, metric.column, matched.common, used) for metric in metrics], axis=-1)
+            np.stack(
+                [_by_seed(runs, metric.gate_column, matched.common, used) for metric in metrics], axis=-1
+            )
             for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
         )
         # A variant without values on one side is no part of the mean; a seed that lacks one of the others has no mean.
@@ -79,13 +81,13 @@ class Values:
     def margins(self) -> Floats:
         """Margins in the metrics' units, shape (variants, metrics)."""
         old, new = mean_over_seeds(self.baseline), mean_over_seeds(self.candidate)
-        columns = [metric.absolute_margin(old[:, m], new[:, m]) for m, metric in enumerate(self.metrics)]
+        columns = [metric.gate_limit(old[:, m], new[:, m]) for m, metric in enumerate(self.metrics)]
         return np.stack(columns, axis=-1)
 
     @property
     def signs(self) -> Floats:
         """What makes more of each metric worse, shape (metrics,)."""
-        return np.array([-1.0 if metric.higher_is_better else 1.0 for metric in self.metrics])
+        return -np.array([metric.sign for metric in self.metrics], dtype=np.float64)
 
     @property
     def questions(self) -> Questions:
@@ -119,12 +121,12 @@ class Soundness:
     unsound: dict[tuple[str, str], int]
 
     @classmethod
-    def of(cls, runs: pd.DataFrame, metrics: Sequence[GateMetric]) -> "Soundness":
+    def of(cls, runs: pd.DataFrame, metrics: Sequence[Metric]) -> "Soundness":
         """Returns the soundness of one side's runs."""
         finished = runs[runs["finished"]]
         variants = finished["variant"].to_numpy()
         found: dict[tuple[str, str], int] = {}
-        for column in (metric.column for metric in metrics):
+        for column in (metric.gate_column for metric in metrics):
             odd = variants[~np.isfinite(finished[column].to_numpy(np.float64))].tolist()
             found |= {(variant, column): odd.count(variant) for variant in set(odd)}
         return cls(dict(Counter(variants.tolist())), found)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from ablate.analysis.convergence import Floats
+from ablate.analysis.arrays import Floats
 from ablate.analysis.paired import smallest_p, student_half_width
 
 # A difference is told by a sign-flip test whose p, after Holm, is at most ALPHA. Where the family is too large or
@@ -20,7 +20,7 @@ STRICT_ALPHA = 0.01
 MOST_SEEDS = 1000
 
 
-class Verdict(StrEnum):
+class Standing(StrEnum):
     """What a comparison with the reference says."""
 
     REFERENCE = "reference"
@@ -77,7 +77,7 @@ def exact_can_tell(pairs: int, family: int) -> bool:
     return bool(smallest_p(pairs) * family <= ALPHA)
 
 
-def judge(evidence: Evidence) -> Verdict:
+def judge(evidence: Evidence) -> Standing:
     """Returns the verdict on one difference.
 
     Tied within the margin comes first: a difference that is sure and too small to matter is a tie. The interval
@@ -86,21 +86,21 @@ def judge(evidence: Evidence) -> Verdict:
     That all runs of one of both failed, or that none of either reached the target, is a fact and needs no test.
     """
     if evidence.pairs + evidence.unmatched == 0:
-        return Verdict.NO_PAIRS
+        return Standing.NO_PAIRS
     if evidence.pairs == 0 and min(evidence.failed, evidence.reference_failed) == 0:
-        return Verdict.FAILED if evidence.failed else Verdict.REFERENCE_FAILED
+        return Standing.FAILED if evidence.failed else Standing.REFERENCE_FAILED
     if evidence.unreached == evidence.pairs + evidence.unmatched:
-        return Verdict.NOT_REACHED
+        return Standing.NOT_REACHED
     within = -evidence.margin <= evidence.low and evidence.high <= evidence.margin
     if within and not evidence.unmatched:
-        return Verdict.TIED
+        return Standing.TIED
     if exact_can_tell(evidence.pairs + evidence.unmatched, evidence.family):
         told = evidence.p_holm <= ALPHA
     else:
         told = evidence.t_p_holm <= STRICT_ALPHA
     if not told:
-        return Verdict.TOO_FEW
-    return Verdict.BETTER if evidence.mean > 0 else Verdict.WORSE
+        return Standing.TOO_FEW
+    return Standing.BETTER if evidence.mean > 0 else Standing.WORSE
 
 
 def more_seeds(evidence: Evidence) -> int | None:

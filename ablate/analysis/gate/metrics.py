@@ -1,0 +1,42 @@
+"""The metrics a user asks a gate to judge, with the margins the user gave."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ablate.analysis.margin import Margin
+from ablate.analysis.metrics import GATE_METRICS, Metric, check_name
+from ablate.errors import SpecError
+
+
+def chosen_metrics(names: Sequence[str], margins: Sequence[str]) -> tuple[Metric, ...]:
+    """Returns the metrics to judge, all of them if none is named; a metric that is named decides.
+
+    Args:
+        names: The value of each `--metric`.
+        margins: The value of each `--margin`, as `val_accuracy=0.01`.
+
+    Raises:
+        SpecError: A metric or margin is not legal.
+    """
+    for name in names:
+        check_name("--metric", name, GATE_METRICS)
+    given = _margins(margins)
+    return tuple(
+        replace(
+            GATE_METRICS[name],
+            gate_margin=given.get(name, GATE_METRICS[name].gate_margin),
+            decides=GATE_METRICS[name].decides or bool(names),
+        )
+        for name in dict.fromkeys(names or GATE_METRICS)
+    )
+
+
+def _margins(texts: Sequence[str]) -> Mapping[str, Margin]:
+    margins = {}
+    for text in texts:
+        name, separator, size = (part.strip() for part in text.partition("="))
+        if not separator:
+            raise SpecError(f"--margin: {text!r} is not METRIC=SIZE, as val_accuracy=0.01")
+        check_name("--margin", name, GATE_METRICS)
+        margins[name] = Margin.parse(size)
+    return margins
