@@ -1,4 +1,4 @@
-"""Bands: curves and layers of the runs of a variant as means over seeds, with 95 % intervals."""
+"""Bands: curves and layer quantities of each variant as means over seeds, with 95 % intervals."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from ablate.analysis.paired import mean_interval
 
 
 def curve_bands(runs: pd.DataFrame, curves: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Returns a score of each variant at each of its evaluations, as `over_seeds` with the key `step`.
+    """Returns a score of each variant at each of its evaluations, as `over_seeds` does with the key `step`.
 
     Args:
-        runs: Named and scored runs; those that did not finish are left out, whose curves end early.
+        runs: Named and scored runs. Those that did not finish are left out, because their curves end early.
         curves: Frame with the columns of `store.schema.CURVES`.
         score: One of its columns.
     """
@@ -21,10 +21,10 @@ def curve_bands(runs: pd.DataFrame, curves: pd.DataFrame, score: str) -> pd.Data
 
 
 def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Returns a quantity of each variant in each layer at each evaluation, keys `step` and `layer`.
+    """Returns a quantity of each variant in each layer at each evaluation, with the keys `step` and `layer`.
 
     Args:
-        runs: Named and scored runs; those that did not finish are left out.
+        runs: Named and scored runs. Those that did not finish are left out.
         layers: Frame with the columns of `store.schema.LAYERS`.
         quantity: One of its quantities.
     """
@@ -34,18 +34,17 @@ def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.D
 def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
     """Returns `variant`, the keys, and `mean`, `low`, `high` (95 % interval) and `n` of a value over seeds.
 
-    Rows are sorted by variant and keys; those without any value are left out, and the ends of an interval from a
-    single seed are NaN.
+    Rows are sorted by variant and keys. A row needs at least one value, and an interval at least two; otherwise its
+    ends are NaN.
 
     Args:
         runs: Named and scored runs.
-        table: Rows of runs, told apart by `run_id` and the keys.
-        keys: What is kept besides the variant.
-        value: The column to average.
+        table: One row per run and keys, with a column `run_id`.
+        keys: Columns to keep besides the variant.
+        value: Column to average.
     """
     finished = runs.loc[runs["finished"], ["run_id", VARIANT, "seed"]]
-    held = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")
-    wide = held.pivot(index=[VARIANT, *keys], columns="seed", values=value)
-    values = wide.to_numpy(np.float64)
-    low, high = mean_interval(values.T)
+    known = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")
+    wide = known.pivot(index=[VARIANT, *keys], columns="seed", values=value)
+    low, high = mean_interval(wide.to_numpy(np.float64).T)
     return wide[[]].assign(mean=wide.mean(axis=1), low=low, high=high, n=wide.count(axis=1)).reset_index()

@@ -1,52 +1,96 @@
 """Differences from a reference, paired by seed: of variants, and of the levels of a factor in the same backgrounds.
 
-A table of differences has one row a variant or level, in the order given, with `pairs` (seeds where both
-finished), `failed` (seeds where only the reference finished), `reference_failed` (seeds where only the other
-did), `difference` (mean over the pairs, in the metric's unit), `low` and `high` (its 95 % interval), `p` (of the
-sign-flip test), `p_holm` (adjusted for all rows), `t_p_holm` (of the t-test, the same), `improvement`
-(probability of it), `verdict` and `more_seeds` (about how many would tell). Interval and t-test take differences to
-be normal, the sign-flip test takes them to be symmetric around 0 where there is none on average.
+A table of differences has one row per variant or level, in the order given, with these columns:
 
-A failed run ranks last: in tests, probability and verdict its pair is a loss as large as the largest difference
-among the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing observations in
-clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both failed tell nothing.
+- `pairs`: seeds where both finished.
+- `failed`, `reference_failed`: seeds where only the reference finished, and where only the other one did.
+- `difference`: mean over the pairs, in the metric's unit, with `low` and `high`, the ends of its 95 % interval.
+- `p`, `p_holm`: of the sign-flip test, and adjusted for all rows.
+- `t_p_holm`: of the t-test, adjusted likewise.
+- `improvement`: probability that a run beats the reference's run of the same seed.
+- `verdict`, `more_seeds`: the `standing.Standing`, and about how many more seeds would give one where it is missing.
 
-Steps to target are compared within the fewest steps that any of the runs was trained for, since of two runs that
-never reach it the one trained for less would seem to be faster.
+Interval and t-test assume normal differences. The sign-flip test assumes that differences are symmetric around 0 if
+there is no difference on average.
+
+A failed run ranks last: in tests, probability and verdict its pair is a loss as large as the largest difference among
+the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing observations in clinical
+trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both failed are left out.
+
+Steps to target are compared within the fewest steps that any of the runs was trained for. Otherwise, of two runs that
+never reach it, the one trained for less would seem to be faster.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from ablate.analysis.arrays import Floats
+from ablate.analysis.balance import balanced_for, counted
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
-from ablate.analysis.paired import holm, improvement, mean_interval, sign_flip_p, t_p
+from ablate.analysis.paired import (
+    holm,
+    improvement,
+    mean_interval,
+    mean_over_seeds,
+    sign_flip_p,
+    t_p,
+    variance_over_seeds,
+)
 from ablate.analysis.standing import Evidence, Standing, judge, more_seeds
-from ablate.analysis.summary import balanced
 from ablate.analysis.variants import levels_of
 
-# Fewer differences than this that are all the same, up to rounding, say nothing of their spread.
+# Fewer differences than this that are all equal, up to rounding, say nothing of their spread.
 _FEW, _SAME = 4, 1e-9
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Differences of one row from the reference, shape (pairs,), and the seeds where one of both failed."""
+    """Differences of one row from the reference.
+
+    Attributes:
+        differences: Where both finished, shape (pairs,).
+        failed: Seeds where only the reference finished.
+        reference_failed: Seeds where only the other one finished.
+        unreached: Pairs in which neither reached the target.
+    """
 
     differences: Floats
     failed: int
     reference_failed: int
+    unreached: int
+
+    @classmethod
+    def of(cls, values: Floats, reference: Floats, horizon: float) -> Self:
+        """Returns the pairs of values by seed, NaN where a run failed; values from `horizon` on are censored."""
+        known, reference_known = ~np.isnan(values), ~np.isnan(reference)
+        both = known & reference_known
+        return cls(
+            values[both] - reference[both],
+            int((reference_known & ~known).sum()),
+            int((known & ~reference_known).sum()),
+            int(np.sum((values >= horizon) & (reference >= horizon))),
+        )
 
     def scored(self, sign: int) -> Floats:
-        """Returns the differences, positive where better, failed runs as losses, shape (pairs + unmatched,)."""
+        """Returns the differences, positive where better, failed runs as losses, shape (pairs + failed seeds,)."""
         largest = np.abs(self.differences).max() if len(self.differences) else 1.0
         losses, wins = np.full(self.failed, -largest), np.full(self.reference_failed, largest)
         return np.concatenate((sign * self.differences, losses, wins))
+
+    def interval(self) -> tuple[Floats, Floats]:
+        """Returns the interval of the mean difference, NaN if a few differences are all equal, but not 0.
+
+        Accuracies on a few hundred samples are often equal by chance, and an interval without width would contain the
+        mean in three of four cases with two seeds. Differences that are all 0 come from variants that compute the same.
+        """
+        is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
+        if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():
+            return np.array(np.nan), np.array(np.nan)
+        return mean_interval(self.differences)
 
 
 def variant_differences(
@@ -61,15 +105,12 @@ def variant_differences(
         margin: Differences up to it do not matter.
         is_chosen: Whether the reference was chosen by these very values, as the best of them.
     """
-    runs = runs.assign(value=runs[METRICS[metric].report_column])
-    if metric != STEPS_TO_TARGET:
-        runs["value"] = runs["value"].where(runs["finished"])
-    names = runs[VARIANT].drop_duplicates()
-    values = runs.pivot(index="seed", columns=VARIANT, values="value")[names]
-    ran = runs.assign(ran=True).pivot(index="seed", columns=VARIANT, values="ran")[names].notna()
-    return compare(
-        values, ran, reference, metric, margin, is_chosen=is_chosen, horizon=_horizon(runs, metric)
-    )
+    ran = runs.assign(ran=True).pivot(index="seed", columns=VARIANT, values="ran").notna()
+    ran = ran[runs[VARIANT].drop_duplicates()]
+    column = METRICS[metric].report_column
+    values = counted(runs, metric).pivot(index="seed", columns=VARIANT, values=column).reindex_like(ran)
+    horizon = _horizon(runs, metric)
+    return difference_table(values, ran, reference, metric, margin, is_chosen=is_chosen, horizon=horizon)
 
 
 def level_differences(
@@ -77,7 +118,7 @@ def level_differences(
 ) -> pd.DataFrame:
     """Returns the main effects of a factor: differences of its levels from the reference level.
 
-    Within a seed each level is averaged over the backgrounds all levels have in common.
+    Within a seed each level is averaged over the backgrounds that all levels have in common.
 
     Args:
         runs: Named and scored runs.
@@ -87,10 +128,13 @@ def level_differences(
         reference: A level.
         margin: Differences up to it do not matter.
     """
-    values = level_values(runs, metric, factor, factors)
-    if reference not in values:
-        values = values.reindex(columns=[reference, *values.columns])
-    return compare(values, values.notna(), reference, metric, margin, horizon=_horizon(runs, metric))
+    known = balanced_for(runs, metric, factor, [other for other in factors if other != factor])
+    levels = levels_of(known, factor)
+    if reference not in levels:
+        levels = (reference, *levels)
+    values = known.groupby(["seed", factor])[METRICS[metric].report_column].mean().unstack(factor)
+    values = values.reindex(columns=pd.Index(levels, name=factor))
+    return difference_table(values, values.notna(), reference, metric, margin, horizon=_horizon(runs, metric))
 
 
 def _horizon(runs: pd.DataFrame, metric: str) -> float:
@@ -98,17 +142,7 @@ def _horizon(runs: pd.DataFrame, metric: str) -> float:
     return float(runs["steps"].min()) if metric == STEPS_TO_TARGET else float("inf")
 
 
-def level_values(runs: pd.DataFrame, metric: str, factor: str, factors: tuple[str, ...]) -> pd.DataFrame:
-    """Returns a metric by seed (rows) and level (columns), averaged over the backgrounds all levels share."""
-    background = [other for other in factors if other != factor]
-    held = balanced(runs, factor, background)
-    if metric != STEPS_TO_TARGET:
-        held = balanced(held[held["finished"]], factor, background)
-    values = held.groupby(["seed", factor])[METRICS[metric].report_column].mean().unstack(factor)
-    return values[list(levels_of(held, factor))]
-
-
-def compare(
+def difference_table(
     values: pd.DataFrame,
     ran: pd.DataFrame,
     reference: str,
@@ -126,85 +160,61 @@ def compare(
         reference: A column.
         metric: What the values are.
         margin: Differences up to it do not matter.
-        is_chosen: Whether the reference is the best of these values. What differs from it is then one of all pairs
-            of columns that might have been looked at, and adjusted for all of them: of equal variants the luckiest
-            beats the unluckiest far more often than one of them beats another.
+        is_chosen: Whether the reference is the best of these values. Its differences are then some of those between all
+            pairs of columns and adjusted for all of them: of equal variants the luckiest beats the unluckiest far more
+            often than one of them beats another.
         horizon: Values from here on are censored.
     """
-    sign = METRICS[metric].sign
-    limit = margin.absolute(float(values[reference].mean()))
+    base = values[reference].to_numpy(np.float64)
     both_ran = ran.to_numpy() & ran[[reference]].to_numpy()
-    numbers, base = values.to_numpy(np.float64), values[reference].to_numpy(np.float64)
-    found = [_pairs(column[both], base[both]) for column, both in zip(numbers.T, both_ran.T, strict=True)]
-    scored = [each.scored(sign) for each in found]
-    others = np.array([name != reference for name in values.columns])
-    p = np.where(others, [sign_flip_p(each) for each in scored], np.nan)
-    family = max(int(others.sum()), 1)
+    pairs = [
+        _Pairs.of(column[both], base[both], horizon)
+        for column, both in zip(values.to_numpy(np.float64).T, both_ran.T, strict=True)
+    ]
+    scored = [pair.scored(METRICS[metric].sign) for pair in pairs]
+    is_other = values.columns != reference
+    family = max(int(is_other.sum()), 1)
     if is_chosen:
         family = family * (family + 1) // 2
-    exact = holm(p, family if is_chosen else None)
-    parametric = holm(np.where(others, [t_p(each) for each in scored], np.nan), family if is_chosen else None)
-    low, high = (
-        np.array(ends, dtype=np.float64)
-        for ends in zip(*(_interval(each.differences) for each in found), strict=True)
+    p, t = (
+        np.where(is_other, [test(differences) for differences in scored], np.nan)
+        for test in (sign_flip_p, t_p)
     )
-    rows: list[dict[Hashable, Any]] = []
-    for place, (name, pairs, each) in enumerate(zip(values.columns, found, scored, strict=True)):
+    p_holm, t_p_holm = (holm(each, family if is_chosen else None) for each in (p, t))
+    rows = []
+    for index, (pair, differences) in enumerate(zip(pairs, scored, strict=True)):
+        low, high = map(float, pair.interval())
         evidence = Evidence(
-            len(pairs.differences),
-            pairs.failed,
-            pairs.reference_failed,
-            int(np.sum((numbers[:, place] >= horizon) & (base >= horizon) & both_ran[:, place])),
-            float(each.mean()) if len(each) else float("nan"),
-            float(each.std(ddof=1)) if len(each) > 1 else float("nan"),
-            float(low[place]),
-            float(high[place]),
-            float(exact[place]),
-            float(parametric[place]),
-            family,
-            limit,
+            pairs=len(pair.differences),
+            failed=pair.failed,
+            reference_failed=pair.reference_failed,
+            unreached=pair.unreached,
+            mean=float(mean_over_seeds(differences)),
+            sd=float(np.sqrt(variance_over_seeds(differences))),
+            low=low,
+            high=high,
+            p_holm=float(p_holm[index]),
+            t_p_holm=float(t_p_holm[index]),
+            family=family,
+            margin=margin.absolute(float(values[reference].mean())),
         )
-        row = {values.columns.name: name}
-        rows.append(row | _row(pairs, each, p[place], evidence, is_reference=name == reference))
-    columns = {column: [row[column] for row in rows] for column in rows[0]}
-    return pd.DataFrame(columns | {"more_seeds": pd.array(columns["more_seeds"], dtype="Int64")})
-
-
-def _interval(differences: Floats) -> tuple[Floats, Floats]:
-    """Returns the interval of the mean, NaN if a few differences are all the same, but not 0.
-
-    Shares of a few hundred answers often are by chance, and an interval without width would hold the mean in three
-    of four cases with two seeds. That all are 0 is what variants look like that compute the same.
-    """
-    is_few = 0 < len(differences) < _FEW and bool(np.any(differences))
-    if is_few and np.ptp(differences) <= _SAME * np.abs(differences).max():
-        return np.array(np.nan), np.array(np.nan)
-    return mean_interval(differences)
-
-
-def _pairs(values: Floats, reference: Floats) -> _Pairs:
-    known, base_known = ~np.isnan(values), ~np.isnan(reference)
-    both = known & base_known
-    return _Pairs(
-        values[both] - reference[both], int((base_known & ~known).sum()), int((known & ~base_known).sum())
-    )
-
-
-def _row(
-    pairs: _Pairs, scored: Floats, p: float, evidence: Evidence, *, is_reference: bool
-) -> dict[Hashable, Any]:
-    verdict = Standing.REFERENCE if is_reference else judge(evidence)
-    return {
-        "pairs": evidence.pairs,
-        "failed": pairs.failed,
-        "reference_failed": pairs.reference_failed,
-        "difference": float(pairs.differences.mean()) if evidence.pairs else float("nan"),
-        "low": evidence.low,
-        "high": evidence.high,
-        "p": p,
-        "p_holm": evidence.p_holm,
-        "t_p_holm": evidence.t_p_holm,
-        "improvement": float("nan") if is_reference else improvement(scored),
-        "verdict": verdict,
-        "more_seeds": more_seeds(evidence) if verdict is Standing.TOO_FEW else None,
-    }
+        standing = judge(evidence) if is_other[index] else Standing.REFERENCE
+        rows.append(
+            {
+                "pairs": evidence.pairs,
+                "failed": pair.failed,
+                "reference_failed": pair.reference_failed,
+                "difference": float(mean_over_seeds(pair.differences)),
+                "low": low,
+                "high": high,
+                "p": p[index],
+                "p_holm": evidence.p_holm,
+                "t_p_holm": evidence.t_p_holm,
+                "improvement": improvement(differences) if is_other[index] else float("nan"),
+                "verdict": standing,
+                "more_seeds": more_seeds(evidence) if standing is Standing.TOO_FEW else None,
+            }
+        )
+    table = pd.DataFrame(rows)
+    table.insert(0, values.columns.name, values.columns)
+    return table.astype({"more_seeds": "Int64"})

@@ -1,6 +1,7 @@
-"""Findings: what the runs say about one metric, all that a report puts into words."""
+"""Findings: what the runs say about one metric, everything that a report puts into words."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import pandas as pd
 
@@ -17,16 +18,16 @@ class Findings:
     """What the runs say about one metric.
 
     Attributes:
-        metric: Which.
+        metric: Its name.
         margin: Differences up to it do not matter.
         variants: Differences of all variants from the reference, as `analysis.differences` describes them.
         winner: The variant with the best mean, None if no run finished or reached the target.
         against_winner: Differences of all variants from the winner, no rows if there is none.
         reference_levels: The level of each varied factor in the reference.
-        levels: Main effects: differences of each factor's levels from the reference's, by factor.
+        levels: Main effects by factor: differences of its levels from that of the reference.
         effects: The analysis of variance, as `analysis.effects` describes it.
-        contrasts: Interactions of each two factors cell by cell, as `analysis.interactions` describes them.
-        moderations: How far one factor changes the differences between the levels of another, by their pair.
+        contrasts: Interactions cell by cell, as `analysis.interactions` describes them, by pair of factors.
+        moderations: How far the second factor of a pair changes the differences between the levels of the first.
     """
 
     metric: str
@@ -46,55 +47,53 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
 
     Args:
         summary: Of the runs.
-        metric: Which; None for the one the summary is sorted by.
+        metric: Its name; None for the one the summary is sorted by.
         margin: Differences up to it do not matter; None for the metric's own.
     """
-    metric = metric or _asked(summary)
+    metric = metric or _sorted_by(summary)
     margin = margin or METRICS[metric].report_margin or Margin(0.0)
-    factors, reference = summary.factors, summary.reference
-    columns = [VARIANT, *factors, "seed", "steps", "finished", METRICS[metric].report_column]
-    runs = summary.runs[list(dict.fromkeys(columns))]
-    base = {factor: summary.reference_levels[factor] for factor in summary.varied_factors}
+    factors = summary.factors
+    runs = summary.runs[[VARIANT, *factors, "seed", "steps", "finished", METRICS[metric].report_column]]
+    levels = summary.reference_levels
+    base = {factor: levels[factor] for factor in summary.varied_factors}
     best = ranked(summary.variants, metric).iloc[0]
     is_known = not pd.isna(best[f"{metric}_mean"]) and (metric != STEPS_TO_TARGET or best["reached"])
     winner = str(best[VARIANT]) if is_known else None
-    variants = variant_differences(runs, metric, reference, margin)
-    found, moderations = {}, {}
-    for pair in _pairs(runs, tuple(base)):
-        grid = cells(runs, metric, *pair, factors)
-        found[pair] = contrasts(grid, base[pair[0]], base[pair[1]])
-        moderations[pair] = moderation(grid, base[pair[1]])
+    variants = variant_differences(runs, metric, summary.reference, margin)
+    grids = {pair: cells(runs, metric, *pair, factors) for pair in _pairs(summary)}
     return Findings(
         metric,
         margin,
         variants,
         winner,
-        variants.iloc[:0]
+        against_winner=variants.iloc[:0]
         if winner is None
         else variant_differences(runs, metric, winner, margin, is_chosen=True),
-        base,
-        {
+        reference_levels=base,
+        levels={
             factor: level_differences(runs, metric, factor, factors, level, margin)
             for factor, level in base.items()
         },
-        effects(runs, metric, factors),
-        found,
-        moderations,
+        effects=effects(runs, metric, factors),
+        contrasts={pair: contrasts(grid, *(base[factor] for factor in pair)) for pair, grid in grids.items()},
+        moderations={pair: moderation(grid, base[pair[1]]) for pair, grid in grids.items()},
     )
 
 
 def find_all(summary: Summary, margin: Margin | None = None) -> dict[str, Findings]:
-    """Returns the findings about every metric; a margin given is that of the metric the summary is sorted by."""
-    asked = _asked(summary)
+    """Returns the findings about every metric; the margin is that of the metric the summary is sorted by."""
+    asked = _sorted_by(summary)
     return {metric: find(summary, metric, margin if metric == asked else None) for metric in METRICS}
 
 
-def _asked(summary: Summary) -> str:
+def _sorted_by(summary: Summary) -> str:
     return summary.sort if summary.sort in METRICS else DEFAULT_SORT
 
 
-def _pairs(runs: pd.DataFrame, factors: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Returns each two factors, the one with fewer levels second: it is said to change what the first does."""
-    count = {factor: runs[factor].nunique() for factor in factors}
-    both = [(first, second) for place, first in enumerate(factors) for second in factors[place + 1 :]]
-    return [(first, second) if count[first] >= count[second] else (second, first) for first, second in both]
+def _pairs(summary: Summary) -> list[tuple[str, str]]:
+    """Returns all pairs of varied factors; the one with fewer levels stands second and is the moderator."""
+    count = summary.runs[list(summary.varied_factors)].nunique()
+    return [
+        (first, second) if count[first] >= count[second] else (second, first)
+        for first, second in combinations(summary.varied_factors, 2)
+    ]

@@ -1,19 +1,18 @@
 """The gap between training and validation scores: positive means overfitting, in accuracy as in loss."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from ablate.analysis.arrays import Floats
+from ablate.analysis.arrays import Floats, Steps
 
-# How sure it has to be that the validation loss rises, which takes at least six evaluations after its minimum.
+# Largest p of the trend test at which a validation loss is said to rise. It takes six evaluations to get there.
 RISING_P = 0.01
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """The gap at one evaluation.
 
     Attributes:
@@ -25,46 +24,36 @@ class Gap:
     loss: float
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Scores of one run at its evaluations, in eval mode, each of shape (evaluations,)."""
+def gap_at(scores: Mapping[str, Floats], evaluation: int) -> Gap:
+    """Returns the gap at an evaluation, which is counted from 0 or, if negative, from the end.
 
-    train_loss: Floats
-    train_accuracy: Floats
-    val_loss: Floats
-    val_accuracy: Floats
-
-    def gap_at(self, evaluation: int) -> Gap:
-        """Returns the gap at an evaluation, counted from 0 or, if negative, from the end."""
-        return Gap(
-            float(self.train_accuracy[evaluation] - self.val_accuracy[evaluation]),
-            float(self.val_loss[evaluation] - self.train_loss[evaluation]),
-        )
+    Args:
+        scores: The columns `store.schema.SCORES` of one run, each of shape (evaluations,).
+        evaluation: Which one.
+    """
+    values = {name: float(column[evaluation]) for name, column in scores.items()}
+    return Gap(values["train_accuracy"] - values["val_accuracy"], values["val_loss"] - values["train_loss"])
 
 
-def last_gap(curve: Curve) -> Gap:
-    """Returns the gap at the last evaluation."""
-    return curve.gap_at(-1)
-
-
-def best_gap(curve: Curve) -> Gap:
-    """Returns the gap at the first evaluation of the highest validation accuracy, NaN if there is none."""
-    if np.isnan(curve.val_accuracy).all():
+def best_gap(scores: Mapping[str, Floats]) -> Gap:
+    """Returns the gap at the first evaluation of the highest validation accuracy, NaN if no accuracy is known."""
+    accuracy = scores["val_accuracy"]
+    if np.isnan(accuracy).all():
         return Gap(float("nan"), float("nan"))
-    return curve.gap_at(int(np.nanargmax(curve.val_accuracy)))
+    return gap_at(scores, int(np.nanargmax(accuracy)))
 
 
-def overfit_step(steps: NDArray[np.int64] | Floats, val_loss: Floats) -> float:
-    """Returns the step from which a run overfits: that of its lowest validation loss, if the loss then turns up.
+def overfit_step(steps: Steps, val_loss: Floats) -> float:
+    """Returns the step of the lowest validation loss if the loss rises after it, else NaN.
 
-    It turns up for good if over the evaluations after the lowest (the first, of several) it has a rising trend
-    such as noise gives in one run of a hundred: the Mann-Kendall test with a one-sided p of at most `RISING_P`
-    (Mann, "Nonparametric tests against trend", Econometrica 13:245-259, 1945). NaN if it has none, so a run whose
-    loss still falls, lies flat or comes down again is censored.
+    The loss rises if the evaluations after the lowest one (the first of several) have a positive trend: the one-sided
+    p of the Mann-Kendall test is at most `RISING_P`, which noise alone reaches in one run of a hundred (Mann,
+    "Nonparametric tests against trend", Econometrica 13:245-259, 1945). A run whose loss still falls, stays level or
+    comes down again is censored.
 
     Args:
         steps: Steps done at each evaluation, ascending, shape (evaluations,).
-        val_loss: Validation loss at each, same shape; evaluations without one (NaN) are passed over.
+        val_loss: Validation loss at each evaluation, same shape; NaN is skipped.
     """
     known = ~np.isnan(val_loss)
     steps, val_loss = steps[known], val_loss[known]
@@ -75,9 +64,10 @@ def overfit_step(steps: NDArray[np.int64] | Floats, val_loss: Floats) -> float:
 
 
 def rising_p(values: Floats) -> float:
-    """Returns the one-sided p of the Mann-Kendall test against a rising trend, values of shape (n,).
+    """Returns the p of the Mann-Kendall test for a rising trend (one-sided), values of shape (n,).
 
-    By the normal approximation with continuity correction; ties, which make it conservative, are not corrected for.
+    It uses the normal approximation with continuity correction. Ties are not corrected for, so they make the test
+    conservative.
     """
     n = len(values)
     if n < 2:

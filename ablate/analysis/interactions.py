@@ -1,28 +1,28 @@
 """Interactions: how the effect of one factor depends on the level of another."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ablate.analysis.arrays import Floats
-from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET
-from ablate.analysis.paired import mean_interval, sign_flip_p, student_half_width
-from ablate.analysis.summary import balanced
+from ablate.analysis.balance import balanced_for
+from ablate.analysis.metrics import METRICS
+from ablate.analysis.paired import mean_interval, mean_over_seeds, sign_flip_p, student_half_width
 from ablate.analysis.variants import levels_of
 
 
 @dataclass(frozen=True)
 class Cells:
-    """A metric by seed and the levels of two factors, averaged over the backgrounds all cells share.
+    """A metric by seed and the levels of two factors, averaged over the backgrounds that all cells share.
 
     Attributes:
         rows: The first factor.
-        columns: The second.
-        row_levels: Its levels, in order.
-        column_levels: Those of the second.
-        values: NaN where nothing was run or finished, shape (seeds, rows, columns).
+        columns: The second factor.
+        row_levels: Levels of the first factor, in order.
+        column_levels: Levels of the second factor, in order.
+        values: Shape (seeds, rows, columns), NaN where nothing was run or finished.
     """
 
     rows: str
@@ -32,11 +32,11 @@ class Cells:
     values: Floats
 
     def means(self) -> pd.DataFrame:
-        """Returns the means over seeds, rows and columns as named; NaN if no seed is left."""
-        nothing = np.full(self.values.shape[1:], np.nan)
-        mean = self.values.mean(axis=0) if len(self.values) else nothing
+        """Returns the means over seeds, with the factors as names of rows and columns; NaN if no seed is left."""
         return pd.DataFrame(
-            mean, pd.Index(self.row_levels, name=self.rows), pd.Index(self.column_levels, name=self.columns)
+            mean_over_seeds(self.values),
+            pd.Index(self.row_levels, name=self.rows),
+            pd.Index(self.column_levels, name=self.columns),
         )
 
 
@@ -47,11 +47,11 @@ class Moderation:
     Attributes:
         factor: Whose levels differ more or less.
         moderator: The other factor.
-        base: Its level that the differences are measured against.
-        level: Its level this is about.
+        base: Level of the moderator that the differences are measured against.
+        level: Level of the moderator that changes them.
         base_spread: Standard deviation of the level means of `factor` at `base`, in the metric's unit.
         spread: The same at `level`.
-        ratio: The second over the first: 0.2 says that four fifths of the difference are gone.
+        ratio: `spread` over `base_spread`: 0.2 says that four fifths of the difference are gone.
         low: Lower end of the 95 % interval of the ratio (delete-one-seed jackknife), NaN below three seeds.
         high: Upper end of it.
     """
@@ -68,77 +68,66 @@ class Moderation:
 
 
 def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tuple[str, ...]) -> Cells:
-    """Returns the cells of two factors of named and scored runs, `factors` being all that are varied."""
+    """Returns the cells of two factors of named and scored runs; `factors` are all that are varied."""
     background = [factor for factor in factors if factor not in (rows, columns)]
-    held = runs.assign(cell=runs[rows] + "\x1f" + runs[columns])
-    held = balanced(held, "cell", background)
-    if metric != STEPS_TO_TARGET:
-        held = balanced(held[held["finished"]], "cell", background)
+    pairs = runs.assign(cell=runs[rows] + "\x1f" + runs[columns])
+    known = balanced_for(pairs, metric, "cell", background)
     row_levels, column_levels = levels_of(runs, rows), levels_of(runs, columns)
-    grid = held.groupby(["seed", rows, columns])[METRICS[metric].report_column].mean()
-    seeds = sorted(held["seed"].unique())
+    means = known.groupby(["seed", rows, columns])[METRICS[metric].report_column].mean()
+    seeds = sorted(known["seed"].unique())
     index = pd.MultiIndex.from_product([seeds, row_levels, column_levels], names=["seed", rows, columns])
-    values = grid.reindex(index).to_numpy(np.float64).reshape(len(seeds), len(row_levels), len(column_levels))
-    return Cells(rows, columns, row_levels, column_levels, values)
+    shape = len(seeds), len(row_levels), len(column_levels)
+    return Cells(
+        rows, columns, row_levels, column_levels, means.reindex(index).to_numpy(np.float64).reshape(shape)
+    )
 
 
-def contrasts(found: Cells, row_base: str, column_base: str) -> pd.DataFrame:
+def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
     """Returns the interaction in each cell: how far the effect of its row's level differs from that at the base.
 
-    The difference of differences y[row, column] - y[base, column] - y[row, base] + y[base, base], taken within
-    each seed. One row a pair of levels other than the bases, with both levels, `seeds`, `interaction` (mean over
-    seeds), `low`, `high` and `p` (of the sign-flip test).
+    It is the difference of differences y[row, column] - y[base, column] - y[row, base] + y[base, base], taken within
+    each seed. There is one row per pair of levels other than the bases, with both levels, `seeds`, `interaction` (mean
+    over seeds), `low`, `high` and `p` (of the sign-flip test).
     """
-    row, column = found.row_levels.index(row_base), found.column_levels.index(column_base)
-    values = found.values
-    differing = values - values[:, [row], :] - values[:, :, [column]] + values[:, [row], [column]][:, :, None]
-    table = []
-    for i, row_level in enumerate(found.row_levels):
-        for j, column_level in enumerate(found.column_levels):
-            if i != row and j != column:
-                each = differing[:, i, j]
-                each = each[~np.isnan(each)]
-                low, high = mean_interval(each)
-                mean = float(each.mean()) if len(each) else float("nan")
-                table.append(
-                    (row_level, column_level, len(each), mean, float(low), float(high), sign_flip_p(each))
-                )
-    names = (found.rows, found.columns, "seeds", "interaction", "low", "high", "p")
-    return pd.DataFrame(table, columns=list(names))
+    row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
+    values = table.values
+    differences = (
+        values - values[:, [row], :] - values[:, :, [column]] + values[:, [row], [column]][:, :, None]
+    )
+    rows = []
+    for (i, row_level), (j, column_level) in product(
+        enumerate(table.row_levels), enumerate(table.column_levels)
+    ):
+        if i == row or j == column:
+            continue
+        known = differences[:, i, j][~np.isnan(differences[:, i, j])]
+        figures = [float(figure) for figure in (mean_over_seeds(known), *mean_interval(known))]
+        rows.append((row_level, column_level, len(known), *figures, sign_flip_p(known)))
+    names = (table.rows, table.columns, "seeds", "interaction", "low", "high", "p")
+    return pd.DataFrame(rows, columns=list(names))
 
 
-def moderation(found: Cells, base: str) -> tuple[Moderation, ...]:
-    """Returns what each level of the column factor makes of the differences between the levels of the row factor.
+def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
+    """Returns what each level of the column factor does to the differences between the levels of the row factor.
 
     Only row levels with a value in both columns count, and levels with less than two of them are left out.
 
     Args:
-        found: Cells whose columns are the moderator.
+        table: Cells whose columns are the moderator.
         base: The moderator's level to compare with.
     """
-    start = found.column_levels.index(base)
+    start = table.column_levels.index(base)
     result = []
-    for place, level in enumerate(found.column_levels):
-        both = found.values[:, :, [start, place]]
+    for index, level in enumerate(table.column_levels):
+        both = table.values[:, :, [start, index]]
         both = both[:, ~np.isnan(both).any(axis=(0, 2)), :]
-        if place == start or both.shape[0] == 0 or both.shape[1] < 2:
+        if index == start or both.shape[0] == 0 or both.shape[1] < 2:
             continue
-        before, after = both.mean(axis=0).std(axis=0)
+        before, after = both.mean(axis=0).std(axis=0).tolist()
         if before > 0:
-            low, high = _jackknife(both, after / before)
-            result.append(
-                Moderation(
-                    found.rows,
-                    found.columns,
-                    base,
-                    level,
-                    float(before),
-                    float(after),
-                    float(after / before),
-                    low,
-                    high,
-                )
-            )
+            spreads = before, after, after / before
+            ends = _jackknife(both, after / before)
+            result.append(Moderation(table.rows, table.columns, base, level, *spreads, *ends))
     return tuple(result)
 
 
@@ -147,12 +136,11 @@ def _jackknife(both: Floats, ratio: float) -> tuple[float, float]:
     n = len(both)
     if n < 3:
         return float("nan"), float("nan")
-    without: NDArray[np.float64] = (both.sum(axis=0) - both) / (n - 1)
-    spreads = without.std(axis=1)
-    # Where levels do not differ in the first place there is no ratio, nor an interval.
+    spreads = ((both.sum(axis=0) - both) / (n - 1)).std(axis=1)
+    # Without one of the seeds the levels may not differ at all; then there is no ratio and no interval.
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = spreads[:, 1] / spreads[:, 0]
         deviations = ratios - ratios.mean()
     error = np.sqrt((n - 1) / n * np.sum(deviations**2))
     half = float(student_half_width(np.array(n)) * error)
-    return max(float(ratio) - half, 0.0), float(ratio) + half
+    return max(ratio - half, 0.0), ratio + half

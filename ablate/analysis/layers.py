@@ -1,17 +1,18 @@
-"""Layers summarized: each variant's diagnostics in one row, from healthy to sick."""
+"""Layer diagnostics summarized: one row per variant, from healthy to sick."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ablate.analysis.arrays import Floats
 from ablate.analysis.metrics import VARIANT
 from ablate.store.status import FINISHED
 
-# The first hidden layer, of a network with convolutions the first of those; and the last layer.
+# The first hidden layer, which in a network with convolutions is the first of those; and the last layer.
 FIRST, LAST = ("conv.0", "hidden.0"), "output"
 
-# The columns of `health` that a sign is read from, and the range in which they give none. Rules of thumb, wide enough
-# to leave alone what every relu network shows (half of all derivatives are 0, activations are not centred on 0).
+# Signs of trouble: a column of `health` and the range in which it gives no sign. They are rules of thumb, wide enough
+# to pass what every relu network shows (half of all derivatives are 0, activations are not centred on 0).
 SIGNS: dict[str, tuple[str, float, float]] = {
     "vanishing gradient": ("gradient_ratio_worst", 1e-2, np.inf),
     "exploding gradient": ("gradient_ratio_worst", -np.inf, 1e2),
@@ -20,19 +21,33 @@ SIGNS: dict[str, tuple[str, float, float]] = {
     "off centre": ("centre", -np.inf, 1.0),
     "hardly moves": ("update_ratio", 1e-6, np.inf),
     "moves wildly": ("update_ratio", -np.inf, 0.1),
-    "batch norm lags": ("running_mean_shift", -np.inf, 0.5),
-    "batch norm off scale": ("running_std_ratio", 0.5, 2.0),
+    "running mean lags": ("running_mean_shift", -np.inf, 0.5),
+    "running std off scale": ("running_std_ratio", 0.5, 2.0),
 }
 UNFINISHED = "unfinished runs"
 
+_QUANTITIES = (
+    "gradient_norm",
+    "activation_mean",
+    "activation_std",
+    "dead_share",
+    "saturated_share",
+    "update_ratio",
+    "running_mean_shift",
+    "running_std_ratio",
+)
+# The columns of `health` that are geometric means over a variant's runs, and those that are arithmetic ones.
+_RATIOS = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
+_MEANS = ("centre", "dead_share", "saturated_share", "running_mean_shift", "running_std_ratio")
+
 
 def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns a row a variant, from healthy to sick: fewest signs of trouble first, then the most even gradients.
+    """Returns one row per variant, from healthy to sick: fewest signs of trouble first, then the most even gradients.
 
-    Columns, where the worst layer is that of the last evaluation and all are means over a variant's runs, geometric
-    ones of the ratios; NaN where nothing was looked into:
+    All values are means over a variant's runs, geometric ones for the ratios of gradients and updates, and NaN where
+    there are no diagnostics. The worst layer is that of the last evaluation.
 
-    - variant, runs: name, and number of runs with diagnostics.
+    - variant, runs: name, and number of runs with diagnostics. A variant without any comes last.
     - gradient_ratio_start, gradient_ratio_end: norm of the first hidden layer's gradient over that of the output layer
       at the first and the last evaluation; far below 1 is a vanishing gradient.
     - gradient_ratio_worst: the one of the two that is farther from 1.
@@ -43,33 +58,29 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     - signs: tuple of the keys of `SIGNS` whose range is left, and `UNFINISHED` if a run diverged or failed.
 
     Args:
-        runs: With the columns of `store.schema.RUNS`, as `variants.named` returns them.
-        layers: With those of `store.schema.LAYERS`.
+        runs: Frame with the columns of `store.schema.RUNS`, as `variants.named` returns it.
+        layers: Frame with the columns of `store.schema.LAYERS`.
     """
-    values = _per_run(layers)
-    frame = runs[["run_id", VARIANT, "status"]].merge(values, how="left", left_on="run_id", right_index=True)
-    rows = [{VARIANT: variant} | _row(group) for variant, group in frame.groupby(VARIANT, sort=False)]
-    result = pd.DataFrame(rows)
-    sickness = result["signs"].map(len)
-    unevenness = _distance(result["gradient_ratio_worst"].to_numpy(float))
-    order = result.assign(_signs=sickness, _uneven=unevenness).sort_values(
-        ["_signs", "_uneven"], kind="stable"
+    frame = runs[["run_id", VARIANT, "status"]].merge(
+        _per_run(layers), how="left", left_on="run_id", right_index=True
     )
-    # What was never looked into is neither: it comes last.
-    is_seen = order["runs"] > 0
-    return (
-        pd.concat([order[is_seen], order[~is_seen]])
-        .drop(columns=["_signs", "_uneven"])
-        .reset_index(drop=True)
+    table = pd.DataFrame(
+        [{VARIANT: variant} | _row(group) for variant, group in frame.groupby(VARIANT, sort=False)]
     )
+    order = pd.DataFrame(
+        {
+            "unknown": table["runs"] == 0,
+            "signs": table["signs"].map(len),
+            "unevenness": _distance(table["gradient_ratio_worst"].to_numpy(float)),
+        }
+    )
+    return table.loc[order.sort_values(order.columns.tolist()).index].reset_index(drop=True)
 
 
 def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns a row a run, by its id, before anything is averaged over seeds."""
+    """Returns the columns of `health` before they are averaged over seeds, one row per run id."""
     ends = layers.groupby("run_id")["step"].agg(["min", "max"])
-    steps = layers["run_id"].map(ends["max"])
-    last = _wide(layers[layers["step"] == steps])
-    first = _wide(layers[layers["step"] == layers["run_id"].map(ends["min"])])
+    first, last = (_wide(layers[layers["step"] == layers["run_id"].map(ends[end])]) for end in ends)
     by_run = last.groupby(level="run_id")
     return pd.DataFrame(
         {
@@ -87,20 +98,8 @@ def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-_QUANTITIES = (
-    "gradient_norm",
-    "activation_mean",
-    "activation_std",
-    "dead_share",
-    "saturated_share",
-    "update_ratio",
-    "running_mean_shift",
-    "running_std_ratio",
-)
-
-
 def _wide(layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns a row a run and layer, a column a quantity."""
+    """Returns one row per run and layer, one column per quantity."""
     wide = layers.pivot(index=["run_id", "layer"], columns="quantity", values="value")
     return wide.reindex(columns=list(_QUANTITIES)).astype(float)
 
@@ -114,30 +113,25 @@ def _gradient_ratio(wide: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _geometric_mean(values: "pd.Series[float]") -> float:
-    known = values.dropna().to_numpy(float)
     with np.errstate(divide="ignore"):
-        return float(np.exp(np.log(known).mean())) if len(known) else float("nan")
+        return float(np.exp(np.log(values.dropna().to_numpy(float)).mean())) if values.count() else np.nan
 
 
 def _farthest(ratios: "pd.Series[float]") -> float:
     """Returns the ratio farthest from 1."""
-    known = ratios.dropna().to_numpy()
-    return float(known[_distance(known).argmax()]) if len(known) else float("nan")
+    known = ratios.dropna().to_numpy(np.float64)
+    return float(known[_distance(known).argmax()]) if len(known) else np.nan
 
 
-def _distance(ratios: NDArray[np.floating]) -> NDArray[np.floating]:
+def _distance(ratios: NDArray[np.floating]) -> Floats:
     """Returns how far ratios lie from 1, as |ln|; NaN stays."""
     with np.errstate(divide="ignore"):
-        distance: NDArray[np.floating] = np.abs(np.log(ratios))
-    return distance
+        return np.asarray(np.abs(np.log(ratios)))
 
 
 def _row(runs: pd.DataFrame) -> dict[str, object]:
-    ratios = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
-    means = ("centre", "dead_share", "saturated_share", "running_mean_shift", "running_std_ratio")
-    values = {name: _geometric_mean(runs[name]) for name in ratios} | {
-        name: float(runs[name].mean()) for name in means
-    }
+    values = {name: _geometric_mean(runs[name]) for name in _RATIOS}
+    values |= {name: float(runs[name].mean()) for name in _MEANS}
     ends = [values["gradient_ratio_start"], values["gradient_ratio_end"]]
     values["gradient_ratio_worst"] = _farthest(pd.Series(ends, dtype=float))
     signs = [sign for sign, (name, low, high) in SIGNS.items() if values[name] < low or values[name] > high]

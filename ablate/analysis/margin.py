@@ -9,38 +9,50 @@ from ablate.errors import SpecError
 
 
 @dataclass(frozen=True)
-class Margin:
-    """Differences up to this size are taken to be of no practical weight.
+class Amount:
+    """A number, or a share of the value that a reference has.
 
     Attributes:
-        size: In the unit of the metric, or as a share.
-        relative: Whether it is a share of what the reference has.
+        size: In the unit of a metric, or as a share.
+        relative: Whether it is a share.
     """
 
     size: float
     relative: bool = False
 
     @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Returns the amount written as `0.01` or `5%`, None for any other text."""
+        number = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(%?)", text.strip())
+        if number is None:
+            return None
+        relative = number[2] == "%"
+        return cls(float(number[1]) / (100 if relative else 1), relative)
+
+    def __str__(self) -> str:
+        return f"{self.size * 100:.12g}%" if self.relative else f"{self.size:.12g}"
+
+
+class Margin(Amount):
+    """Differences up to this size do not matter in practice."""
+
+    @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the margin a user wrote: `0.01` in the metric's unit, `5%` of what the reference has.
+        """Returns the margin a user wrote: `0.01` in the metric's unit, or `5%` of the reference's value.
 
         Raises:
-            SpecError: It is neither.
+            SpecError: The text is neither.
         """
-        number = re.fullmatch(r"(\d+\.?\d*|\.\d+)(%?)", text.strip())
-        if number is None:
+        margin = cls.read(text)
+        if margin is None:
             raise SpecError(
                 f"--margin: {text!r} is neither a size of at least 0 in the unit of the metric, as 0.01 for one "
                 "point of accuracy, nor a share of the reference's value, as 5%"
             )
-        relative = number[2] == "%"
-        return cls(float(number[1]) / (100 if relative else 1), relative)
+        return margin
 
     def absolute(self, reference: float) -> float:
-        """Returns the margin in the metric's unit, given the reference's value; 0 if that is needed and NaN."""
+        """Returns the margin in the metric's unit; a share of a reference that is NaN is 0."""
         if not self.relative:
             return self.size
         return 0.0 if math.isnan(reference) else self.size * abs(reference)
-
-    def __str__(self) -> str:
-        return f"{self.size * 100:.12g}%" if self.relative else f"{self.size:.12g}"

@@ -1,4 +1,4 @@
-"""Paired statistics: what differences between two variants, seed by seed, say about the difference of their means."""
+"""Paired statistics: what the differences of two variants, seed by seed, say about the difference of their means."""
 
 from functools import lru_cache
 
@@ -10,25 +10,41 @@ from ablate.analysis.arrays import Floats
 from ablate.experiment.seeding import derive
 
 CONFIDENCE = 0.95
-# Up to so many seeds all patterns of signs are counted, above it some of them are drawn.
+# Up to this many seeds all patterns of signs are counted; above it some are drawn at random.
 EXACT_SEEDS = 20
 DRAWN_PATTERNS = 19_999
 
-# Sums that differ by no more than this share of the largest possible one are equal up to rounding.
+# Sums that differ by no more than this share of the largest possible sum are equal up to rounding.
 _ROUNDING = 1e-10
+
+
+def mean_over_seeds(values: Floats) -> Floats:
+    """Returns the mean over the first axis, NaN left out; NaN where there is no value."""
+    n = count_over_seeds(values)
+    return np.where(n > 0, np.nansum(values, axis=0) / np.maximum(n, 1), np.nan)
+
+
+def variance_over_seeds(values: Floats) -> Floats:
+    """Returns the sample variance over the first axis, NaN left out; NaN for less than two values."""
+    n = count_over_seeds(values)
+    squares = np.nansum((values - mean_over_seeds(values)) ** 2, axis=0)
+    return np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan)
+
+
+def count_over_seeds(values: Floats) -> NDArray[np.int64]:
+    """Returns the number of values over the first axis that are not NaN."""
+    return np.asarray((~np.isnan(values)).sum(axis=0))
 
 
 def mean_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
     """Returns the ends of Student's interval for the mean over the first axis, NaN for less than two values.
 
     Args:
-        values: Shape (seeds, ...); NaN is left out.
-        confidence: Probability that the interval holds the mean of what is normally distributed.
+        values: Shape (seeds, ...), taken to be normally distributed; NaN is left out.
+        confidence: Probability that the interval contains the true mean.
     """
-    n = np.sum(~np.isnan(values), axis=0)
-    mean = np.nansum(values, axis=0) / np.maximum(n, 1)
-    variance = np.nansum((values - mean) ** 2, axis=0) / np.maximum(n - 1, 1)
-    half = student_half_width(n, confidence) * np.sqrt(variance / np.maximum(n, 1))
+    n, mean = count_over_seeds(values), mean_over_seeds(values)
+    half = student_half_width(n, confidence) * np.sqrt(variance_over_seeds(values) / np.maximum(n, 1))
     return mean - half, mean + half
 
 
@@ -41,17 +57,16 @@ def student_half_width(n: NDArray[np.int64], confidence: float = CONFIDENCE) -> 
 def sign_flip_p(differences: Floats) -> float:
     """Returns the two-sided p of the sign-flip test that paired differences are symmetric around zero.
 
-    It is the share of all patterns of signs whose sum is at least as far from zero as the one seen; above
-    `EXACT_SEEDS` differences, of the patterns drawn and the one seen (Phipson and Smyth, "Permutation P-values
-    should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
+    It is the share of all patterns of signs whose sum is at least as far from zero as the observed one. Above
+    `EXACT_SEEDS` differences it is the share of the drawn patterns and the observed one (Phipson and Smyth,
+    "Permutation P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
 
     Args:
-        differences: Shape (pairs,), without NaN; NaN is returned if there is none.
+        differences: Shape (pairs,), without NaN. The p of no differences is NaN.
     """
     if not len(differences):
         return float("nan")
-    seen, largest = abs(differences.sum()), np.abs(differences).sum()
-    least = seen - _ROUNDING * largest
+    least = abs(differences.sum()) - _ROUNDING * np.abs(differences).sum()
     if least <= 0:
         return 1.0
     if len(differences) <= EXACT_SEEDS:
@@ -66,7 +81,7 @@ def smallest_p(pairs: int | NDArray[np.int64]) -> Floats:
 
 
 def t_p(differences: Floats) -> float:
-    """Returns the two-sided p of the paired t-test, NaN for less than three pairs or if all differ by the same.
+    """Returns the two-sided p of the paired t-test, NaN for less than three pairs or if all differences are equal.
 
     Args:
         differences: Shape (pairs,), without NaN.
@@ -78,13 +93,13 @@ def t_p(differences: Floats) -> float:
 
 
 def holm(p: Floats, family: int | None = None) -> Floats:
-    """Returns the p values adjusted for all of them being looked at.
+    """Returns p values adjusted for the number of tests.
 
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6:65-70, 1979.
 
     Args:
-        p: Shape (tests,); NaN, a test that could not be made, stays NaN and does not count.
-        family: Number of tests these are a part of, if they were chosen after a look at all of them.
+        p: Shape (tests,). NaN is a test that could not be made: it stays NaN and does not count.
+        family: Number of tests these were chosen from after a look at all of them.
     """
     adjusted = np.full(p.shape, np.nan)
     order = np.argsort(p)[: int(np.sum(~np.isnan(p)))]
@@ -94,21 +109,21 @@ def holm(p: Floats, family: int | None = None) -> Floats:
 
 
 def improvement(differences: Floats) -> float:
-    """Returns the probability that a run beats the reference's run of the same seed, a draw counting half.
+    """Returns the probability that a run beats the reference's run of the same seed; a draw counts half.
 
-    The paired counterpart of the probability of improvement of Agarwal et al., "Deep reinforcement learning at
+    It is the paired counterpart of the probability of improvement of Agarwal et al., "Deep reinforcement learning at
     the edge of the statistical precipice", NeurIPS 2021.
 
     Args:
-        differences: Positive where it is better, shape (pairs,); NaN is returned if there is none.
+        differences: Positive where it is better, shape (pairs,). The probability of no differences is NaN.
     """
     return float((1 + np.sign(differences).mean()) / 2) if len(differences) else float("nan")
 
 
 def _sums_of_at_least(least: float, numbers: Floats) -> int:
-    """Returns how many of the sums of all patterns of signs are at least this.
+    """Returns how many of the sums over all patterns of signs are at least `least`.
 
-    Every sum is one of the first half of the numbers plus one of the second, so 2 ** 10 searches count 2 ** 20.
+    Every sum is one of the first half of the numbers plus one of the second, so 2 ** 10 searches count 2 ** 20 sums.
     """
     half = len(numbers) // 2
     first, second = _signed_sums(numbers[:half]), np.sort(_signed_sums(numbers[half:]))

@@ -1,4 +1,7 @@
-"""Verdicts: what may be said of a difference, and how many more seeds it would take to say more."""
+"""The standing of a variant against the reference: what its difference shows, and how many more seeds would show more.
+
+A table of differences has it in the column `verdict`.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,9 +14,9 @@ from scipy import special
 from ablate.analysis.arrays import Floats
 from ablate.analysis.paired import smallest_p, student_half_width
 
-# A difference is told by a sign-flip test whose p, after Holm, is at most ALPHA. Where the family is too large or
-# the seeds too few for that test ever to get there, by a t-test, which takes the differences to be normal and is
-# therefore held to STRICT_ALPHA.
+# A difference is significant if the p of a sign-flip test, adjusted by Holm's method, is at most ALPHA. Where the
+# family is too large or the seeds too few for that test ever to get there, a t-test decides. It assumes that the
+# differences are normal and therefore has to reach STRICT_ALPHA.
 ALPHA = 0.05
 STRICT_ALPHA = 0.01
 
@@ -43,14 +46,14 @@ class Evidence:
         failed: Seeds where only the reference finished.
         reference_failed: Seeds where only the other one finished.
         unreached: Pairs in which neither reached the target, where steps to it are compared.
-        mean: Of the differences, the failed ones counted as losses.
-        sd: Standard deviation of the same.
+        mean: Mean of the differences, failed runs counted as losses.
+        sd: Standard deviation of the same differences.
         low: Lower end of the interval of the differences where both finished.
         high: Upper end of it.
-        p_holm: Of the sign-flip test, adjusted for the family.
-        t_p_holm: Of the t-test, adjusted for the family.
+        p_holm: p of the sign-flip test, adjusted for the family.
+        t_p_holm: p of the t-test, adjusted for the family.
         family: Number of comparisons made at once.
-        margin: Differences up to this do not matter.
+        margin: Differences up to this size do not matter.
     """
 
     pairs: int
@@ -68,8 +71,13 @@ class Evidence:
 
     @property
     def unmatched(self) -> int:
-        """Seeds where one of both did not finish."""
+        """Seeds where one of the two did not finish."""
         return self.failed + self.reference_failed
+
+    @property
+    def seeds(self) -> int:
+        """Seeds where at least one of the two finished."""
+        return self.pairs + self.unmatched
 
 
 def exact_can_tell(pairs: int, family: int) -> bool:
@@ -78,54 +86,53 @@ def exact_can_tell(pairs: int, family: int) -> bool:
 
 
 def judge(evidence: Evidence) -> Standing:
-    """Returns the verdict on one difference.
+    """Returns the standing that a difference gives.
 
-    Tied within the margin comes first: a difference that is sure and too small to matter is a tie. The interval
-    knows nothing of runs that failed, so where they leave a pair without its match there is no tie.
-
-    That all runs of one of both failed, or that none of either reached the target, is a fact and needs no test.
+    A tie within the margin comes before a significant difference, which can be too small to matter. The interval does
+    not include runs that failed, so there is no tie where a seed has lost its pair. If all runs of one side failed, or
+    no run of either reached the target, no test is needed.
     """
-    if evidence.pairs + evidence.unmatched == 0:
+    if evidence.seeds == 0:
         return Standing.NO_PAIRS
     if evidence.pairs == 0 and min(evidence.failed, evidence.reference_failed) == 0:
         return Standing.FAILED if evidence.failed else Standing.REFERENCE_FAILED
-    if evidence.unreached == evidence.pairs + evidence.unmatched:
+    if evidence.unreached == evidence.seeds:
         return Standing.NOT_REACHED
     within = -evidence.margin <= evidence.low and evidence.high <= evidence.margin
     if within and not evidence.unmatched:
         return Standing.TIED
-    if exact_can_tell(evidence.pairs + evidence.unmatched, evidence.family):
-        told = evidence.p_holm <= ALPHA
+    if exact_can_tell(evidence.seeds, evidence.family):
+        significant = evidence.p_holm <= ALPHA
     else:
-        told = evidence.t_p_holm <= STRICT_ALPHA
-    if not told:
+        significant = evidence.t_p_holm <= STRICT_ALPHA
+    if not significant:
         return Standing.TOO_FEW
     return Standing.BETTER if evidence.mean > 0 else Standing.WORSE
 
 
 def more_seeds(evidence: Evidence) -> int | None:
-    """Returns about how many more seeds would tell, if mean and spread stay as they are.
+    """Returns about how many more seeds would give a result, if mean and standard deviation stay as they are.
 
-    The smallest number with which either the t-test, adjusted for the family by Bonferroni, would be held to be
-    significant as `judge` does, or the interval would lie within the margin. None if nothing can be said from
-    less than two pairs, or if it is more than `MOST_SEEDS`.
+    It is the smallest number with which the t-test, adjusted for the family by Bonferroni, is significant as in
+    `judge`, or the interval lies within the margin. None for less than two seeds, or if it takes more than
+    `MOST_SEEDS`.
     """
-    have = evidence.pairs + evidence.unmatched
+    have = evidence.seeds
     if have < 2:
         return None
-    seeds, half_width, least = (each[have - 1 :] for each in _prospects())
+    seeds, half_width, least_p = (column[have - 1 :] for column in _prospects())
     error = evidence.sd / np.sqrt(seeds)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * special.stdtr(seeds - 1, -np.abs(evidence.mean) / error) * evidence.family
-    exact = least * evidence.family <= ALPHA
-    told = (p <= np.where(exact, ALPHA, STRICT_ALPHA)) & (exact | (error > 0))
+    exact = least_p * evidence.family <= ALPHA
+    significant = (p <= np.where(exact, ALPHA, STRICT_ALPHA)) & (exact | (error > 0))
     tied = np.abs(evidence.mean) + half_width * error <= evidence.margin
-    enough = np.flatnonzero(told | tied & (evidence.unmatched == 0))
+    enough = np.flatnonzero(significant | tied & (evidence.unmatched == 0))
     return int(seeds[enough[0]]) - have if len(enough) else None
 
 
 @lru_cache(maxsize=1)
 def _prospects() -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Returns numbers of seeds from 2 on, half the width of an interval of each in standard errors, its least p."""
+    """Returns numbers of seeds from 2 on, half the width of their interval in standard errors, and the smallest p."""
     seeds = np.arange(2, MOST_SEEDS + 1)
     return seeds, student_half_width(seeds), smallest_p(seeds)

@@ -1,12 +1,11 @@
-"""Learning rates chosen: of each variant's rates the one with the best validation accuracy."""
+"""The choice of learning rates: for each variant the rate with the best validation accuracy."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from ablate.analysis.variants import level_key
+from ablate.analysis.variants import level_key, naming_factors
 from ablate.experiment.grid import name_of
-from ablate.experiment.levels import label
 from ablate.experiment.spec import FACTORS
 from ablate.experiment.tuning import TUNED, Key, key_of
 from ablate.store.status import FINISHED
@@ -35,13 +34,13 @@ class Tried:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rate of a variant.
+    """The rate chosen for a variant.
 
     Attributes:
-        key: Of the variant, as `experiment.tuning.key_of`.
-        name: Of the variant, without the rate.
+        key: Key of the variant, as `experiment.tuning.key_of` returns it.
+        name: Name of the variant, without the rate.
         tried: All rates, ascending.
-        best: The one chosen.
+        best: The rate chosen.
     """
 
     key: Key
@@ -51,24 +50,23 @@ class Choice:
 
     @property
     def is_at_the_edge(self) -> bool:
-        """Says whether the best rate is the smallest or the largest tried, so that a better one may lie beyond."""
+        """Whether the best rate is the smallest or the largest tried, so that a better one may lie beyond."""
         return self.best in (self.tried[0], self.tried[-1])
 
 
 def choose(runs: pd.DataFrame) -> tuple[Choice, ...]:
-    """Returns the best rate of each variant: most accurate, of equals the one of less loss, then the smaller.
+    """Returns the best rate of each variant: highest accuracy, of equal ones lowest loss, then smallest rate.
 
     Args:
         runs: Tuning runs, with the columns of `store.schema.RUNS`.
     """
-    named = FACTORS[:3] + tuple(name for name in _OTHERS[3:] if runs[name].nunique() > 1)
+    factors = tuple(factor for factor in naming_factors(runs) if factor != TUNED)
     choices = []
     for _, group in runs.groupby(list(_OTHERS), sort=False):
-        settings = {factor: group[factor].iloc[0] for factor in _OTHERS}
-        levels = {factor: label(value) for factor, value in settings.items()}
+        key = key_of({factor: group[factor].iloc[0] for factor in _OTHERS})
         tried = tuple(_tried(group[group[TUNED] == rate]) for rate in sorted(group[TUNED].unique()))
-        best = min(tried, key=lambda each: (-each.accuracy, each.loss, each.rate))
-        choices.append(Choice(key_of(settings), name_of(levels, named), tried, best))
+        best = min(tried, key=lambda rate: (-rate.accuracy, rate.loss, rate.rate))
+        choices.append(Choice(key, name_of(dict(zip(_OTHERS, key, strict=True)), factors), tried, best))
     return tuple(sorted(choices, key=lambda choice: [*map(level_key, _OTHERS, choice.key)]))
 
 

@@ -1,8 +1,10 @@
-"""Variants: which factors tell them apart, what they are called and how they are ordered.
+"""Variants: which factors name them, what they are called and how they are ordered.
 
-Names are made anew from all the runs there are: results grow, and a name stored while one learning rate was
-in use does not mention it.
+Names are made anew from all runs that there are. Results grow, and a name that was stored while one learning rate was
+in use does not mention the rate.
 """
+
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -13,12 +15,11 @@ from ablate.experiment.spec import FACTORS, ROLES
 from ablate.store.status import FINISHED
 
 
-def varied(runs: pd.DataFrame) -> tuple[str, ...]:
-    """Returns the factors that tell the variants of a `runs` frame apart, in the order of `FACTORS`.
+def naming_factors(runs: pd.DataFrame) -> tuple[str, ...]:
+    """Returns the factors that tell the variants of these runs apart, in the order of `FACTORS`.
 
-    Activation, norm and dropout always, another setting when it takes more than one value. A learning
-    rate, momentum or weight decay of which each optimizer has its one value goes with the optimizer and is
-    not varied.
+    Some always do, as their roles say, the others if they have more than one level. A factor that goes with another, as
+    the learning rate with the optimizer, only does if it has more than one level for one of the other's levels.
     """
     return tuple(
         factor for factor in FACTORS if ROLES[factor].names_every_variant or _is_varied(runs, factor)
@@ -31,31 +32,37 @@ def _is_varied(runs: pd.DataFrame, factor: str) -> bool:
     return runs[factor].nunique() > 1
 
 
+def varied_factors(runs: pd.DataFrame, factors: Iterable[str]) -> tuple[str, ...]:
+    """Returns those of the factors that have more than one level in these runs."""
+    return tuple(factor for factor in factors if runs[factor].nunique() > 1)
+
+
 def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.DataFrame:
     """Returns the runs in the order of their levels, settings as texts of levels, and `variant` made anew.
 
     Args:
         runs: Frame with the columns of `store.schema.RUNS`.
-        factors: Those a name is made of, by default those `varied` in these runs.
+        factors: Those that a name is made of, by default the `naming_factors` of these runs.
 
     Raises:
         StoreError: Two runs are of the same variant and seed.
     """
-    factors = factors or varied(runs)
+    factors = factors or naming_factors(runs)
     result = runs.assign(**{factor: [label(value) for value in runs[factor].tolist()] for factor in FACTORS})
     rows = list(zip(*(result[factor] for factor in FACTORS), strict=True))
     result["variant"] = [name_of(dict(zip(FACTORS, row, strict=True)), factors) for row in rows]
-    keys = [[level_key(factor, level) for factor, level in zip(FACTORS, row, strict=True)] for row in rows]
     _check_unique(result)
-    seeds = result["seed"].tolist()
-    order = sorted(range(len(rows)), key=lambda row: (keys[row], seeds[row]))
-    return result.iloc[order].reset_index(drop=True)
+    keys = [
+        ([level_key(*pair) for pair in zip(FACTORS, row, strict=True)], seed)
+        for row, seed in zip(rows, result["seed"].tolist(), strict=True)
+    ]
+    return result.iloc[sorted(range(len(rows)), key=keys.__getitem__)].reset_index(drop=True)
 
 
 def _check_unique(runs: pd.DataFrame) -> None:
-    twice = runs[runs.duplicated(["variant", "seed"])]
-    if len(twice):
-        variant, seed = twice.iloc[0][["variant", "seed"]]
+    repeated = runs[runs.duplicated(["variant", "seed"])]
+    if len(repeated):
+        variant, seed = repeated.iloc[0][["variant", "seed"]]
         raise StoreError(
             f"RESULTS: two runs are {variant!r} with seed {seed}; they "
             "differ in a setting that all runs of an experiment share, as --split-seed; store each of them "
@@ -77,10 +84,10 @@ def levels_of(runs: pd.DataFrame, factor: str) -> tuple[str, ...]:
 
 
 def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
-    """Returns the variant the others are compared with: the one named, or the plainest relu that finished.
+    """Returns the variant that the others are compared with.
 
-    The plainest is the first in the order of `named`, so batch norm `off` and the least dropout; without relu
-    it is the first of all.
+    By default it is the plainest relu that finished: the first in the order of `named`, so without norm and with the
+    least dropout. Without relu it is the first of all variants.
 
     Args:
         runs: Named runs.
@@ -89,12 +96,12 @@ def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
     Raises:
         SpecError: No variant has this name.
     """
-    variants = runs["variant"].unique().tolist()
     if name is None:
-        usable = runs[runs["status"] == FINISHED]
-        usable = runs if usable.empty else usable
+        finished = runs[runs["status"] == FINISHED]
+        usable = runs if finished.empty else finished
         relu = usable[usable["activation"] == "relu"]
         return str((usable if relu.empty else relu)["variant"].iloc[0])
+    variants = runs["variant"].unique().tolist()
     if name not in variants:
         shown = ", ".join(map(repr, variants[:3])) + (", ..." if len(variants) > 3 else "")
         raise SpecError(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
-from ablate.analysis.gate.match import absolute_target, score
+from ablate.analysis.gate.sides import absolute_target, score
 from ablate.cli.shared.summary import Results, TargetText
 from ablate.errors import NothingToShow, SpecError
 from ablate.report.numbers import PERCENT, counted

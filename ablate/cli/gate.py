@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ablate.analysis.gate.match import score
+from ablate.analysis.gate.sides import score
 from ablate.analysis.gate.verdict import Comparison, Reason, reasons
 from ablate.cli.shared.comparing import BASELINE, CANDIDATE, Judging, default_target, read_sides, side_of
 from ablate.cli.shared.confirm import confirmed

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from ablate.analysis.convergence import Target
-from ablate.analysis.differences import compare, level_differences, variant_differences
+from ablate.analysis.differences import difference_table, level_differences, variant_differences
 from ablate.analysis.margin import Margin
 from ablate.analysis.standing import Standing
 from ablate.analysis.summary import summarize
@@ -52,7 +52,7 @@ def test_identical_variants_are_told_apart_in_at_most_one_of_twenty_grids(seeds,
     claimed = 0
     for values in noise(seeds, variants, tables, kind, np.random.default_rng(seeds)):
         frame = pd.DataFrame(values, columns=names)
-        claimed += compare(frame, frame.notna(), names[0], METRIC, NONE)["verdict"].isin(TOLD).any()
+        claimed += difference_table(frame, frame.notna(), names[0], METRIC, NONE)["verdict"].isin(TOLD).any()
     assert claimed <= 0.05 * tables
 
 
@@ -187,7 +187,7 @@ def test_identical_variants_are_not_told_from_the_luckiest_of_them(seeds, tables
     for values in noise(seeds, 9, tables, "normal", np.random.default_rng(seeds)):
         frame = pd.DataFrame(values, columns=names)
         best = frame.mean().idxmax()
-        table = compare(frame, frame.notna(), best, METRIC, NONE, is_chosen=True)
+        table = difference_table(frame, frame.notna(), best, METRIC, NONE, is_chosen=True)
         claimed += table["verdict"].isin(TOLD).any()
     assert claimed <= 0.05 * tables
 

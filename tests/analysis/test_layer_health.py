@@ -68,8 +68,8 @@ SICK = {
     "off centre": {"last": {"activation_mean": -2.0}},
     "hardly moves": {"update_ratio": 1e-8},
     "moves wildly": {"update_ratio": 0.5},
-    "batch norm lags": {"last": {"running_mean_shift": 0.7}},
-    "batch norm off scale": {"last": {"running_std_ratio": 0.3}},
+    "running mean lags": {"last": {"running_mean_shift": 0.7}},
+    "running std off scale": {"last": {"running_std_ratio": 0.3}},
 }
 
 

@@ -3,7 +3,7 @@ import random
 import pandas as pd
 import pytest
 
-from ablate.analysis.variants import level_key, levels_of, named, reference_variant, varied
+from ablate.analysis.variants import level_key, levels_of, named, naming_factors, reference_variant
 from ablate.errors import SpecError, StoreError
 from ablate.store.status import DIVERGED
 from tests.made_up import frames, made
@@ -14,12 +14,12 @@ def runs_of(*runs):
 
 
 def test_activation_batch_norm_and_dropout_always_tell_variants_apart():
-    assert varied(runs_of(made())) == ("activation", "norm", "dropout")
+    assert naming_factors(runs_of(made())) == ("activation", "norm", "dropout")
 
 
 def test_another_setting_does_when_it_takes_two_values():
     runs = runs_of(made(epochs=3), made(epochs=5, hidden="200"))
-    assert varied(runs) == ("activation", "norm", "dropout", "hidden", "epochs")
+    assert naming_factors(runs) == ("activation", "norm", "dropout", "hidden", "epochs")
 
 
 def test_rates_that_come_with_the_optimizer_were_not_varied():
@@ -28,7 +28,7 @@ def test_rates_that_come_with_the_optimizer_were_not_varied():
         made(optimizer="adam", learning_rate=0.001, momentum=0.0),
         made(optimizer="adamw", learning_rate=0.001, momentum=0.0, weight_decay=0.01),
     )
-    assert varied(runs)[3:] == ("optimizer",)
+    assert naming_factors(runs)[3:] == ("optimizer",)
 
 
 def test_a_rate_of_which_one_optimizer_has_two_was_varied():
@@ -37,7 +37,7 @@ def test_a_rate_of_which_one_optimizer_has_two_was_varied():
         made(optimizer="sgd", learning_rate=0.5),
         made(optimizer="adam", learning_rate=0.001),
     )
-    assert varied(runs)[3:] == ("optimizer", "learning_rate")
+    assert naming_factors(runs)[3:] == ("optimizer", "learning_rate")
 
 
 def test_variants_are_named_anew_when_results_have_grown():

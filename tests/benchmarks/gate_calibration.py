@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.gate.compare import ALPHA, compare
-from ablate.analysis.gate.match import Side, absolute_target, match, score
+from ablate.analysis.gate.match import match
 from ablate.analysis.gate.metrics import chosen_metrics
+from ablate.analysis.gate.sides import Side, absolute_target, score
 from ablate.analysis.gate.statistics import answer, flips_suffice
 from ablate.analysis.gate.values import Seeds, Values
 from ablate.analysis.gate.verdict import Verdict

@@ -58,7 +58,7 @@ def test_batch_norm_has_a_column_where_there_is_any():
     run = made(norm="batch")
     text = _printed((run,), _layers(run, 1.0, dead_share=0.0, running_mean_shift=0.75, running_std_ratio=1.0))
     assert "0.75" in text
-    assert "batch norm lags" in text
+    assert "running mean lags" in text
 
 
 def test_without_layers_it_says_how_to_get_them():

@@ -1,9 +1,9 @@
-"""The gate: a candidate's results judged against a baseline's, variant by variant and metric by metric.
+"""The comparison of a candidate with a baseline: a verdict for each variant and metric.
 
 A regression has to be large (a mean loss of at least the metric's margin) and certain (`gate.statistics`: p at most
-alpha over all questions of the gate together). Unchanged is said where the 95 % interval lies within the margin, and
-never for lack of evidence: that is inconclusive. If the sides change places, improved and regressed do, and so do
-`failed` and the improvement of what is well again; the other verdicts stay.
+alpha over all questions of the gate together). Unchanged means that the 95 % interval lies within the margin; lack of
+evidence is inconclusive. If the sides change places, improved and regressed do too, as do `failed` and the improvement
+of a variant that works again; the other verdicts stay.
 """
 
 import math
@@ -13,15 +13,17 @@ from dataclasses import replace
 import numpy as np
 
 from ablate.analysis.gate.exact import exact_findings
-from ablate.analysis.gate.match import Match, Side, match
-from ablate.analysis.gate.statistics import Answers, answer, mean_over_seeds
+from ablate.analysis.gate.match import Match, match
+from ablate.analysis.gate.sides import Side
+from ablate.analysis.gate.statistics import answer
 from ablate.analysis.gate.status import status_finding
 from ablate.analysis.gate.values import Seeds, Soundness, Values
 from ablate.analysis.gate.verdict import EVERY, STATUS, Cause, Comparison, Finding, Verdict
 from ablate.analysis.metrics import STEP_SECONDS, STEPS_TO_TARGET, Metric
+from ablate.analysis.paired import mean_over_seeds
 
 ALPHA = 0.05
-# What makes the cost of a step another one.
+# The parts of the environment that change the cost of a step.
 _MACHINE = ("cpu", "cores", "device")
 
 
@@ -34,69 +36,78 @@ def compare(
         baseline: At least one run.
         candidate: At least one run.
         metrics: What to judge, at least one.
-        alpha: Largest probability of any loss being called a regression if nothing has changed.
+        alpha: Largest probability of calling any loss a regression if nothing has changed.
         exact: Compare bits, and no metrics.
 
     Raises:
         StoreError: Two runs of a side are of the same variant and seed.
     """
     matched = match(baseline, candidate)
-    environment = _differing(baseline, candidate)
     seeds = Seeds.of(matched, alpha)
-    apart = [*_unmatched(matched)]
-    whole = Comparison((), alpha, baseline.target, seeds.baseline, seeds.candidate, seeds.paired, "none", 1.0)
-    simulated = any(side.runs["simulated"].any() for side in (baseline, candidate))
-    whole = replace(whole, environment=environment, notes=tuple(_notes(matched, seeds)), simulated=simulated)
+    comparison = Comparison(
+        tuple(_unmatched(matched)),
+        alpha,
+        baseline.target,
+        seeds.baseline,
+        seeds.candidate,
+        seeds.paired,
+        notes=tuple(_notes(matched, seeds)),
+        environment=_differing(baseline, candidate),
+        simulated=any(side.runs["simulated"].any() for side in (baseline, candidate)),
+    )
+    unmatched = comparison.findings
     if exact:
-        return replace(whole, findings=(*exact_findings(matched), *apart), test="bits", least_p=0.0)
-    left_out = dict(_left_out(baseline, candidate, metrics, environment))
+        return replace(comparison, findings=(*exact_findings(matched), *unmatched), test="bits", least_p=0.0)
+    left_out = {
+        finding.metric: finding
+        for finding in _left_out(baseline, candidate, metrics, set(comparison.environment))
+    }
+    statuses = [status_finding(*sides) for sides in matched.by_variant()]
+    findings = [*unmatched, *left_out.values(), *statuses]
     judged = [metric for metric in metrics if metric.name not in left_out]
-    statuses = [status_finding(*each) for each in matched.by_variant()]
-    findings = [*apart, *left_out.values(), *statuses]
     if not (judged and matched.common):
-        return replace(whole, findings=tuple(findings))
-    # Hints are a family of their own: what does not decide must not hide what does.
+        return replace(comparison, findings=tuple(findings))
+    # Hints are a family of their own, so that they cannot hide what decides.
     families = [[metric for metric in judged if metric.decides is decides] for decides in (True, False)]
     for values in (Values.of(matched, family, seeds) for family in families if family):
         questions = values.questions
-        findings += _measured(matched, values, answer(questions, alpha), alpha)
+        findings += _measured(matched, values, alpha)
     test = "sign flips" if questions.by_flips(alpha) else "deals of seeds"
-    return replace(whole, findings=tuple(findings), test=test, least_p=questions.least_p(alpha))
+    return replace(comparison, findings=tuple(findings), test=test, least_p=questions.least_p(alpha))
 
 
-def _measured(matched: Match, values: Values, answers: Answers, alpha: float) -> Iterator[Finding]:
-    old, new = mean_over_seeds(values.baseline), mean_over_seeds(values.candidate)
-    margins = values.margins
-    ours, theirs = (Soundness.of(runs, values.metrics) for runs in (matched.baseline, matched.candidate))
-    for v, variant in enumerate(values.variants):
-        for m, metric in enumerate(values.metrics):
-            if variant != EVERY and not (variant in ours.finished and variant in theirs.finished):
-                continue  # what there is to say, the finding on its status says
-            finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
-            place = variant, metric.gate_column
-            unsound = _unsound(finding, ours.unsound.get(place, 0), theirs.unsound.get(place, 0))
-            if unsound:
-                yield unsound
-            elif not np.isnan(answers.loss[v, m]):
-                low, high = float(answers.low[v, m]), float(answers.high[v, m])
-                worse, better = float(answers.p_worse[v, m]), float(answers.p_better[v, m])
-                margin, sign = float(margins[v, m]), float(values.signs[m])
-                verdict = _verdict(low, high, margin, worse <= alpha, better <= alpha)
-                yield replace(
-                    finding,
-                    verdict=verdict,
-                    baseline=float(old[v, m]),
-                    candidate=float(new[v, m]),
-                    low=_known(min(low * sign, high * sign)),
-                    high=_known(max(low * sign, high * sign)),
-                    margin=margin,
-                    p=min(worse, better),
-                    more_seeds=_more_seeds(low, high, margin, len(values.candidate))
-                    if verdict is Verdict.INCONCLUSIVE
-                    else None,
-                )
-            elif variant != EVERY:
-                yield replace(finding, note="no seed has values on both sides")
+def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]:
+    """Yields the findings on the values of variants that finished on both sides, and on the mean over variants."""
+    answers, margins = answer(values.questions, alpha), values.margins
+    baseline, candidate = mean_over_seeds(values.baseline), mean_over_seeds(values.candidate)
+    old, new = (Soundness.of(runs, values.metrics) for runs in (matched.baseline, matched.candidate))
+    for (v, m), loss in np.ndenumerate(answers.loss):
+        variant, metric = values.variants[v], values.metrics[m]
+        if variant != EVERY and not (variant in old.finished and variant in new.finished):
+            continue  # the finding on its status says everything
+        finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
+        counts = (side.unsound.get((variant, metric.gate_column), 0) for side in (old, new))
+        if unsound := _unsound(finding, *counts):
+            yield unsound
+        elif not math.isnan(loss):
+            low, high = float(answers.low[v, m]), float(answers.high[v, m])
+            worse, better = float(answers.p_worse[v, m]), float(answers.p_better[v, m])
+            margin, sign = float(margins[v, m]), float(values.signs[m])
+            verdict = _verdict(low, high, margin, worse <= alpha, better <= alpha)
+            is_open = verdict is Verdict.INCONCLUSIVE
+            yield replace(
+                finding,
+                verdict=verdict,
+                baseline=float(baseline[v, m]),
+                candidate=float(candidate[v, m]),
+                low=_known(min(low * sign, high * sign)),
+                high=_known(max(low * sign, high * sign)),
+                margin=margin,
+                p=min(worse, better),
+                more_seeds=_more_seeds(low, high, margin, len(values.candidate)) if is_open else None,
+            )
+        elif variant != EVERY:
+            yield replace(finding, note="no seed has values on both sides")
 
 
 def _verdict(low: float, high: float, margin: float, worse: bool, better: bool) -> Verdict:
@@ -113,9 +124,9 @@ def _known(value: float) -> float | None:
 
 
 def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | None:
-    """Returns about how many more seeds narrow the interval to the margin, or to a difference that is larger.
+    """Returns about how many more seeds narrow the interval to the margin, or to the difference if that is larger.
 
-    The width of an interval falls with the root of the number of seeds.
+    The width of an interval falls with the square root of the number of seeds.
     """
     half, wanted = (high - low) / 2, max(margin, abs(high + low) / 2)
     if math.isnan(half) or wanted == 0:
@@ -124,7 +135,7 @@ def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | Non
 
 
 def _unsound(finding: Finding, before: int, after: int) -> Finding | None:
-    """Returns the finding on so many values of finished runs being NaN or infinite, None where all are sound."""
+    """Returns the finding on so many values of finished runs that are NaN or infinite, None if there are none."""
     if not (before or after):
         return None
     verdict = Verdict.INCOMPARABLE if before and after else Verdict.FAILED if after else Verdict.IMPROVED
@@ -141,9 +152,9 @@ def _unmatched(matched: Match) -> Iterator[Finding]:
 
 
 def _left_out(
-    baseline: Side, candidate: Side, metrics: Sequence[Metric], environment: dict[str, tuple[str, str]]
-) -> Iterator[tuple[str, Finding]]:
-    """Yields the metrics that cannot be compared at all, each with the finding that says why."""
+    baseline: Side, candidate: Side, metrics: Sequence[Metric], differing: set[str]
+) -> Iterator[Finding]:
+    """Yields a finding for each metric that cannot be compared at all; `differing` names parts of the environment."""
     for metric in metrics:
         cause, note = Cause.SETTINGS, ""
         if metric.gate_column not in candidate.runs:
@@ -152,31 +163,34 @@ def _left_out(
             cause, note = Cause.NEW, Cause.NEW.value
         elif metric.name == STEPS_TO_TARGET and baseline.target != candidate.target:
             note = f"the target is {baseline.target:.6g} in the baseline and {candidate.target:.6g} in the candidate"
-        elif metric.name == STEP_SECONDS and set(_MACHINE) & set(environment):
+        elif metric.name == STEP_SECONDS and differing & {*_MACHINE}:
             note = "the baseline comes from another machine"
         if note:
-            finding = Finding(EVERY, metric.name, Verdict.INCOMPARABLE, cause, metric.decides, note=note)
-            yield metric.name, finding
+            yield Finding(EVERY, metric.name, Verdict.INCOMPARABLE, cause, metric.decides, note=note)
 
 
 def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
-    ours, theirs = dict(baseline.environment), dict(candidate.environment)
-    for known, side in ((ours, baseline), (theirs, candidate)):
-        known["device"] = "/".join(sorted(map(str, side.runs["device"].dropna().unique())))
-    names = sorted(ours.keys() | theirs.keys())
-    pairs = {name: (ours.get(name, "unknown"), theirs.get(name, "unknown")) for name in names}
+    """Returns both sides' environment by name, where they differ."""
+    old, new = (
+        {**side.environment, "device": "/".join(sorted(map(str, side.runs["device"].dropna().unique())))}
+        for side in (baseline, candidate)
+    )
+    pairs = {
+        name: (old.get(name, "unknown"), new.get(name, "unknown")) for name in sorted(old.keys() | new.keys())
+    }
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _notes(matched: Match, seeds: Seeds) -> Iterator[str]:
-    for which, runs, used in (
+    """Yields which seeds of a side are not used, and which variants lack some of them."""
+    for side, runs, used in (
         ("baseline", matched.baseline, seeds.baseline),
         ("candidate", matched.candidate, seeds.candidate),
     ):
-        here = runs[runs["variant"].isin(matched.common)]
-        unused = sorted(set(here["seed"].tolist()) - set(used))
+        common = runs[runs["variant"].isin(matched.common)]
+        unused = sorted(set(common["seed"].tolist()) - set(used))
         if unused:
-            yield f"{len(unused)} seeds of the {which} have no partner and are not used"
-        counts = here[here["seed"].isin(used)].groupby("variant", sort=False)["seed"].nunique()
+            yield f"{len(unused)} seeds of the {side} have no partner and are not used"
+        counts = common[common["seed"].isin(used)].groupby("variant", sort=False)["seed"].nunique()
         for variant, count in counts[counts < len(used)].items():
-            yield f"{variant} has runs of {count} of the {len(used)} seeds in the {which}"
+            yield f"{variant} has runs of {count} of the {len(used)} seeds in the {side}"

@@ -1,4 +1,4 @@
-"""The bitwise gate: every column of every run as it was, times apart."""
+"""The bitwise gate: every column of every run has to be the same, times excepted."""
 
 from collections.abc import Iterator
 
@@ -24,19 +24,16 @@ COLUMNS = (
 
 
 def exact_findings(matched: Match) -> Iterator[Finding]:
-    """Yields one finding for each variant of both sides: any difference is a regression, also for the better."""
-    for variant in matched.common:
-        old, new = (
-            runs[runs["variant"] == variant].set_index("seed")[list(COLUMNS)]
-            for runs in (matched.baseline, matched.candidate)
-        )
+    """Yields one finding for each variant of both sides: any difference is a regression, even an improvement."""
+    for variant, baseline, candidate in matched.by_variant():
+        old, new = (runs.set_index("seed")[list(COLUMNS)] for runs in (baseline, candidate))
         missing = old.index.difference(new.index)
         if len(missing):
             note = f"the candidate has no run of seed {', '.join(map(str, missing))}"
             yield Finding(variant, BITS, Verdict.INCOMPARABLE, Cause.VANISHED, note=note)
             continue
-        told = _differences(old, new.loc[old.index])
-        yield Finding(variant, BITS, Verdict.REGRESSED if told else Verdict.UNCHANGED, Cause.BITS, note=told)
+        note = _differences(old, new.loc[old.index])
+        yield Finding(variant, BITS, Verdict.REGRESSED if note else Verdict.UNCHANGED, Cause.BITS, note=note)
 
 
 def _differences(old: pd.DataFrame, new: pd.DataFrame) -> str:

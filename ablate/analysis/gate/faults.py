@@ -1,4 +1,4 @@
-"""Faults planted into copies of results, to see that a gate can go red, and for the right reason."""
+"""Faults planted into copies of results, to show that a gate fails, and for the right reason."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,24 +7,24 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.gate.compare import compare
-from ablate.analysis.gate.match import Side
+from ablate.analysis.gate.sides import Side
 from ablate.analysis.gate.verdict import Reason, reasons
 from ablate.analysis.metrics import Metric
 from ablate.experiment.spec import FACTORS
 from ablate.store.status import DIVERGED, FINISHED
 
-# A planted loss: so many margins, and so many standard deviations over seeds, so that no noise hides it.
+# A planted loss: so many margins plus so many standard deviations over seeds, so that no noise hides it.
 _MARGINS, _SPREADS = 3.0, 6.0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A fault and what the gate said of it.
+    """A fault, and what the gate says of it.
 
     Attributes:
         fault: What was planted, in words.
-        expected: What the gate has to say, nothing for a copy that is as good.
-        found: What it said.
+        expected: The reasons that the gate has to give, none for a copy that is as good.
+        found: The reasons that it gave.
     """
 
     fault: str
@@ -33,64 +33,56 @@ class Trial:
 
     @property
     def passed(self) -> bool:
-        """Whether the gate said what it had to."""
+        """Whether the gate gave the expected reasons."""
         return self.expected == self.found
 
 
 def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
-    """Yields trials of a gate on copies of a baseline: faults it must find, and copies it must let pass.
+    """Yields trials of a gate on copies of a baseline: faults that it must find, and copies that it must pass.
 
-    In the A/A pair the results of each variant are handed on from seed to seed: all differences are real ones, and
-    their mean is zero.
+    In the A/A pair the results of each variant move on by one seed: all differences are real, and their mean is zero.
 
     Args:
         baseline: Results with at least one finished run.
         metrics: Those that would be judged.
         alpha: As for the gate.
     """
-    runs = baseline.runs
-    variant = str(runs.loc[runs["status"] == FINISHED, "run_id"].iloc[0])
-    chosen = _same_variant(runs, variant)
+    for fault, expected, runs in _copies(baseline.runs, metrics):
+        comparison = compare(baseline, replace(baseline, runs=runs), metrics, alpha)
+        yield Trial(fault, expected, reasons(comparison, allow_missing=False))
 
-    def trial(fault: str, expected: tuple[Reason, ...], candidate: pd.DataFrame) -> Trial:
-        found = reasons(
-            compare(baseline, replace(baseline, runs=candidate), metrics, alpha), allow_missing=False
-        )
-        return Trial(fault, expected, found)
 
+def _copies(
+    runs: pd.DataFrame, metrics: Sequence[Metric]
+) -> Iterator[tuple[str, tuple[Reason, ...], pd.DataFrame]]:
+    """Yields what was changed, the reasons a gate has to give, and the changed runs."""
+    levels = runs[list(FACTORS)].astype(str)
+    chosen = (levels == levels[runs["status"] == FINISHED].iloc[0]).all(axis=1)
     for metric in metrics:
         if metric.decides:
-            red = (Reason.REGRESSION,)
-            yield trial(
-                f"{metric.name} of one variant worse", red, _shifted(runs, chosen, metric, worse=True)
-            )
+            worse = _shifted(runs, chosen, metric, worse=True)
+            yield f"{metric.name} of one variant worse", (Reason.REGRESSION,), worse
     first = chosen & (runs["seed"] == runs.loc[chosen, "seed"].min())
     diverged = runs.assign(status=runs["status"].mask(first, DIVERGED), finished=runs["finished"] & ~first)
-    yield trial("one run diverged", (Reason.FAILED_RUNS,), diverged)
+    yield "one run diverged", (Reason.FAILED_RUNS,), diverged
     column = metrics[0].gate_column
-    broken = runs.assign(**{column: runs[column].mask(first, np.nan)})
-    yield trial(f"{metrics[0].name} of one run NaN", (Reason.FAILED_RUNS,), broken)
+    not_finite = runs.assign(**{column: runs[column].mask(first, np.nan)})
+    yield f"{metrics[0].name} of one run NaN", (Reason.FAILED_RUNS,), not_finite
     if not chosen.all():
-        yield trial("one variant gone", (Reason.NOT_COMPARABLE,), runs[~chosen])
-    yield trial("A/A pair", (), _handed_on(runs))
-    yield trial(f"{column} of one variant better", (), _shifted(runs, chosen, metrics[0], worse=False))
-
-
-def _same_variant(runs: pd.DataFrame, run_id: str) -> "pd.Series[bool]":
-    levels = runs[list(FACTORS)].astype(str)
-    return (levels == levels[runs["run_id"] == run_id].iloc[0]).all(axis=1)
+        yield "one variant gone", (Reason.NOT_COMPARABLE,), runs[~chosen]
+    yield "A/A pair", (), _moved_on(runs)
+    yield f"{column} of one variant better", (), _shifted(runs, chosen, metrics[0], worse=False)
 
 
 def _shifted(runs: pd.DataFrame, chosen: "pd.Series[bool]", metric: Metric, worse: bool) -> pd.DataFrame:
     values = runs.loc[chosen, metric.gate_column]
     mean = np.array(values.mean())
-    size = float(metric.gate_limit(mean, mean))
-    loss = _MARGINS * size + _SPREADS * (values.std() if len(values) > 1 else 0.0)
-    up = worse != metric.higher_is_better
-    return runs.assign(**{metric.gate_column: runs[metric.gate_column] + (loss if up else -loss) * chosen})
+    margin = float(metric.gate_limit(mean, mean))
+    size = _MARGINS * margin + _SPREADS * (values.std() if len(values) > 1 else 0.0)
+    shift = -metric.sign * size if worse else metric.sign * size
+    return runs.assign(**{metric.gate_column: runs[metric.gate_column] + shift * chosen})
 
 
-def _handed_on(runs: pd.DataFrame) -> pd.DataFrame:
-    levels = list(FACTORS)
-    seeds = runs.groupby(levels, sort=False)["seed"].transform(lambda column: np.roll(column.to_numpy(), 1))
-    return runs.assign(seed=seeds)
+def _moved_on(runs: pd.DataFrame) -> pd.DataFrame:
+    seeds = runs.groupby(list(FACTORS), sort=False)["seed"]
+    return runs.assign(seed=seeds.transform(lambda column: np.roll(column.to_numpy(), 1)))

@@ -1,28 +1,28 @@
 """The statistical half of a gate: one exact test over all variants and metrics at once.
 
-A gate asks many questions, variants times metrics, of few seeds. With a test a question, each p would have to fall
-below 0.05 / questions, and no exact test of 6 paired seeds falls below 1/64: corrected by Bonferroni or Holm, such
-a gate could never go red. So the questions are asked together, of the largest statistic (Westfall and Young,
-"Resampling-Based Multiple Testing", 1993). If nothing has changed, the two results of a seed may change places: the
-signs of all its differences flip at once, whatever variant and metric, which keeps every correlation. The p of a
-question is the share of all 2^n flips whose largest statistic, over all questions, is at least its own. The
-probability that a gate has any p <= alpha while nothing has changed is then at most alpha, for any distribution.
+A gate asks many questions, variants times metrics, with few seeds. With one test per question and a Bonferroni or Holm
+correction it could never fail: no exact test of 6 paired seeds has a p below 1/64. Therefore all questions are tested
+together by their largest statistic (Westfall and Young, "Resampling-Based Multiple Testing", 1993). If nothing has
+changed, the two results of a seed are exchangeable: the signs of all differences of a seed can flip at once, in every
+variant and metric, which keeps all correlations. The p of a question is the share of all 2^n flips whose largest
+statistic, over all questions, is at least the statistic of the question. If nothing has changed, a gate has any
+p <= alpha with a probability of at most alpha, for any distribution.
 
-Where the two sides have other seeds, or too few for flips (2 / 2^n > alpha: fewer than 6 at 0.05), whole seeds
-change sides: all ways of dealing the seeds out to two sides. Used on equal seeds this ignores the pairing, which
-makes it conservative. It takes 3 seeds a side to reach 0.05 (1/20). Twice the smallest p must be in reach because the
-observed arrangement has a mirror image, in which what improved greatly counts as lost: with 3 seeds (2/20) a great
-improvement can hide a loss, from 4 on (2/70) it cannot.
+If the two sides have different seeds, or too few for flips (2 / 2^n > alpha: fewer than 6 at 0.05), whole seeds change
+sides instead: all ways of dealing the seeds out to the two sides. With equal seeds this ignores the pairing and is
+conservative. It takes 3 seeds a side to reach 0.05 (1/20). Twice the smallest p has to be within reach, because the
+observed arrangement has a mirror image in which a great improvement counts as a loss: with 3 seeds (2/20) it can hide a
+loss, from 4 on (2/70) it cannot.
 
-The statistic is the mean loss over its standard error with two additions. They are part of it, so they leave the test
-exact, and they give power where seeds are few. The variance of a variant is averaged with the median variance of
-all variants in this metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). And a mean
-loss below the margin counts for nothing: as it is no regression, it need not be guarded against.
+The statistic is the mean loss over its standard error, with two changes that leave the test exact and give it power
+with few seeds. The variance of a variant is averaged with the median variance of all variants in the same metric
+(shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). And a mean loss below the margin counts as
+0, because it is no regression.
 
-The mean over all variants is a question of its own: a change that costs every variant a little shows there
-first. The test is one-sided, as only losses fail a gate; gains are tested with all signs reversed.
+The mean over all variants is a question of its own, since a change that costs every variant a little shows there first.
+The test is one-sided, as only losses fail a gate; gains are tested with all signs reversed.
 
-What it finds, measured on runs of 12 variants of digits with 6 seeds a side: see tests/benchmarks/gate_calibration.py.
+Measured power: see tests/benchmarks/gate_calibration.py (12 variants of digits, 6 seeds a side).
 """
 
 import itertools
@@ -34,10 +34,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ablate.analysis.arrays import Floats
-from ablate.analysis.paired import CONFIDENCE, mean_interval
+from ablate.analysis.paired import (
+    CONFIDENCE,
+    count_over_seeds,
+    mean_interval,
+    mean_over_seeds,
+    variance_over_seeds,
+)
 from ablate.experiment.seeding import derive
 
-# All rearrangements are gone through if there are no more than this, else so many are drawn.
+# All rearrangements are tried if there are no more than this; otherwise so many are drawn.
 REARRANGEMENTS = 2048
 _CHUNK = 128
 # Numbers that differ by no more than this share are equal up to rounding.
@@ -46,7 +52,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Questions:
-    """Results of both sides by seed, oriented so that more is worse.
+    """Results of both sides by seed, with signs such that more is worse.
 
     Attributes:
         baseline: Shape (baseline seeds, variants, metrics), NaN where there is no value.
@@ -61,7 +67,7 @@ class Questions:
     paired: bool
 
     def by_flips(self, alpha: float) -> bool:
-        """Says whether signs are flipped: seeds are paired, and enough."""
+        """Returns whether signs are flipped: if the seeds are paired, and enough."""
         return self.paired and flips_suffice(len(self.baseline), alpha)
 
     def least_p(self, alpha: float) -> float:
@@ -71,20 +77,20 @@ class Questions:
 
 
 def flips_suffice(pairs: int, alpha: float) -> bool:
-    """Says whether so many pairs can give a p of alpha by flips even if something else improved greatly."""
+    """Returns whether flips of so many pairs can give a p of alpha even if something else improved greatly."""
     return bool(2 * 2.0**-pairs <= alpha)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the test found, each of shape (variants, metrics), NaN where one side has no value.
+    """The results of the test, each of shape (variants, metrics), NaN where one side has no value.
 
     Attributes:
         loss: Mean of candidate minus baseline: positive is worse.
         low: Lower end of its 95 % interval by Student's t, or by Welch's if not paired; NaN for a single seed.
-        high: Upper end.
-        p_worse: Of a loss, over all questions together; 1 below the margin.
-        p_better: Of a gain, likewise.
+        high: Upper end of it.
+        p_worse: p of a loss, over all questions together; 1 below the margin.
+        p_better: p of a gain, likewise.
     """
 
     loss: Floats
@@ -95,51 +101,51 @@ class Answers:
 
 
 def answer(questions: Questions, alpha: float) -> Answers:
-    """Returns mean losses with their intervals and family-wise p-values.
+    """Returns mean losses with their intervals and family-wise p values.
 
     Args:
         questions: At least one seed a side, one variant and one metric.
-        alpha: What the p-values will be held against; it decides whether flips are enough.
+        alpha: What the p values will be compared with; it decides whether flips are enough.
     """
     base, cand = questions.baseline, questions.candidate
-    by_flips = questions.by_flips(alpha)
-    statistics = _of_flips if by_flips else _of_deals
-    rows = cand - base if by_flips else np.concatenate([base, cand])
-    if not by_flips:
-        rows = rows - mean_over_seeds(rows)  # squares of what is far from zero would drown in rounding
-    arrangements = _signs(len(base)) if by_flips else _deals(rows, len(base))
-    first = statistics(rows, arrangements[:1], questions.margins)[0]  # as observed
-    worse, better = np.zeros(first.shape), np.zeros(first.shape)
+    if questions.by_flips(alpha):
+        statistics, rows, arrangements = _of_flips, cand - base, _signs(len(base))
+    else:
+        rows = np.concatenate([base, cand])
+        rows = rows - mean_over_seeds(rows)  # squares of values far from zero would drown in rounding
+        statistics, arrangements = _of_deals, _deals(rows, len(base))
+    observed = statistics(rows, arrangements[:1], questions.margins)[0]
+    worse, better = np.zeros(observed.shape), np.zeros(observed.shape)
     for start in range(0, len(arrangements), _CHUNK):
-        found = statistics(rows, arrangements[start : start + _CHUNK], questions.margins)
-        worse += (found.max((1, 2))[:, None, None] >= first * (1 - ROUNDING)).sum(0)
-        better += ((-found).max((1, 2))[:, None, None] >= -first * (1 - ROUNDING)).sum(0)
+        values = statistics(rows, arrangements[start : start + _CHUNK], questions.margins)
+        worse += (values.max((1, 2))[:, None, None] >= observed * (1 - ROUNDING)).sum(0)
+        better += ((-values).max((1, 2))[:, None, None] >= -observed * (1 - ROUNDING)).sum(0)
     low, high = mean_interval(cand - base) if questions.paired else _welch_interval(base, cand)
     return Answers(
         mean_over_seeds(cand - base) if questions.paired else mean_over_seeds(cand) - mean_over_seeds(base),
         low,
         high,
-        np.where(first > 0, worse / len(arrangements), 1.0),
-        np.where(first < 0, better / len(arrangements), 1.0),
+        np.where(observed > 0, worse / len(arrangements), 1.0),
+        np.where(observed < 0, better / len(arrangements), 1.0),
     )
 
 
-def _of_flips(rows: Floats, arranged: Floats, margins: Floats) -> Floats:
+def _of_flips(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
     """Returns the statistics of differences by seed, shape (flips, variants, metrics)."""
     known = ~np.isnan(rows)
     filled, n = np.where(known, rows, 0.0), known.sum(0)
-    mean = np.einsum("fs,svm->fvm", arranged, filled) / np.maximum(n, 1)
+    mean = np.einsum("fs,svm->fvm", arrangements, filled) / np.maximum(n, 1)
     variance = ((filled**2).sum(0) - n * mean**2) / np.maximum(n - 1, 1)
     return _statistics(
         mean, variance, np.broadcast_to(n, mean.shape), np.broadcast_to(n > 1, mean.shape), margins
     )
 
 
-def _of_deals(rows: Floats, arranged: Floats, margins: Floats) -> Floats:
+def _of_deals(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
     """Returns the statistics of seeds dealt to the candidate (1) or the baseline (0)."""
     known = (~np.isnan(rows)).astype(np.float64)
     filled = np.where(known > 0, rows, 0.0)
-    sums, n = np.einsum("fs,svm->fvm", arranged, filled), np.einsum("fs,svm->fvm", arranged, known)
+    sums, n = np.einsum("fs,svm->fvm", arrangements, filled), np.einsum("fs,svm->fvm", arrangements, known)
     others, m = filled.sum(0) - sums, known.sum(0) - n
     mean, other = sums / np.maximum(n, 1), others / np.maximum(m, 1)
     variance = ((filled**2).sum(0) - n * mean**2 - m * other**2) / np.maximum(n + m - 2, 1)
@@ -150,17 +156,18 @@ def _of_deals(rows: Floats, arranged: Floats, margins: Floats) -> Floats:
 def _statistics(
     mean: Floats, variance: Floats, n: Floats, usable: NDArray[np.bool_], margins: Floats
 ) -> Floats:
+    """Returns mean losses over their standard errors, shape (arrangements, variants, metrics), 0 within the margin."""
     variance = np.where(usable, np.maximum(variance, 0.0), np.nan)
     typical = np.nanmedian(np.where(usable.any(1, keepdims=True), variance, 0.0), axis=1, keepdims=True)
     variance = np.where(usable, variance, 0.0)
-    # The floor keeps a difference without variance finite.
+    # Rounding keeps a difference without variance finite.
     error = np.sqrt((variance + typical) / 2 / np.maximum(n, 1)) + ROUNDING * margins + 1e-300
     matters = usable & (np.abs(mean) >= margins * (1 - ROUNDING))
     return np.where(matters, mean / error, 0.0)
 
 
 def _signs(n: int) -> Floats:
-    """Returns flips as signs, shape (flips, n), the one that changes nothing first."""
+    """Returns the flips as signs, shape (flips, n), the one that changes nothing first."""
     if 2**n <= REARRANGEMENTS:
         return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
     generator = np.random.default_rng(derive(0, "bootstrap", "flips", n))
@@ -171,7 +178,7 @@ def _signs(n: int) -> Floats:
 def _deals(rows: Floats, baseline_seeds: int) -> Floats:
     """Returns the deals of seeds to the candidate (1) or the baseline (0), shape (deals, seeds), the observed first.
 
-    Those drawn depend on the set of rows, not on the side they came from, so that swapping the sides swaps every deal.
+    The random deals depend on the set of rows and not on their sides, so swapping the sides swaps every deal.
     """
     seeds = len(rows)
     observed = np.r_[np.zeros(baseline_seeds), np.ones(seeds - baseline_seeds)]
@@ -193,23 +200,16 @@ def _deals(rows: Floats, baseline_seeds: int) -> Floats:
     return np.concatenate([observed[None], others])
 
 
-def mean_over_seeds(rows: Floats) -> Floats:
-    """Returns the mean over the first axis of what is not NaN, NaN where there is nothing."""
-    n = (~np.isnan(rows)).sum(0)
-    return np.where(n > 0, np.nansum(rows, axis=0) / np.maximum(n, 1), np.nan)
-
-
 def _welch_interval(baseline: Floats, candidate: Floats) -> tuple[Floats, Floats]:
     """Returns the ends of Welch's 95 % interval for the difference of two means, NaN if a side has one seed."""
-    parts, freedom = [], []
+    errors, freedom = [], []
     for side in (baseline, candidate):
-        n = (~np.isnan(side)).sum(0)
-        variance = np.nansum((side - mean_over_seeds(side)) ** 2, axis=0) / np.maximum(n - 1, 1)
-        parts.append(np.where(n > 1, variance / np.maximum(n, 1), np.nan))
+        n = count_over_seeds(side)
+        errors.append(variance_over_seeds(side) / np.maximum(n, 1))
         freedom.append(np.maximum(n - 1, 1))
-    total = parts[0] + parts[1]
-    spread = parts[0] ** 2 / freedom[0] + parts[1] ** 2 / freedom[1]
-    # Where neither side varies the degrees of freedom do not matter: the interval is a point.
+    total = errors[0] + errors[1]
+    spread = errors[0] ** 2 / freedom[0] + errors[1] ** 2 / freedom[1]
+    # If neither side varies the degrees of freedom do not matter: the interval is a point.
     degrees = np.where(spread > 0, total**2 / np.where(spread > 0, spread, 1), 1.0)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, degrees) * np.sqrt(total)
     mean = mean_over_seeds(candidate) - mean_over_seeds(baseline)

@@ -1,4 +1,4 @@
-"""Whether runs finished: a run of the candidate that did not, where the baseline's did, is never passed over."""
+"""Whether runs finished: a run of the candidate that did not, where the baseline's did, always counts."""
 
 import pandas as pd
 
@@ -9,11 +9,11 @@ from ablate.store.status import FAILED, FINISHED
 def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame) -> Finding:
     """Returns the finding on the statuses of one variant's runs.
 
-    A run that diverges in both is as it was: a gate compares with the baseline, not with perfection. A run whose worker
-    died says nothing of the code, and always fails.
+    A run that diverges on both sides is unchanged, since a gate compares with the baseline. A run whose worker died
+    says nothing about the code and always fails.
     """
-    worse, better = _is_worse(baseline, candidate), _is_worse(candidate, baseline)
-    verdict = Verdict.FAILED if worse else Verdict.IMPROVED if better else Verdict.UNCHANGED
+    is_worse, is_better = _is_worse(baseline, candidate), _is_worse(candidate, baseline)
+    verdict = Verdict.FAILED if is_worse else Verdict.IMPROVED if is_better else Verdict.UNCHANGED
     return Finding(
         variant,
         STATUS,
@@ -21,14 +21,12 @@ def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame
         Cause.STATUS,
         baseline=_share(baseline),
         candidate=_share(candidate),
-        note=_told(
-            candidate if worse or not better else baseline, "" if worse or not better else "in the baseline "
-        ),
+        note=_note(baseline, "in the baseline ") if verdict is Verdict.IMPROVED else _note(candidate),
     )
 
 
 def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
-    """Says whether a seed of both sides stopped finishing, or a larger share of the other seeds did."""
+    """Returns whether a seed of both sides stopped finishing, or a larger share of the other seeds did."""
     old, new = (
         dict(zip(runs["seed"].tolist(), runs["status"].tolist(), strict=True)) for runs in (before, after)
     )
@@ -36,13 +34,13 @@ def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
         if new[seed] != FINISHED and (old[seed] == FINISHED or new[seed] == FAILED):
             return True
     only_old, only_new = (
-        [side[seed] for seed in side.keys() ^ (old.keys() & new.keys())] for side in (old, new)
+        [side[seed] for seed in side.keys() - other.keys()] for side, other in ((old, new), (new, old))
     )
-    # A seed that only one side has is held against all runs of the other.
-    return bool(only_new) and _broken(only_new) > _broken(only_old or [*old.values()])
+    # Seeds that only one side has are compared with all runs of the other side.
+    return bool(only_new) and _unfinished(only_new) > _unfinished(only_old or [*old.values()])
 
 
-def _broken(statuses: list[str]) -> float:
+def _unfinished(statuses: list[str]) -> float:
     return sum(status != FINISHED for status in statuses) / len(statuses)
 
 
@@ -50,10 +48,11 @@ def _share(runs: pd.DataFrame) -> float:
     return float((runs["status"] == FINISHED).mean())
 
 
-def _told(runs: pd.DataFrame, where: str) -> str:
-    broken = runs[runs["status"] != FINISHED]
-    if broken.empty:
+def _note(runs: pd.DataFrame, where: str = "") -> str:
+    unfinished = runs[runs["status"] != FINISHED]
+    if unfinished.empty:
         return ""
-    first = broken.iloc[0]
+    first = unfinished.iloc[0]
     message = "" if pd.isna(first["message"]) else f": {first['message']}"
-    return f"{where}{len(broken)} of {len(runs)} runs did not finish; seed {first['seed']} {first['status']}{message}"
+    count = f"{where}{len(unfinished)} of {len(runs)} runs did not finish"
+    return f"{count}; seed {first['seed']} {first['status']}{message}"

@@ -1,4 +1,4 @@
-"""What a gate measures: the values of both sides by seed, variant and metric, and the question asked of each."""
+"""What a gate measures: the values of both sides by seed, variant and metric, and the questions asked of them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ablate.analysis.arrays import Floats
 from ablate.analysis.gate.match import Match
-from ablate.analysis.gate.statistics import Questions, flips_suffice, mean_over_seeds
+from ablate.analysis.gate.statistics import Questions, flips_suffice
 from ablate.analysis.gate.verdict import EVERY
 from ablate.analysis.metrics import Metric
+from ablate.analysis.paired import mean_over_seeds
 
 
 @dataclass(frozen=True)
@@ -31,25 +32,25 @@ class Seeds:
 
     @classmethod
     def of(cls, matched: Match, alpha: float) -> "Seeds":
-        """Returns the seeds of both sides where they are enough to pair, or most of those there are, else all."""
-        ours, theirs = (
+        """Returns the seeds of both sides if they are enough to pair, or most of those there are; else all seeds."""
+        old, new = (
             set(runs.loc[runs["variant"].isin(matched.common), "seed"].tolist())
             for runs in (matched.baseline, matched.candidate)
         )
-        both = tuple(sorted(ours & theirs))
-        if both and (flips_suffice(len(both), alpha) or 2 * len(both) > min(len(ours), len(theirs))):
+        both = tuple(sorted(old & new))
+        if both and (flips_suffice(len(both), alpha) or 2 * len(both) > min(len(old), len(new))):
             return cls(both, both, True)
-        return cls(tuple(sorted(ours)), tuple(sorted(theirs)), False)
+        return cls(tuple(sorted(old)), tuple(sorted(new)), False)
 
 
 @dataclass(frozen=True)
 class Values:
-    """The values a comparison rests on, in the metrics' units.
+    """The values that a comparison is based on, in the metrics' units.
 
     Attributes:
-        variants: Those compared and, if there are two or more, `all variants`, the mean over them.
+        variants: Those compared and, if there are two or more, `all variants` for the mean over them.
         metrics: Those judged.
-        baseline: Shape (baseline seeds, variants, metrics), NaN where there is none.
+        baseline: Shape (baseline seeds, variants, metrics), NaN where there is no value.
         candidate: Shape (candidate seeds, variants, metrics).
         paired: Whether row i of both is the same seed.
     """
@@ -62,14 +63,14 @@ class Values:
 
     @classmethod
     def of(cls, matched: Match, metrics: Sequence[Metric], seeds: Seeds) -> "Values":
-        """Returns the values of finished runs; what is not finite counts as no value."""
+        """Returns the values of finished runs; one that is not finite counts as no value."""
         old, new = (
             np.stack(
                 [_by_seed(runs, metric.gate_column, matched.common, used) for metric in metrics], axis=-1
             )
             for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
         )
-        # A variant without values on one side is no part of the mean; a seed that lacks one of the others has no mean.
+        # The mean leaves out variants without values on one side, and seeds that lack one of the other variants.
         known = np.asarray(~np.isnan(old).all(0) & ~np.isnan(new).all(0))
         variants = matched.common
         if len(variants) > 1:
@@ -86,7 +87,7 @@ class Values:
 
     @property
     def signs(self) -> Floats:
-        """What makes more of each metric worse, shape (metrics,)."""
+        """1 for a metric of which more is worse, -1 for the others, shape (metrics,)."""
         return -np.array([metric.sign for metric in self.metrics], dtype=np.float64)
 
     @property
@@ -113,8 +114,8 @@ class Soundness:
     """How many values of finished runs a side has, and how many of them are NaN or infinite.
 
     Attributes:
-        finished: Runs that finished, by variant.
-        unsound: Values that are not finite, by variant and metric's column.
+        finished: Number of runs that finished, by variant.
+        unsound: Number of values that are not finite, by variant and metric's column.
     """
 
     finished: dict[str, int]
@@ -124,9 +125,11 @@ class Soundness:
     def of(cls, runs: pd.DataFrame, metrics: Sequence[Metric]) -> "Soundness":
         """Returns the soundness of one side's runs."""
         finished = runs[runs["finished"]]
-        variants = finished["variant"].to_numpy()
-        found: dict[tuple[str, str], int] = {}
-        for column in (metric.gate_column for metric in metrics):
-            odd = variants[~np.isfinite(finished[column].to_numpy(np.float64))].tolist()
-            found |= {(variant, column): odd.count(variant) for variant in set(odd)}
-        return cls(dict(Counter(variants.tolist())), found)
+        unsound = Counter(
+            (variant, metric.gate_column)
+            for metric in metrics
+            for variant in finished["variant"][
+                ~np.isfinite(finished[metric.gate_column].to_numpy(np.float64))
+            ]
+        )
+        return cls(Counter(finished["variant"].tolist()), unsound)

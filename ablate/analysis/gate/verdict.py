@@ -1,4 +1,4 @@
-"""What a gate says: a verdict for each variant and metric, and what follows from all of them."""
+"""What a gate says: a verdict for each variant and metric, and whether it passes."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 
 
 class Verdict(StrEnum):
-    """What may be said of a candidate against its baseline, in one variant and metric."""
+    """What can be said of a candidate compared with its baseline, in one variant and metric."""
 
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
@@ -32,7 +32,7 @@ MARKS = {
 
 
 class Cause(Enum):
-    """What a verdict rests on."""
+    """What a verdict is based on."""
 
     MEASURED = "measured"
     STATUS = "runs that did not finish"
@@ -43,7 +43,7 @@ class Cause(Enum):
     BITS = "bits"
 
 
-# What stands in place of a metric or a variant where a finding is of none.
+# Names that stand for a metric or a variant where a finding is of none.
 STATUS, BITS, EVERY = "status", "bits", "all variants"
 
 
@@ -53,18 +53,18 @@ class Finding:
 
     Attributes:
         variant: Its name, or `all variants` for the mean over them.
-        metric: Its name; `status` stands for whether runs finished, `bits` for all columns together.
-        verdict: Which of the six.
-        cause: What it rests on.
-        decides: Whether it may fail a gate.
-        baseline: Mean of the baseline, in the metric's unit, None where there is none.
+        metric: Its name; `status` is whether runs finished, `bits` is all columns together.
+        verdict: One of the six.
+        cause: What the verdict is based on.
+        decides: Whether it can fail a gate.
+        baseline: Mean of the baseline, in the metric's unit, None if there is none.
         candidate: Mean of the candidate.
         low: Lower end of the 95 % interval of candidate minus baseline.
-        high: Upper end.
+        high: Upper end of it.
         margin: The smallest difference that matters.
-        p: Over all questions together, of a difference in the direction it has.
+        p: p of the difference in its direction, over all questions together.
         more_seeds: About how many more seeds would narrow the interval to the margin.
-        note: The rest, in words.
+        note: Anything else, in words.
     """
 
     variant: str
@@ -89,19 +89,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All findings, with what they were made of.
+    """All findings, and what they were made from.
 
     Attributes:
         findings: In the order of variants, then metrics.
         alpha: Largest p that counts as statistical evidence.
         target: Validation accuracy that counts as converged, NaN if unknown.
-        baseline_seeds: Those used, ascending.
-        candidate_seeds: Those used; the same if paired.
+        baseline_seeds: Seeds used, ascending.
+        candidate_seeds: Seeds used; the same if paired.
         paired: Whether differences are taken by seed.
-        test: How the p-values were found.
-        least_p: The smallest p these seeds can give.
-        notes: What a reader should know besides, one sentence each.
-        environment: By name, what the sides were made with, where they differ.
+        test: How the p values were computed.
+        least_p: The smallest p that these seeds can give.
+        notes: What else a reader should know, one sentence each.
+        environment: Baseline's and candidate's environment by name, where they differ.
         simulated: Whether runs of either side were made up and not trained.
     """
 
@@ -111,8 +111,8 @@ class Comparison:
     baseline_seeds: tuple[int, ...]
     candidate_seeds: tuple[int, ...]
     paired: bool
-    test: str
-    least_p: float
+    test: str = "none"
+    least_p: float = 1.0
     notes: tuple[str, ...] = ()
     environment: dict[str, tuple[str, str]] = field(default_factory=dict)
     simulated: bool = False
@@ -120,8 +120,8 @@ class Comparison:
     @property
     def counts(self) -> dict[Verdict, int]:
         """Number of findings by verdict, all six."""
-        found = Counter(finding.verdict for finding in self.findings)
-        return {verdict: found[verdict] for verdict in Verdict}
+        counts = Counter(finding.verdict for finding in self.findings)
+        return {verdict: counts[verdict] for verdict in Verdict}
 
     @property
     def decides(self) -> bool:
@@ -130,7 +130,7 @@ class Comparison:
 
 
 class Reason(StrEnum):
-    """Why a gate does not pass, the gravest first."""
+    """Why a gate does not pass, the most serious reason first."""
 
     REGRESSION = "regression"
     FAILED_RUNS = "failed runs"
@@ -138,24 +138,25 @@ class Reason(StrEnum):
 
 
 def reasons(comparison: Comparison, allow_missing: bool) -> tuple[Reason, ...]:
-    """Returns why a gate does not pass, the gravest reason first; none if it passes.
+    """Returns why a gate does not pass, the most serious reason first; none if it passes.
 
-    It is not comparable if there is no finding that rests on measurements or bits, if the seeds are too few for any
-    regression to show, or if something of the baseline has no counterpart. What is new in the candidate is
-    reported and judged by nobody.
+    It is not comparable if no finding is based on measurements or bits, if the seeds are too few to show any
+    regression, or if something of the baseline has no counterpart. What is new in the candidate is not judged.
 
     Args:
         comparison: What was found.
-        allow_missing: Pass over variants and metrics that are missing in the candidate.
+        allow_missing: Ignore variants and metrics that are missing in the candidate.
     """
     deciding = [finding for finding in comparison.findings if finding.decides]
-    passed_over = {Cause.NEW, Cause.VANISHED} if allow_missing else {Cause.NEW}
-    measured = [each for each in deciding if each.cause in (Cause.MEASURED, Cause.BITS)]
-    held = {
-        Reason.REGRESSION: any(each.verdict is Verdict.REGRESSED for each in deciding),
-        Reason.FAILED_RUNS: any(each.verdict is Verdict.FAILED for each in deciding),
-        Reason.NOT_COMPARABLE: not measured
-        or (not comparison.decides and any(each.cause is Cause.MEASURED for each in measured))
-        or any(each.verdict is Verdict.INCOMPARABLE and each.cause not in passed_over for each in deciding),
+    verdicts, causes = {finding.verdict for finding in deciding}, {finding.cause for finding in deciding}
+    ignored = {Cause.NEW, Cause.VANISHED} if allow_missing else {Cause.NEW}
+    holds = {
+        Reason.REGRESSION: Verdict.REGRESSED in verdicts,
+        Reason.FAILED_RUNS: Verdict.FAILED in verdicts,
+        Reason.NOT_COMPARABLE: not causes & {Cause.MEASURED, Cause.BITS}
+        or (Cause.MEASURED in causes and not comparison.decides)
+        or any(
+            finding.verdict is Verdict.INCOMPARABLE and finding.cause not in ignored for finding in deciding
+        ),
     }
-    return tuple(reason for reason, holds in held.items() if holds)
+    return tuple(reason for reason in Reason if holds[reason])

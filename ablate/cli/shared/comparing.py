@@ -8,8 +8,8 @@ import typer
 
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.gate.compare import ALPHA, compare
-from ablate.analysis.gate.match import Side, absolute_target, score, with_step_cost
 from ablate.analysis.gate.metrics import chosen_metrics
+from ablate.analysis.gate.sides import Side, absolute_target, score, with_step_cost
 from ablate.analysis.gate.verdict import Comparison
 from ablate.analysis.metrics import GATE_METRICS, Metric
 from ablate.errors import SpecError

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from ablate.analysis.gate.compare import compare
-from ablate.analysis.gate.match import Side, match, score
+from ablate.analysis.gate.match import match
+from ablate.analysis.gate.sides import Side, score
 from ablate.analysis.gate.verdict import EVERY, Cause, Comparison, Finding, Verdict
 from ablate.cli.shared.comparing import Judging
 from ablate.cli.shared.grid import Grid, runs_of

@@ -1,7 +1,7 @@
 """`ablate gate --self-test`: planted faults must fail the gate, an A/A pair must pass it."""
 
 from ablate.analysis.gate.faults import Trial, self_test
-from ablate.analysis.gate.match import Side
+from ablate.analysis.gate.sides import Side
 from ablate.cli.shared.comparing import Judging
 from ablate.cli.shared.confirm import scored_runs
 from ablate.cli.shared.running import Training

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.gate.match import Side
 from ablate.analysis.gate.metrics import chosen_metrics
+from ablate.analysis.gate.sides import Side
 from ablate.analysis.gate.verdict import Comparison, Finding
 from tests.made_up import DEFAULT_SETTINGS
 

@@ -1,0 +1,43 @@
+"""Balance: the runs that can be compared, so that every level is an average over the same backgrounds and seeds."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ablate.analysis.metrics import STEPS_TO_TARGET
+
+
+def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Returns the scored runs that count for a metric: those that finished.
+
+    For steps to target all runs count, because one that failed never reached its target.
+    """
+    return runs if metric == STEPS_TO_TARGET else runs[runs["finished"]]
+
+
+def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.DataFrame:
+    """Returns the largest part of the runs with one run for every level, background and seed.
+
+    Either backgrounds that lack a seed are left out or seeds that lack a background, whichever leaves more runs.
+
+    Args:
+        runs: Named runs.
+        factor: Whose levels to compare.
+        background: The other factors; a background is a combination of their levels.
+    """
+    background = list(background)
+    levels = runs[factor].nunique()
+    complete = runs[runs.groupby([*background, "seed"])[factor].transform("size") == levels]
+    all_seeds = levels * complete["seed"].nunique()
+    all_backgrounds = levels * len(complete[background].drop_duplicates())
+    by_background = complete[complete.groupby(background)[factor].transform("size") == all_seeds]
+    by_seed = complete[complete.groupby("seed")[factor].transform("size") == all_backgrounds]
+    return by_seed if len(by_seed) > len(by_background) else by_background
+
+
+def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
+    """Returns a balanced part of the runs in which all count for a metric.
+
+    Levels without any such run are left out, so that a level of which no run finished does not hold up the others.
+    """
+    return balanced(counted(balanced(runs, factor, background), metric), factor, background)
