@@ -5,7 +5,7 @@ import pytest
 
 from ablate.analysis.seconds import costs_by_variant, with_seconds
 from ablate.analysis.variants import named
-from ablate.experiment.cost import COST_FACTORS
+from ablate.experiment.spec import COST_FACTORS
 from tests.made_up import DEFAULT_SETTINGS, frames, made
 
 VARIANTS = pd.DataFrame(
