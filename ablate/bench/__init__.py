@@ -1,1 +1,1 @@
-"""The engine against its rivals on this machine, and what a step of each variant costs."""
+"""Times the engine against its rivals on this machine, and the step of each variant alone."""

@@ -1,64 +1,55 @@
-"""The CUDA graph rival: the plain loop whose step is captured once a run and replayed."""
+"""The CUDA graph rival: the plain loop with its step captured once per run and then replayed."""
 
-from itertools import pairwise
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from ablate.bench.plain import PlainData, Scores, optimizer_of, score
-from ablate.experiment.grid import Run, evaluation_steps
-from ablate.training.optimizers import rate_factor
+from ablate.bench.loop import Scores, optimizer_of, score, train
+from ablate.bench.plain_data import PlainData
+from ablate.experiment.grid import Run
 
-# Steps before the capture, which set up what the libraries and the optimizer allocate at first use.
+# Steps before the capture, in which libraries and the optimizer allocate what they need at first use.
 _WARM_UP_STEPS = 3
 
 
 def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run on CUDA, each step a replay, and returns its scores; the capture is part of the work."""
+    """Trains one run on CUDA by replaying its step and returns its scores; the capture counts as part of the work."""
     device = data.x.device
-    # A rate that is to change between replays has to be a tensor; one that does not is best a number.
-    rate = torch.tensor(run.learning_rate, device=device) if run.schedule != "constant" else None
     optimizer = optimizer_of(run, network.parameters(), fused=True)
+    # A graph reads a rate that changes between replays from a tensor; a constant rate is faster as a number.
+    rate = torch.tensor(run.learning_rate, device=device) if run.schedule != "constant" else run.learning_rate
     for group in optimizer.param_groups:
         group["capturable"] = run.optimizer != "sgd"
-        group["lr"] = run.learning_rate if rate is None else rate
-    chosen = torch.arange(run.batch_size, device=device)
-    due = evaluation_steps(run, len(data.y), data.evals_per_epoch)
-    per_epoch = len(data.y) // run.batch_size
-    scores = [score(network, data)]
-    network.train()
-    graph = _capture(network, optimizer, data, chosen)
-    shuffled = data.y
-    for begin, end in pairwise(due):
-        network.train()
-        for step in range(begin, end):
-            epoch, place = divmod(step, per_epoch)
-            if place == 0:
-                shuffled = data.order(epoch)
-            if rate is not None:
-                rate.fill_(run.learning_rate * rate_factor(run.schedule, step, due[-1]))
-            chosen.copy_(shuffled[place * run.batch_size : (place + 1) * run.batch_size])
-            graph.replay()
-        scores.append(score(network, data))
-    return scores
+        group["lr"] = rate
+    captured_batch = torch.arange(run.batch_size, device=device)
+    graph = _capture(network, optimizer, data, captured_batch)
+
+    def step(batch: Tensor) -> None:
+        captured_batch.copy_(batch)
+        graph.replay()
+
+    batches = partial(data.batches, run.batch_size)
+    return train(run, data, optimizer, batches, step, partial(score, network, data))
 
 
 def _capture(
-    network: nn.Module, optimizer: torch.optim.Optimizer, data: PlainData, chosen: Tensor
+    network: nn.Module, optimizer: torch.optim.Optimizer, data: PlainData, batch: Tensor
 ) -> torch.cuda.CUDAGraph:
-    """Returns a step on the samples that `chosen` names when it is replayed; parameters and buffers are as before."""
+    """Returns a graph that takes a step on the samples in `batch`, and leaves parameters and buffers as they were."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # not annotated in torch
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(_WARM_UP_STEPS):
-            _step(network, optimizer, data, chosen)
+            optimizer.zero_grad()
+            _step(network, optimizer, data, batch)
     torch.cuda.current_stream().wait_stream(stream)
-    # Without gradients backward makes them in the graph's own memory, and each replay writes them anew.
-    optimizer.zero_grad(set_to_none=True)
+    # Without gradients, backward allocates them in the graph's own memory, and every replay overwrites them.
+    optimizer.zero_grad()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        _step(network, optimizer, data, chosen, zero=False)
+        _step(network, optimizer, data, batch)
     with torch.no_grad():
         for name, value in network.state_dict().items():
             value.copy_(before[name])
@@ -69,11 +60,7 @@ def _capture(
     return graph
 
 
-def _step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, data: PlainData, chosen: Tensor, zero: bool = True
-) -> None:
-    if zero:
-        optimizer.zero_grad(set_to_none=True)
-    x, y = data.x.index_select(0, chosen), data.y.index_select(0, chosen)
+def _step(network: nn.Module, optimizer: torch.optim.Optimizer, data: PlainData, batch: Tensor) -> None:
+    x, y = data.x.index_select(0, batch), data.y.index_select(0, batch)
     torch.autograd.backward(nn.functional.cross_entropy(network(x), y))
     optimizer.step()

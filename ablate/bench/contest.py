@@ -1,25 +1,29 @@
-"""Times of contestants that were measured in rounds, and what follows from them: medians, ranges, ratios, shares."""
+"""Times of contestants measured in rounds, and their medians, ranges, ratios and shares of the GEMM rate."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 
 COMMAND, ENGINE = "command", "engine"
+# Called before each measurement with the round, counted from 0, and the name of what is measured.
+OnLap = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Who is timed, and how much it trains in one round.
+    """What is timed, and how much it trains in one round.
 
     Attributes:
         name: As in `--rivals`.
         label: In tables.
         about: What it is, in one line.
         runs: Networks trained.
-        run_steps: Steps, summed over them.
+        run_steps: Training steps, summed over the runs.
         flops: Floating-point operations of their matrix products, evaluations included.
     """
 
@@ -37,10 +41,11 @@ class Contest:
 
     Attributes:
         contestants: The whole command, the engine, and its rivals.
-        seconds: Of each contestant by name, one a round.
-        gemm_rate: What the machine's own matrix products do in a second, in all workers together, one a round.
-        gemm_backend: Which of torch's backends was the faster.
-        peak_bytes: Of a process of each contestant by name; None where it cannot be told.
+        seconds: By the name of a contestant, one value per round.
+        gemm_rate: Floating-point operations per second of plain matrix products in all workers together, one value per
+            round.
+        gemm_backend: The faster of torch's backends.
+        peak_bytes: Memory of a process by the name of a contestant; None if unknown.
     """
 
     contestants: tuple[Contestant, ...]
@@ -61,8 +66,8 @@ class Spread:
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
         """Returns the spread of at least one value."""
-        found = sorted(values)
-        return cls(statistics.median(found), found[0], found[-1])
+        ordered = sorted(map(float, values))
+        return cls(statistics.median(ordered), ordered[0], ordered[-1])
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,12 @@ class Standing:
     """How a contestant did.
 
     Attributes:
-        step_seconds: For one run and one step, its share of start and evaluations included.
-        run_seconds: For one run.
-        to_engine: Time of a step over the engine's, within a round.
-        to_command: The same over that of the whole command.
-        gemm_share: Products done in a second over what the machine's own would do.
+        step_seconds: Per run and step, with their share of start and evaluations.
+        run_seconds: Per run.
+        to_engine: Time of a step divided by the engine's, within a round.
+        to_command: Time of a step divided by the whole command's, within a round.
+        gemm_share: Operations per second divided by the machine's GEMM rate, within a round.
+        peak_bytes: Memory of one of its processes; None if unknown.
     """
 
     contestant: Contestant
@@ -87,51 +93,40 @@ class Standing:
 
 
 def standings(contest: Contest) -> list[Standing]:
-    """Returns how each contestant did, in their order."""
-    steps = {each.name: _per(contest.seconds[each.name], each.run_steps) for each in contest.contestants}
+    """Returns how each contestant did, in the order of the contest; ratios are taken within a round."""
+    seconds = {name: np.array(values) for name, values in contest.seconds.items()}
+    steps = {who.name: seconds[who.name] / who.run_steps for who in contest.contestants}
     return [
         Standing(
-            each,
-            Spread.of(steps[each.name]),
-            Spread.of(_per(contest.seconds[each.name], each.runs)),
-            Spread.of(quotients(steps[each.name], steps[ENGINE])),
-            Spread.of(quotients(steps[each.name], steps[COMMAND])),
-            Spread.of(quotients(quotients([each.flops] * len(contest.gemm_rate), times), contest.gemm_rate)),
-            contest.peak_bytes[each.name],
+            who,
+            step_seconds=Spread.of(steps[who.name]),
+            run_seconds=Spread.of(seconds[who.name] / who.runs),
+            to_engine=Spread.of(steps[who.name] / steps[ENGINE]),
+            to_command=Spread.of(steps[who.name] / steps[COMMAND]),
+            gemm_share=Spread.of(who.flops / seconds[who.name] / np.array(contest.gemm_rate)),
+            peak_bytes=contest.peak_bytes[who.name],
         )
-        for each in contest.contestants
-        for times in [contest.seconds[each.name]]
+        for who in contest.contestants
     ]
 
 
-def quotients(over: Sequence[float], under: Sequence[float]) -> list[float]:
-    """Returns one number by the other, round by round: what slows a whole round down leaves it alone."""
-    return [one / other for one, other in zip(over, under, strict=True)]
-
-
-def turn(names: Sequence[T], number: int) -> list[T]:
-    """Returns who is measured when in a round: each time another one begins, so that no place is always the same's."""
-    first = number % len(names)
-    return [*names[first:], *names[:first]]
-
-
-def in_rounds(
-    laps: Mapping[str, Callable[[], T]], rounds: int, told: Callable[[int, str], None]
-) -> dict[str, list[T]]:
+def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -> dict[str, list[T]]:
     """Returns what each lap returned in each round.
 
     Args:
         laps: By name.
         rounds: How often each is called.
-        told: Called before each lap with the round, from 0, and its name.
+        on_lap: Called before each lap.
     """
-    found: dict[str, list[T]] = {name: [] for name in laps}
+    results: dict[str, list[T]] = {name: [] for name in laps}
     for number in range(rounds):
-        for name in turn(list(laps), number):
-            told(number, name)
-            found[name].append(laps[name]())
-    return found
+        for name in rotated(list(laps), number):
+            on_lap(number, name)
+            results[name].append(laps[name]())
+    return results
 
 
-def _per(seconds: Sequence[float], count: int) -> list[float]:
-    return [each / count for each in seconds]
+def rotated(items: Sequence[T], number: int) -> list[T]:
+    """Returns the items in the order of a round: each round begins with another one, so that none is always first."""
+    first = number % len(items)
+    return [*items[first:], *items[:first]]

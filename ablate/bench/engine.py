@@ -1,15 +1,15 @@
-"""The engine and the whole command, timed: what the rivals are compared with."""
+"""The engine and the whole command: what the rivals are compared with."""
 
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ablate.bench.assistant import peak_bytes
+from ablate.bench.timing import seconds_of
+from ablate.bench.warm_process import peak_bytes
 from ablate.errors import AblateError
 from ablate.execution.executor import Died
 from ablate.execution.local import LocalExecutor
@@ -25,18 +25,18 @@ _TRAINED = (0, 3)
 
 @dataclass(frozen=True)
 class Engine:
-    """All stacks of a plan in warm worker processes.
+    """Trains all stacks of a plan in warm worker processes.
 
     Attributes:
-        executor: Its workers have the dataset.
-        stacks: What they train, in the order of the plan.
+        executor: Has been given the dataset.
+        stacks: What its workers train, in the order of the plan.
     """
 
     executor: LocalExecutor
     stacks: Sequence[Stack]
 
     def warm_up(self) -> None:
-        """Has every worker train an epoch of a few runs, so that data, libraries and buffers are in place."""
+        """Trains a few runs for one epoch in every worker, so that data, libraries and buffers are in place."""
         few = [
             replace(stack, runs=tuple(run.with_settings(epochs=1) for run in stack.runs[:_WARM_UP_RUNS]))
             for stack in self.stacks[: self.executor.jobs]
@@ -44,14 +44,12 @@ class Engine:
         self._train(few)
 
     def __call__(self) -> float:
-        """Trains and evaluates all stacks and returns the seconds that took."""
-        start = time.perf_counter()
-        self._train(self.stacks)
-        return time.perf_counter() - start
+        """Trains and evaluates all stacks and returns the seconds it took."""
+        return seconds_of(lambda: self._train(self.stacks))
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most memory one of its workers has held so far."""
+        """The largest memory that one of its workers has held so far, in bytes."""
         peaks = [peak_bytes(worker.process.pid) for worker in self.executor.workers.values()]
         return max((peak for peak in peaks if peak is not None), default=None)
 
@@ -61,46 +59,29 @@ class Engine:
                 raise AblateError(f"{stack.label}: {outcome.message}")
             if any(outcome.divergences):
                 raise AblateError(
-                    f"--lr: runs of {stack.label} diverge, and what stops early cannot be compared; choose a "
-                    "smaller rate"
+                    f"--lr: runs of {stack.label} diverge, and runs that stop early cannot be compared; "
+                    "choose a smaller rate"
                 )
 
 
-@dataclass(frozen=True)
-class Command:
-    """`ablate run` in a process of its own.
+def run_command(experiment: Experiment, jobs: int, device: str, data_dir: Path | None) -> float:
+    """Runs `ablate run` in a process of its own into an empty folder and returns the seconds it took.
 
-    Attributes:
-        experiment: What it trains.
-        options: How, as on its command line.
+    Raises:
+        AblateError: It failed.
     """
-
-    experiment: Experiment
-    options: Sequence[str]
-
-    def __call__(self) -> float:
-        """Runs the command into an empty folder and returns the seconds it took.
-
-        Raises:
-            AblateError: It failed.
-        """
-        with tempfile.TemporaryDirectory(prefix="ablate-") as place:
-            file = Path(place) / "experiment.toml"
-            file.write_text(to_toml(self.experiment), encoding="utf-8")
-            command = [sys.executable, "-m", "ablate", "run", str(file), "--output", f"{place}/results"]
-            # The file says all; the user's own variables have been heard already.
-            environment = {name: text for name, text in os.environ.items() if not name.startswith("ABLATE_")}
-            start = time.perf_counter()
-            done = subprocess.run(
-                [*command, *self.options], env=environment, capture_output=True, text=True, check=False
-            )
-            seconds = time.perf_counter() - start
-        if done.returncode not in _TRAINED:
-            raise AblateError(f"ablate run ended with exit code {done.returncode}: {done.stderr.strip()}")
-        return seconds
+    with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        file = Path(folder) / "experiment.toml"
+        file.write_text(to_toml(experiment), encoding="utf-8")
+        command = [sys.executable, "-m", "ablate", "run", str(file), "--output", f"{folder}/results"]
+        command += ["--jobs", str(jobs), "--device", device]
+        command += ["--data-dir", str(data_dir)] if data_dir else []
+        return seconds_of(lambda: _run(command))
 
 
-def options_for(jobs: int, data_dir: Path | None, device: str) -> list[str]:
-    """Returns how `ablate run` is to be run, as on its command line."""
-    where = ["--data-dir", str(data_dir)] if data_dir else []
-    return ["--jobs", str(jobs), "--device", device, *where]
+def _run(command: Sequence[str]) -> None:
+    # The file holds all settings, including those that came from the user's environment.
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("ABLATE_")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode not in _TRAINED:
+        raise AblateError(f"ablate run ended with exit code {done.returncode}: {done.stderr.strip()}")

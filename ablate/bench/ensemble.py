@@ -1,25 +1,27 @@
-"""The vmap rival: networks of one kind stacked by `torch.func`, trained as an ensemble."""
+"""The vmap rival: runs that differ only in dropout and seed, stacked by `torch.func` and trained as an ensemble."""
 
 from collections.abc import Sequence
 from copy import deepcopy
-from itertools import pairwise
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from ablate.bench.plain import PlainData, Scores, optimizer_of, plain_module, set_rate
-from ablate.experiment.grid import Run, evaluation_steps
+from ablate.bench.loop import Scores, optimizer_of, score, train
+from ablate.bench.plain import plain_module
+from ablate.bench.plain_data import PlainData
+from ablate.experiment.grid import Run
 
-# Samples of one pass of an evaluation; each goes through all members.
+# Samples per forward pass of an evaluation; each of them passes through all members.
 _CHUNK = 250
 
 
 class StackableDropout(nn.Module):
-    """Inverted dropout whose rate is a buffer: what is a Python number in a module is the first member's for all.
+    """Inverted dropout with its rate in a buffer, so that each member of a stack has its own; only active in training.
 
-    Only active in training.
+    A rate that is a Python number would be the first member's for all members.
     """
 
     rate: Tensor
@@ -34,7 +36,7 @@ class StackableDropout(nn.Module):
 
 
 class Ensemble:
-    """Runs that differ in dropout and seed alone, as one network.
+    """Runs that differ only in dropout and seed, as one network.
 
     Args:
         runs: The members.
@@ -49,47 +51,26 @@ class Ensemble:
         self.base = deepcopy(modules[0]).to("meta")
 
     def train(self) -> Scores:
-        """Trains the members and returns the means of their scores, one row an evaluation."""
-        run, data = self.run, self.data
-        optimizer = optimizer_of(run, self.parameters.values(), fused=True)
+        """Trains the members and returns the means of their scores, one row per evaluation."""
+        data, batch_size = self.data, self.run.batch_size
+        optimizer = optimizer_of(self.run, self.parameters.values(), fused=True)
         forward = torch.vmap(self._forward, randomness="different")
-        due = evaluation_steps(run, len(data.y), data.evals_per_epoch)
-        per_epoch, batch = len(data.y) // run.batch_size, run.batch_size
-        orders = data.y
-        scores = [self._score()]
-        for begin, end in pairwise(due):
-            self.base.train()
-            for step in range(begin, end):
-                epoch, place = divmod(step, per_epoch)
-                if place == 0:
-                    orders = torch.stack([data.order(epoch) for _ in range(self.members)])
-                set_rate(optimizer, run, step, due[-1])
-                chosen = orders[:, place * batch : (place + 1) * batch]
-                optimizer.zero_grad()
-                logits = forward(self.parameters, self.buffers, data.x[chosen])
-                labels = data.y[chosen].flatten()
-                # Summed over members: a mean over all would divide each one's gradient by their number.
-                loss = F.cross_entropy(logits.flatten(0, 1), labels, reduction="sum") / batch
-                torch.autograd.backward(loss)
-                optimizer.step()
-            scores.append(self._score())
-        return scores
+        forward_shared = torch.vmap(self._forward, in_dims=(0, 0, None))  # all members on the same samples
+
+        def batches(epoch: int) -> Tensor:
+            return torch.stack([data.batches(batch_size, epoch) for _ in range(self.members)], dim=1)
+
+        def step(batch: Tensor) -> None:
+            optimizer.zero_grad()
+            logits = forward(self.parameters, self.buffers, data.x[batch])
+            # Summed over members: a mean over all would divide the gradient of each by their number.
+            loss = F.cross_entropy(logits.flatten(0, 1), data.y[batch].flatten(), reduction="sum")
+            torch.autograd.backward(loss / batch_size)
+            optimizer.step()
+
+        infer = partial(forward_shared, self.parameters, self.buffers)
+        return train(self.run, data, optimizer, batches, step, partial(score, self.base, data, infer, _CHUNK))
 
     def _forward(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
-        out: Tensor = functional_call(self.base, (parameters, buffers), (x,))
-        return out
-
-    @torch.inference_mode()
-    def _score(self) -> list[float]:
-        self.base.eval()
-        forward = torch.vmap(self._forward, in_dims=(0, 0, None))
-        found = []
-        for x, y in self.data.sets:
-            loss, correct = torch.zeros((), device=x.device), torch.zeros((), device=x.device)
-            for some, labels in zip(torch.split(x, _CHUNK), torch.split(y, _CHUNK), strict=True):
-                logits = forward(self.parameters, self.buffers, some)
-                every = labels.expand(self.members, -1)
-                loss += F.cross_entropy(logits.flatten(0, 1), every.flatten(), reduction="sum")
-                correct += (logits.argmax(2) == every).sum()
-            found += [loss.item() / every.shape[0] / len(y), correct.item() / self.members / len(y)]
-        return found
+        logits: Tensor = functional_call(self.base, (parameters, buffers), (x,))
+        return logits

@@ -1,12 +1,14 @@
-"""The machine's own rate of matrix products in float32, in one process of one thread or on its GPU."""
+"""The machine's own rate of float32 matrix products, on a GPU or in processes of one thread each."""
 
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from ablate.bench.timing import seconds_of
+from ablate.bench.warm_process import WarmProcess
 from ablate.training.gemm import GEMMS, SINGLE_ERROR, error, use
 from ablate.training.result import Gemm
 
@@ -14,13 +16,40 @@ from ablate.training.result import Gemm
 _SIZE = {"cpu": 1024, "cuda": 8192}
 _PRODUCTS = 12
 
+# Floating-point operations per second by the name of the library.
 Rates = dict[str, float]
 
 
-def prepare_gemm(device: str) -> Callable[[], Rates]:
-    """Returns what measures operations a second of one large square product, by backend.
+@dataclass
+class GemmProbe:
+    """Measures the machine's rate of matrix products in several processes at once.
 
-    On the CPU oneDNN counts only where it keeps the precision of float32, as on a processor without bf16 units.
+    Attributes:
+        processes: Each measures `Rates`.
+        backends: The faster library of every measurement so far.
+    """
+
+    processes: Sequence[WarmProcess[Rates]]
+    backends: list[str] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        """Returns floating-point operations per second, summed over the processes."""
+        for process in self.processes:
+            process.ask()
+        backend, rate = faster([process.answer() for process in self.processes])
+        self.backends.append(backend)
+        return rate
+
+    @property
+    def usual_backend(self) -> str:
+        """The library that was most often the faster one."""
+        return max(self.backends, key=self.backends.count)
+
+
+def prepare_gemm(device: str) -> Callable[[], Rates]:
+    """Returns a function that measures the rate of a large square product with each library.
+
+    On the CPU, oneDNN counts only if it keeps the precision of float32, as it does without bfloat16 units.
     """
     torch.set_grad_enabled(False)
     generator = torch.Generator().manual_seed(0)
@@ -31,12 +60,12 @@ def prepare_gemm(device: str) -> Callable[[], Rates]:
 
 
 def usable_backends() -> tuple[Gemm, ...]:
-    """Returns the libraries whose products on the CPU are float32's."""
+    """Returns the libraries whose products on the CPU have the precision of float32."""
     return tuple(gemm for gemm in GEMMS if error(gemm) < SINGLE_ERROR)
 
 
 def faster(measured: Sequence[Rates]) -> tuple[str, float]:
-    """Returns the backend that is the faster in all processes together, and its rate, summed over them."""
+    """Returns the library with the highest rate summed over all processes, and that rate."""
     common = set.intersection(*(set(rates) for rates in measured))
     totals = {name: sum(rates[name] for rates in measured) for name in sorted(common)}
     best = max(totals, key=lambda name: totals[name])
@@ -44,24 +73,19 @@ def faster(measured: Sequence[Rates]) -> tuple[str, float]:
 
 
 def _rates(a: Tensor, b: Tensor, names: Sequence[str]) -> Rates:
-    found = {}
+    rates = {}
     for name in names:
         if name in GEMMS:
             use(name)
-        found[name] = _rate(a, b)
-    return found
+        rates[name] = _rate(a, b)
+    return rates
 
 
 def _rate(a: Tensor, b: Tensor) -> float:
     out = a @ b
-    _wait_for(a)
-    start = time.perf_counter()
-    for _ in range(_PRODUCTS):
-        torch.mm(a, b, out=out)
-    _wait_for(a)
-    return _PRODUCTS * 2 * len(a) ** 3 / (time.perf_counter() - start)
 
+    def multiply() -> None:
+        for _ in range(_PRODUCTS):
+            torch.mm(a, b, out=out)
 
-def _wait_for(tensor: Tensor) -> None:
-    if tensor.is_cuda:
-        torch.cuda.synchronize()
+    return _PRODUCTS * 2 * len(a) ** 3 / seconds_of(multiply, a.device.type)

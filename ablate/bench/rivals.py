@@ -1,4 +1,4 @@
-"""The rivals of the engine by name: what each is, and in what kind of process it is timed."""
+"""The rivals of the engine by name: what each does, and in what kind of process it is timed."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ class Rival:
     Attributes:
         label: In tables.
         about: What it is, in one line.
-        is_tuned: Whether its process has one thread and the floating-point modes and memory of the engine's workers;
-            otherwise it has whatever torch starts with.
-        is_ensemble: Whether it trains all dropout rates and seeds of the rest of a variant together; for an mlp alone,
-            since the rate of torch's channel dropout is one for all.
-        needs_cuda: Whether it exists on CUDA alone.
+        is_tuned: Whether its process has one thread and the floating-point modes and memory settings of the engine's
+            workers; otherwise it has torch's defaults.
+        is_ensemble: Whether it trains all runs together that differ only in dropout and seed. Only for an mlp, because
+            the members would share one rate of torch's channel dropout.
+        needs_cuda: Whether it exists only on CUDA.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Rival:
 
 
 def rivals_for(wanted: str | None, device: str, model: Model) -> list[str]:
-    """Returns the rivals to time: those wanted, or all there are for a model on this kind of device.
+    """Returns the rivals to time: those wanted, by default all for this model on this kind of device.
 
     Raises:
         SpecError: There is no such rival, or not on this device or for this model.
@@ -41,15 +41,15 @@ def rivals_for(wanted: str | None, device: str, model: Model) -> list[str]:
             if (device == "cuda" or not rival.needs_cuda) and (model == "mlp" or not rival.is_ensemble)
         ]
     try:
-        found: tuple[str, ...] = list_of(choice(*RIVALS))(wanted)
+        names: tuple[str, ...] = list_of(choice(*RIVALS))(wanted)
     except ValueError as error:
         raise SpecError(f"--rivals: {error}") from None
-    for name in found:
+    for name in names:
         if RIVALS[name].needs_cuda and device != "cuda":
             raise SpecError(f"--rivals: {name!r} needs a CUDA device; leave it out or give --device cuda")
         if RIVALS[name].is_ensemble and model != "mlp":
             raise SpecError(f"--rivals: {name!r} trains no {model}; leave it out or give --model mlp")
-    return list(found)
+    return list(names)
 
 
 RIVALS: dict[str, Rival] = {
@@ -60,7 +60,7 @@ RIVALS: dict[str, Rival] = {
     ),
     "stock": Rival(
         "loop, stock",
-        "the same loop as most write it: torch's default threads, default optimizer, loss read every step",
+        "the same loop as most people write it: torch's default threads, default optimizer, loss read every step",
         is_tuned=False,
     ),
     "dataloader": Rival(
@@ -70,8 +70,8 @@ RIVALS: dict[str, Rival] = {
     ),
     "vmap": Rival(
         "vmap",
-        "torch.func: all dropout rates and seeds of an activation and batch norm as one ensemble, fused optimizer, "
-        "one thread; it cannot mix activations, nor networks with batch norm and without",
+        "torch.func: all dropout rates and seeds of an activation and norm as one ensemble, fused optimizer, one "
+        "thread; it cannot mix activations or norms",
         is_ensemble=True,
     ),
     "graph": Rival(

@@ -1,12 +1,14 @@
-"""The cost of a step of each variant, measured alone: inside a mixed stack it cannot be told from its companions'."""
+"""The cost of a training step of each variant, measured alone: in a mixed stack variants cannot be told apart."""
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from ablate.analysis.variants import level_key
+from ablate.bench.contest import rotated
 from ablate.data.dataset import Dataset
 from ablate.errors import AblateError
 from ablate.experiment.grid import Run
@@ -16,103 +18,99 @@ from ablate.training import gemm
 from ablate.training.backend import prepare_cuda
 from ablate.training.train import train_stack
 
-# Steps between two looks at the clock, steps before the first that counts, and the fewest that are timed in a round.
+# Steps between two readings of the clock, steps before the first that counts, fewest steps that are timed in a round.
 _INTERVAL, _WARM_UP_STEPS, _TIMED_STEPS = 50, 16, 100
-# A run that explodes is not trained on, and the rate changes nothing of what a step costs.
+# The rate does not change what a step costs, and with a high rate a run would diverge and stop.
 _HIGHEST_RATE = 1e-3
 
 
 class _Enough(Exception):
-    """Ends the training of a stack of which enough steps were timed."""
-
-
-@dataclass(frozen=True)
-class Variants:
-    """Stacks to time, each of the runs of one variant.
-
-    Attributes:
-        stacks: One a variant.
-        folder: Holds the dataset, as `Arrays.save` writes it.
-        device: Kind of device.
-    """
-
-    stacks: tuple[tuple[Run, ...], ...]
-    folder: Path
-    device: str
+    """Ends the training of a stack when enough steps have been timed."""
 
 
 def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
-    """Returns the runs of each variant whose step may cost something else, the plainest first, each seed once."""
+    """Returns the runs of each variant whose step may cost more or less than another's, in the order of levels.
+
+    Each seed occurs once per variant.
+    """
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:
         key = tuple(run.level(factor) for factor in COST_FACTORS)
         groups.setdefault(key, {}).setdefault(run.seed, run.with_settings(diagnostics=False))
-    keys = sorted(groups, key=lambda key: [level_key(*each) for each in zip(COST_FACTORS, key, strict=True)])
+    keys = sorted(groups, key=lambda key: list(map(level_key, COST_FACTORS, key)))
     return tuple(tuple(groups[key].values()) for key in keys)
 
 
-def prepare_step_costs(variants: Variants) -> Callable[[], list[float]]:
-    """Loads the data and returns what times every variant once: seconds of a step of one of its runs."""
-    dataset = Dataset.open(variants.folder)
+def prepare_step_costs(
+    stacks: Sequence[tuple[Run, ...]], folder: Path, device: str
+) -> Callable[[], list[float]]:
+    """Loads the dataset from a folder and returns a function that times every variant once.
+
+    It returns the seconds per run and step of each variant, in the order of the stacks.
+    """
+    dataset = Dataset.open(folder)
     dataset = replace(dataset, x_train=dataset.x_train.clone(), y_train=dataset.y_train.clone())
-    dataset = dataset.to(variants.device)
-    if variants.device == "cpu":
+    dataset = dataset.to(device)
+    if device == "cpu":
         gemm.use(gemm.calibrate())
     else:
-        prepare_cuda(variants.stacks[0][0].precision)
-    calls = 0
+        prepare_cuda(stacks[0][0].precision)
+    rounds = count()
 
     def lap() -> list[float]:
-        nonlocal calls
-        first, calls = calls, calls + 1
-        # Each round begins at another variant, as in a contest.
-        places = [(first + place) % len(variants.stacks) for place in range(len(variants.stacks))]
-        found = {place: step_seconds(variants.stacks[place], dataset) for place in places}
-        return [found[place] for place in range(len(variants.stacks))]
+        order = rotated(range(len(stacks)), next(rounds))
+        seconds = {index: step_seconds(stacks[index], dataset) for index in order}
+        return [seconds[index] for index in range(len(stacks))]
 
     return lap
 
 
-def step_seconds(runs: Sequence[Run], dataset: Dataset) -> float:
-    """Returns the seconds of one training step of one run in a stack of these alone.
+def step_seconds(
+    runs: Sequence[Run],
+    dataset: Dataset,
+    train: Callable[[Stack, Dataset, Callable[[int], None]], object] = train_stack,
+    now: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Returns the seconds per run and step of a stack of these runs.
 
-    Making the networks, the first steps, and evaluation are left out: of the sets that are scored only a sample each
-    is left.
+    Making the networks and the first steps do not count. Evaluation hardly counts, because the scored sets are cut to
+    one sample each.
+
+    Args:
+        runs: Of one variant.
+        dataset: What they are trained on.
+        train: Trains a stack and calls its third argument with the number of steps since the call before.
+        now: Reads the clock, in seconds.
+
+    Raises:
+        AblateError: All runs diverge before any step counts.
     """
     per_epoch = len(dataset.y_train) // runs[0].batch_size
     epochs = -(-(_WARM_UP_STEPS + _TIMED_STEPS + 2 * _INTERVAL) // per_epoch) + 1
     rate = min(runs[0].learning_rate, _HIGHEST_RATE)
     timed = tuple(run.with_settings(epochs=epochs, learning_rate=rate) for run in runs)
     stack = Stack(timed, max(1, per_epoch // _INTERVAL))
-    clock = _Clock()
+    done, readings = 0, list[tuple[int, float]]()
+
+    def on_steps(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if done >= _WARM_UP_STEPS:
+            readings.append((done, now()))
+            if done >= readings[0][0] + _TIMED_STEPS:
+                raise _Enough
+
     with suppress(_Enough):
-        train_stack(stack, _hardly_scored(dataset), clock)
-    if not clock.steps:
+        train(stack, _with_one_sample_scored(dataset), on_steps)
+    if len(readings) < 2:
         raise AblateError(
             f"{stack.label}: all runs diverged within {_WARM_UP_STEPS} steps, too early to time"
         )
-    return clock.seconds / clock.steps / len(runs)
+    (first, start), (last, end) = readings[0], readings[-1]
+    return (end - start) / (last - first) / len(runs)
 
 
-class _Clock:
-    """Adds up the time of the steps between evaluations, once the first steps are over."""
-
-    def __init__(self) -> None:
-        self.done = self.steps = 0
-        self.seconds = self.last = 0.0
-
-    def __call__(self, steps: int) -> None:
-        now = time.perf_counter()
-        if self.done >= _WARM_UP_STEPS:
-            self.seconds += now - self.last
-            self.steps += steps
-        self.done += steps
-        self.last = now
-        if self.steps >= _TIMED_STEPS:
-            raise _Enough
-
-
-def _hardly_scored(dataset: Dataset) -> Dataset:
+def _with_one_sample_scored(dataset: Dataset) -> Dataset:
     return replace(
         dataset, x_val=dataset.x_val[:1], y_val=dataset.y_val[:1], train_probe=dataset.train_probe[:1]
     )

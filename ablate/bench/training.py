@@ -1,15 +1,16 @@
-"""What the process of a rival does: it trains its part of the grid, and says how long that took."""
+"""What the process of a rival does: it trains the rival's part of the grid and reports how long that took."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ablate.bench.captured import captured_loop
 from ablate.bench.ensemble import Ensemble
-from ablate.bench.plain import PlainData, Scores, dataloader_loop, plain_module, stock_loop, tuned_loop
+from ablate.bench.loop import Scores
+from ablate.bench.plain import dataloader_loop, plain_module, stock_loop, tuned_loop
+from ablate.bench.plain_data import PlainData
+from ablate.bench.timing import seconds_of
 from ablate.bench.workload import Units
 from ablate.data.dataset import Dataset
 from ablate.experiment.grid import Run
@@ -21,76 +22,54 @@ Unit = tuple[Run, ...]
 Work = Callable[[], Scores]
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a rival is to train.
+def prepare_rival(
+    name: str, units: Units, folder: Path, evals_per_epoch: int, device: str
+) -> Callable[[], float]:
+    """Loads the data, warms up, and returns a function that trains all units once and returns the seconds it took.
 
-    Attributes:
-        rival: Its name.
-        units: Runs it trains together, one unit after another.
+    Networks are made before the clock starts, because their initialization is not what is compared.
+
+    Args:
+        name: The rival's name.
+        units: Tuples of runs that it trains together, one tuple after another.
         folder: Holds the dataset, as `Arrays.save` writes it.
-        evals_per_epoch: Evaluations an epoch.
+        evals_per_epoch: Evaluations per epoch.
         device: Kind of device.
     """
-
-    rival: str
-    units: Units
-    folder: Path
-    evals_per_epoch: int
-    device: str
-
-
-def prepare_rival(task: Task) -> Callable[[], float]:
-    """Loads the data, warms up, and returns what trains all units once and returns the seconds that took.
-
-    Networks are made before the clock starts: how one initializes them is not what is compared.
-    """
     torch.set_grad_enabled(True)
-    if task.device == "cuda":
-        # Convolutions round to TF32 unless told otherwise, which the engine does not do either.
+    if device == "cuda":
+        # Convolutions round to TF32 by default; the engine's do not.
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # torch's stubs lack it
-    dataset, make = Dataset.open(task.folder), TRAINERS[task.rival]
-    data = PlainData.of(dataset, task.units[0][0], task.evals_per_epoch, task.device)
-    _warm_up(task, data)
+    make = TRAINERS[name]
+    data = PlainData.of(Dataset.open(folder), units[0][0], evals_per_epoch, device)
+    unit = tuple(run.with_settings(epochs=1) for run in units[0])
+    few = data.head(max(_WARM_UP_BATCHES, evals_per_epoch) * unit[0].batch_size)
+    make(unit, few)()
 
     def lap() -> float:
-        works = [make(unit, data) for unit in task.units]
-        _wait_for(task.device)
-        start = time.perf_counter()
-        for work in works:
-            work()
-        _wait_for(task.device)
-        return time.perf_counter() - start
+        works = [make(unit, data) for unit in units]
+        return seconds_of(lambda: [work() for work in works], device)
 
     return lap
 
 
-def _warm_up(task: Task, data: PlainData) -> None:
-    unit = tuple(run.with_settings(epochs=1) for run in task.units[0])
-    few = data.head(max(_WARM_UP_BATCHES, task.evals_per_epoch) * unit[0].batch_size)
-    TRAINERS[task.rival](unit, few)()
+def _one_by_one(
+    loop: Callable[[torch.nn.Module, Run, PlainData], Scores],
+) -> Callable[[Unit, PlainData], Work]:
+    """Returns a function that makes the network of a unit of one run, and returns what trains it with this loop."""
 
-
-def _wait_for(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def _alone(loop: Callable[[torch.nn.Module, Run, PlainData], Scores]) -> Callable[[Unit, PlainData], Work]:
-    """Returns what makes ready a loop over single runs."""
-
-    def ready(unit: Unit, data: PlainData) -> Work:
+    def make(unit: Unit, data: PlainData) -> Work:
         network = plain_module(unit[0], data)
         return lambda: loop(network, unit[0], data)
 
-    return ready
+    return make
 
 
-# Keys are those of `rivals.RIVALS`; each makes the networks of a unit and returns what trains them.
+# The keys are those of `rivals.RIVALS`; each entry makes the networks of a unit and returns what trains them.
 TRAINERS: dict[str, Callable[[Unit, PlainData], Work]] = {
-    "loop": _alone(tuned_loop),
-    "stock": _alone(stock_loop),
-    "dataloader": _alone(dataloader_loop),
+    "loop": _one_by_one(tuned_loop),
+    "stock": _one_by_one(stock_loop),
+    "dataloader": _one_by_one(dataloader_loop),
     "vmap": lambda unit, data: Ensemble(unit, data).train,
-    "graph": _alone(captured_loop),
+    "graph": _one_by_one(captured_loop),
 }

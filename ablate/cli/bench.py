@@ -1,20 +1,19 @@
 """`ablate bench`: the engine against its rivals on this machine, or the cost of a step of each variant."""
 
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ablate.bench.rivals import RIVALS, rivals_for
-from ablate.cli.shared.benching import print_bench, say, setting_of
+from ablate.cli.shared.benching import prepared, print_bench, say
 from ablate.cli.shared.grid import runs_of
 from ablate.cli.shared.groups import takes_groups
 from ablate.cli.shared.options import experiment_group
 from ablate.cli.shared.output import AsJson
 from ablate.cli.shared.running import Machine
 from ablate.errors import NothingToShow, SpecError
-from ablate.execution.devices import Device
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.parsers import whole
 from ablate.experiment.spec import Experiment
@@ -28,158 +27,120 @@ from ablate.report.bench import (
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance
 from ablate.store.step_costs import write_step_costs
-from ablate.training.backend import PROCESS, set_environment
+from ablate.training.backend import PROCESS
 
-BENCH = "How it is measured"
 # Ten epochs are long enough for the engine to outweigh the calls around it, short enough for a first look.
 BenchOptions = Annotated[Experiment, experiment_group(epochs=10)]
 
-Rounds = Annotated[
-    str, typer.Option("--rounds", help="how often everything is timed, in turn", rich_help_panel=BENCH)
-]
-Rivals = Annotated[
-    str | None,
-    typer.Option(
-        "--rivals",
-        metavar="NAMES",
-        help=f"{','.join(RIVALS)}; vmap is for mlp, graph for CUDA [default: all that can]",
-        show_default=False,
-        rich_help_panel=BENCH,
-    ),
-]
-PerVariant = Annotated[
-    bool,
-    typer.Option(
-        "--per-variant",
-        help="instead: the cost of a step of each variant, alone in its stack, in one process",
-        rich_help_panel=BENCH,
-    ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="RESULTS",
-        help="with --per-variant: results folder to store the costs in, for seconds to target in its report",
-        show_default=False,
-        rich_help_panel=BENCH,
-    ),
-]
+
+@dataclass(frozen=True)
+class Measuring:
+    """What is measured, how often, and where its results go."""
+
+    rounds: Annotated[str, typer.Option("--rounds", help="how often everything is timed, in turn")] = "3"
+    rivals: Annotated[
+        str | None,
+        typer.Option(
+            "--rivals",
+            metavar="NAMES",
+            help=f"{','.join(RIVALS)}; vmap is for mlp, graph for CUDA [default: all that can]",
+            show_default=False,
+        ),
+    ] = None
+    per_variant: Annotated[
+        bool,
+        typer.Option(
+            "--per-variant",
+            help="instead: the cost of a step of each variant, alone in its stack, in one process",
+        ),
+    ] = False
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="RESULTS",
+            help="with --per-variant: results folder to store the costs in, for seconds to target in its report",
+            show_default=False,
+        ),
+    ] = None
+    as_json: AsJson = False
+
+    def number_of_rounds(self) -> int:
+        """Returns the number of rounds.
+
+        Raises:
+            SpecError: It is not a whole number from 1 to 1000.
+        """
+        try:
+            return int(whole(1, 1000)(self.rounds))
+        except ValueError as error:
+            raise SpecError(f"--rounds: {error}") from None
 
 
 @takes_groups
-def bench(
-    experiment: BenchOptions,
-    machine: Machine,
-    rounds: Rounds = "3",
-    rivals: Rivals = None,
-    per_variant: PerVariant = False,
-    output: Output = None,
-    as_json: AsJson = False,
-) -> None:
+def bench(experiment: BenchOptions, machine: Machine, measuring: Measuring) -> None:
     """Time the engine against plain loops, or what a step of each variant costs."""
-    times = _rounds(rounds)
+    rounds = measuring.number_of_rounds()
     plain = experiment.model_copy(update={"tune": (), "diagnostics": False})
     if plain != experiment:
-        say("--tune and --diagnostics are left out: what is timed is the training of the grid")
+        say("--tune and --diagnostics are ignored: the training of the grid is what is timed")
     machine.check(plain)
-    if per_variant:
-        if rivals is not None:
+    if measuring.per_variant:
+        if measuring.rivals is not None:
             raise SpecError("--rivals: there are none with --per-variant; leave one of them out")
-        _bench_variants(plain, machine.data_dir, machine.trainer, times, output, as_json)
-        return
-    if output is not None:
-        raise SpecError(
-            "-o/--output: only what --per-variant measures is stored; add it, or leave -o out and use --json"
-        )
-    _bench_rivals(plain, machine, times, rivals, as_json)
+        _bench_variants(plain, machine, measuring, rounds)
+    else:
+        if measuring.output is not None:
+            raise SpecError(
+                "-o/--output: only what --per-variant measures is stored; add it, or leave -o out and use --json"
+            )
+        _bench_rivals(plain, machine, measuring, rounds)
 
 
-def _bench_rivals(
-    experiment: Experiment, machine: Machine, rounds: int, rivals: str | None, as_json: bool
-) -> None:
-    jobs, data_dir, device = machine.workers, machine.data_dir, machine.trainer
-    names = rivals_for(rivals, device.kind, experiment.model)
+def _bench_rivals(experiment: Experiment, machine: Machine, measuring: Measuring, rounds: int) -> None:
+    device, jobs = machine.trainer, machine.workers
+    rivals = rivals_for(measuring.rivals, device.kind, experiment.model)
     if experiment.precision != "fp32":
         raise SpecError(
-            f"--precision: rivals multiply in fp32 alone, not {experiment.precision!r}; leave it out, or give "
+            f"--precision: rivals multiply only in fp32, not {experiment.precision!r}; leave it out, or give "
             "--per-variant"
         )
     own = [name for name in experiment.activation if name not in ACTIVATIONS]
     if own:
         raise SpecError(
-            f"--activation: rivals know torch's own functions alone, not {own[0]!r}; leave it out, or give "
+            f"--activation: rivals know only torch's own functions, not {own[0]!r}; leave it out, or give "
             "--per-variant"
         )
-    runs = runs_of(experiment)
-    with tempfile.TemporaryDirectory(prefix="ablate-") as place:
-        set_environment()
-        # Imported here because they bring torch with them, which `--help` does without.
-        from ablate.bench.arena import Terms, hold_contest
-        from ablate.bench.stand_in import at_hand_or_random
-        from ablate.data.arrays import prepare
+    with prepared(experiment, runs_of(experiment), machine.data_dir, jobs, rounds) as work:
+        # Imported here because it loads torch, which `--help` does without.
+        from ablate.bench.measure import ContestOptions, hold_contest
 
-        data = at_hand_or_random(experiment, data_dir, Path(place))
-        setting = setting_of(experiment, runs, jobs, rounds, data.is_random)
-        arrays = prepare(data.experiment, data_dir)
-        say(f"{setting.workload}; starting and warming up the workers and {', '.join(names)}")
-        contest = hold_contest(
-            data.experiment,
-            arrays,
-            Terms(jobs, rounds, names, device, data_dir),
-            lambda number, name: say(f"round {number + 1} of {rounds}: {name}"),
-        )
-    if as_json:
-        print(contest_json(contest, setting))
-        return
-    section = contest_section(contest)
-    print_bench(setting, section, contest_notes(contest, setting))
+        say(f"{work.setting.workload}; starting and warming up the workers and {', '.join(rivals)}")
+        options = ContestOptions(jobs, rounds, rivals, device, machine.data_dir)
+        contest = hold_contest(work.experiment, work.arrays, options, work.on_lap)
+    if measuring.as_json:
+        print(contest_json(contest, work.setting))
+    else:
+        print_bench(work.setting, contest_section(contest), contest_notes(contest, work.setting))
 
 
-def _bench_variants(
-    experiment: Experiment,
-    data_dir: Path | None,
-    device: Device,
-    rounds: int,
-    output: Path | None,
-    as_json: bool,
-) -> None:
-    runs = runs_of(experiment)
+def _bench_variants(experiment: Experiment, machine: Machine, measuring: Measuring, rounds: int) -> None:
+    runs, output = runs_of(experiment), measuring.output
     folder = None if output is None else ResultsFolder(output)
     if folder:
         if not folder.statuses():
             raise NothingToShow(f"{str(output)!r} holds no runs; train some with `ablate run -o {output}`")
         folder.ensure_same_data(runs[0].data)
-    with tempfile.TemporaryDirectory(prefix="ablate-") as place:
-        set_environment()
-        from ablate.bench.arena import measure_step_costs
-        from ablate.bench.stand_in import at_hand_or_random
-        from ablate.data.arrays import prepare
+    with prepared(experiment, runs, machine.data_dir, jobs=1, rounds=rounds) as work:
+        from ablate.bench.measure import measure_step_costs
 
-        data = at_hand_or_random(experiment, data_dir, Path(place))
-        setting = setting_of(experiment, runs, 1, rounds, data.is_random)
-        arrays = prepare(data.experiment, data_dir)
-        costs = measure_step_costs(
-            experiment,
-            runs,
-            arrays,
-            rounds,
-            device,
-            lambda number, name: say(f"round {number + 1} of {rounds}: {name}"),
-        )
+        costs = measure_step_costs(experiment, runs, work.arrays, rounds, machine.trainer, work.on_lap)
     if folder:
         write_step_costs(folder.path, costs, provenance() | PROCESS)
     relu = costs.loc[costs["activation"] == "relu", "variant"]
     reference = str((costs["variant"] if relu.empty else relu).iloc[0])
-    if as_json:
-        print(step_costs_json(costs, reference, setting))
-        return
-    print_bench(setting, step_costs_section(costs, reference), [])
-
-
-def _rounds(given: str) -> int:
-    try:
-        return int(whole(1, 1000)(given))
-    except ValueError as error:
-        raise SpecError(f"--rounds: {error}") from None
+    if measuring.as_json:
+        print(step_costs_json(costs, reference, work.setting))
+    else:
+        print_bench(work.setting, step_costs_section(costs, reference))

@@ -1,4 +1,4 @@
-"""A contest and the costs of steps, as tables and as JSON."""
+"""Results of `ablate bench` as tables and as JSON: a contest, or the costs of steps."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,20 @@ import pandas as pd
 
 from ablate.bench.contest import Contest, Spread, Standing, standings
 from ablate.report.columns import Column
-from ablate.report.numbers import PERCENT, Unit, unit_for
+from ablate.report.numbers import PERCENT, Unit, counted, unit_for
 from ablate.report.tables import Section
 
 SCHEMA_VERSION = 1
 
 _RATIO = Unit(1, 2)
-# What no time contains, in the words of the table and of the document.
+# What the times leave out, for the table and for the JSON document.
 EXCLUDED = (
     "reading the data, except in the whole command",
     "warm-up of worker processes and of rivals, and making the rivals' networks",
 )
 _OF_STEP_COSTS = (
-    "evaluation, making the networks and the first steps; a stack of few runs pays more of the calls it makes, so that "
-    "--seeds 32 comes nearer to the cost inside a full stack"
+    "evaluation, making the networks and the first steps; in a stack of few runs, each run bears a larger share of the "
+    "calls, so --seeds 32 comes closer to the cost inside a full stack"
 )
 
 
@@ -31,11 +31,11 @@ class Setting:
     """What was measured on what.
 
     Attributes:
-        workload: One line.
-        machine: Label and text, as `cpu` and its model.
+        workload: The grid and its size, in one line.
+        machine: Texts by label, such as `cpu` and its model.
         jobs: Worker processes of the engine.
-        rounds: How often each was measured.
-        note: What else has to be said, or nothing.
+        rounds: How often everything was measured.
+        note: A remark on the data, or empty.
     """
 
     workload: str
@@ -46,60 +46,57 @@ class Setting:
 
 
 def head(setting: Setting) -> list[str]:
-    """Returns what stands above a table: the workload, the machine, and how it was measured."""
+    """Returns the lines above a table: the workload, the machine, and how it was measured."""
     machine = ", ".join(
         text if label == "cpu" else f"{label} {text}" for label, text in setting.machine.items()
     )
-    rounds = f"{setting.rounds} round{'s' * (setting.rounds > 1)}"
     return [
         setting.workload,
         machine,
-        f"{rounds}, everything once a round in turn; medians, ranges in brackets",
+        f"{counted(setting.rounds, 'round')}, everything once per round in turn; medians, ranges in brackets",
         *([setting.note] if setting.note else []),
     ]
 
 
 def contest_section(contest: Contest) -> Section:
-    """Returns the table of a contest, a contestant a row."""
-    found = standings(contest)
-    groups = [
-        _spread_columns("us a run\nand step", [each.step_seconds for each in found], 1e6),
-        _spread_columns("ms a run", [each.run_seconds for each in found], 1e3),
-        _spread_columns("times the\nengine", [each.to_engine for each in found], _RATIO),
-        _spread_columns("times\n`ablate run`", [each.to_command for each in found], _RATIO),
-        _spread_columns("% of\nGEMM rate", [each.gemm_share for each in found], PERCENT),
-        (Column("peak MB of\na process", [_megabytes(each.peak_bytes) for each in found], right=True),),
-    ]
+    """Returns the table of a contest, one row per contestant."""
+    rows = standings(contest)
     return Section(
-        "Time of a run and step, evaluations included",
+        "Time per run and step, evaluations included",
         (
-            Column("", [each.contestant.label for each in found]),
-            Column("runs", [str(each.contestant.runs) for each in found], right=True),
+            Column("", [row.contestant.label for row in rows]),
+            Column("runs", [str(row.contestant.runs) for row in rows], right=True),
         ),
-        tuple(groups),
+        (
+            _spread_columns("us per run\nand step", [row.step_seconds for row in rows], 1e6),
+            _spread_columns("ms per run", [row.run_seconds for row in rows], 1e3),
+            _spread_columns("times the\nengine", [row.to_engine for row in rows], _RATIO),
+            _spread_columns("times\n`ablate run`", [row.to_command for row in rows], _RATIO),
+            _spread_columns("% of\nGEMM rate", [row.gemm_share for row in rows], PERCENT),
+            (Column("peak MB of\na process", [_megabytes(row.peak_bytes) for row in rows], right=True),),
+        ),
     )
 
 
 def contest_notes(contest: Contest, setting: Setting) -> list[str]:
-    """Returns how to read the table: who is who, what is left out, what the rate is."""
+    """Returns the lines that explain the table: the contestants, what is excluded, and the GEMM rate."""
     rate = Spread.of(contest.gemm_rate)
-    who = [f"{each.label}: {each.about}." for each in contest.contestants]
     return [
-        *who,
+        *(f"{contestant.label}: {contestant.about}." for contestant in contest.contestants),
         f"Excluded: {'; '.join(EXCLUDED)}. Rivals train a sample: each choice of levels with one dropout rate and "
-        "seed, vmap all of them; times are a run's share.",
+        "one seed, vmap with all of them; times are per run.",
         f"GEMM rate: {rate.median / 1e9:.0f} GFLOP/s [{rate.low / 1e9:.0f}, {rate.high / 1e9:.0f}] in float32, "
-        f"{contest.gemm_backend} backend, summed over {setting.jobs} "
-        f"process{'es' * (setting.jobs > 1)} at once. Its share: products that training and evaluation need, over the "
-        "time. A rival of one thread keeps one core busy and leaves the others idle.",
+        f"{contest.gemm_backend} backend, summed over {setting.jobs} process{'es' * (setting.jobs > 1)} at once. "
+        "% of GEMM rate: the products that training and evaluation need, over the time. A rival of one thread keeps "
+        "one core busy and leaves the others idle.",
     ]
 
 
 def contest_json(contest: Contest, setting: Setting) -> str:
-    """Returns a contest as one JSON document, times in seconds, shares from 0 to 1."""
+    """Returns a contest as a JSON document, with times in seconds and shares from 0 to 1."""
     document = _setting(setting, EXCLUDED) | {
         "gemm": {"backend": contest.gemm_backend, "flops_per_second": list(contest.gemm_rate)},
-        "contestants": [_standing(each, contest) for each in standings(contest)],
+        "contestants": [_standing(standing, contest) for standing in standings(contest)],
     }
     return json.dumps(document, indent=1, allow_nan=False)
 
@@ -111,7 +108,7 @@ def step_costs_section(costs: pd.DataFrame, reference: str) -> Section:
         costs: Columns `variant`, `runs`, `step_seconds`, `step_seconds_low`, `step_seconds_high`.
         reference: A variant among them.
     """
-    costs = costs.sort_values("step_seconds", kind="stable")
+    costs = _cheapest_first(costs, reference)
     spreads = [Spread(*row) for row in zip(*(costs[name] for name in _COST_COLUMNS), strict=True)]
     return Section(
         "Cost of a step of each variant, alone in its stack",
@@ -120,23 +117,17 @@ def step_costs_section(costs: pd.DataFrame, reference: str) -> Section:
             Column("runs", [str(runs) for runs in costs["runs"]], right=True),
         ),
         (
-            _spread_columns("us a run\nand step", spreads, 1e6),
-            (Column("times the\nreference", _to_reference(costs, reference), right=True),),
+            _spread_columns("us per run\nand step", spreads, 1e6),
+            (Column("times the\nreference", list(map(_RATIO.text, costs["to_reference"])), right=True),),
         ),
         f"Reference: {reference}. One process of one thread. Excluded: {_OF_STEP_COSTS}.",
     )
 
 
 def step_costs_json(costs: pd.DataFrame, reference: str, setting: Setting) -> str:
-    """Returns step costs as one JSON document, the cheapest first."""
-    costs = costs.sort_values("step_seconds", kind="stable")
-    base = float(costs.loc[costs["variant"] == reference, "step_seconds"].iloc[0])
-    rows = [
-        {"variant": row["variant"], "runs": row["runs"]}
-        | {name: row[name] for name in _COST_COLUMNS}
-        | {"to_reference": row["step_seconds"] / base}
-        for row in costs.to_dict("records")
-    ]
+    """Returns step costs as a JSON document, the cheapest first."""
+    costs = _cheapest_first(costs, reference)
+    rows = costs[["variant", "runs", *_COST_COLUMNS, "to_reference"]].to_dict("records")
     document = _setting(setting, (_OF_STEP_COSTS,)) | {"reference": reference, "variants": rows}
     return json.dumps(document, indent=1, allow_nan=False)
 
@@ -144,19 +135,22 @@ def step_costs_json(costs: pd.DataFrame, reference: str, setting: Setting) -> st
 _COST_COLUMNS = ("step_seconds", "step_seconds_low", "step_seconds_high")
 
 
-def _to_reference(costs: pd.DataFrame, reference: str) -> list[str]:
-    base = float(costs.loc[costs["variant"] == reference, "step_seconds"].iloc[0])
-    return [_RATIO.text(seconds / base) for seconds in costs["step_seconds"]]
+def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Returns the costs in ascending order, with a column `to_reference`."""
+    base = costs.loc[costs["variant"] == reference, "step_seconds"].iloc[0]
+    costs = costs.assign(to_reference=costs["step_seconds"] / base)
+    return costs.sort_values("step_seconds", kind="stable")
 
 
 def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | float) -> tuple[Column, ...]:
-    """Returns a column of medians and ranges, in a unit or in one of this scale that suits them."""
-    unit = written if isinstance(written, Unit) else unit_for((each.median for each in spreads), written)
-    low, high = ([unit.text(getattr(each, end)) for each in spreads] for end in ("low", "high"))
-    medians = [unit.text(each.median) for each in spreads]
-    if low == medians == high:  # a single round has no range
+    """Returns a column of medians and ranges, in a given unit or with suitable decimals at a given scale."""
+    unit = written if isinstance(written, Unit) else unit_for((spread.median for spread in spreads), written)
+    medians, lows, highs = (
+        [unit.text(getattr(spread, part)) for spread in spreads] for part in ("median", "low", "high")
+    )
+    if lows == medians == highs:  # a single round has no range
         return (Column(heading, medians, right=True),)
-    ranges = [f"[{one}, {other}]" for one, other in zip(low, high, strict=True)]
+    ranges = [f"[{low}, {high}]" for low, high in zip(lows, highs, strict=True)]
     width, wide = max(map(len, medians)), max(map(len, ranges))
     cells = [f"{median:>{width}} {span:<{wide}}" for median, span in zip(medians, ranges, strict=True)]
     return (Column(heading, cells),)
@@ -167,23 +161,11 @@ def _megabytes(peak: int | None) -> str:
 
 
 def _setting(setting: Setting, excluded: Sequence[str]) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "workload": setting.workload,
-        "machine": dict(setting.machine),
-        "jobs": setting.jobs,
-        "rounds": setting.rounds,
-        "note": setting.note or None,
-        "excluded": list(excluded),
-    }
+    texts = {"note": setting.note or None, "excluded": list(excluded)}
+    return {"schema_version": SCHEMA_VERSION} | asdict(setting) | texts
 
 
 def _standing(standing: Standing, contest: Contest) -> dict[str, Any]:
-    names = ("step_seconds", "run_seconds", "to_engine", "to_command", "gemm_share")
-    each = standing.contestant
-    return (
-        asdict(each)
-        | {"seconds": list(contest.seconds[each.name])}
-        | {name: asdict(getattr(standing, name)) for name in names}
-        | {"peak_bytes": standing.peak_bytes}
-    )
+    fields = asdict(standing)
+    contestant: dict[str, Any] = fields.pop("contestant")
+    return contestant | {"seconds": list(contest.seconds[contestant["name"]])} | fields

@@ -1,6 +1,6 @@
 import pytest
 
-from ablate.bench.contest import Contest, Contestant, Spread, in_rounds, quotients, standings, turn
+from ablate.bench.contest import Contest, Contestant, Spread, in_rounds, rotated, standings
 
 WHOLE = Contestant("command", "ablate run", "", runs=10, run_steps=1000, flops=2_000_000)
 ENGINE = Contestant("engine", "engine", "", runs=10, run_steps=1000, flops=2_000_000)
@@ -34,7 +34,6 @@ def test_ratios_are_of_steps_and_taken_within_a_round():
     assert loop.to_engine == Spread(pytest.approx(5), pytest.approx(3), pytest.approx(10))
     assert loop.to_command.median == pytest.approx(2.0)
     assert command.to_command == Spread(1, 1, 1)
-    assert quotients([6.0, 1.0], [2.0, 4.0]) == [3.0, 0.25]
 
 
 def test_the_share_of_the_products_is_their_rate_over_the_machines_in_the_same_round():
@@ -46,9 +45,9 @@ def test_the_share_of_the_products_is_their_rate_over_the_machines_in_the_same_r
 def test_everybody_is_measured_once_a_round_and_each_begins_in_turn():
     calls = []
     laps = {name: (lambda name=name: calls.append(name) or len(calls)) for name in "abc"}
-    told = []
-    found = in_rounds(laps, 4, lambda number, name: told.append((number, name)))
+    announced = []
+    results = in_rounds(laps, 4, lambda number, name: announced.append((number, name)))
     assert calls == [*"abc", *"bca", *"cab", *"abc"]
-    assert [name for _, name in told] == calls
-    assert found["a"] == [1, 6, 8, 10]
-    assert turn(["a"], 5) == ["a"]
+    assert announced == [(index // 3, name) for index, name in enumerate(calls)]
+    assert results["a"] == [1, 6, 8, 10]
+    assert rotated(["a"], 5) == ["a"]

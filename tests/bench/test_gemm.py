@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ablate.bench.gemm import faster, prepare_gemm, usable_backends
+from ablate.bench.gemm import GemmProbe, faster, prepare_gemm, usable_backends
 from ablate.training.gemm import GEMMS
 
 
@@ -35,6 +35,29 @@ def test_a_backend_counts_only_where_its_products_are_as_exact_as_those_of_float
     exact = torch.Tensor.__matmul__
     monkeypatch.setattr(torch.Tensor, "__matmul__", rounded)
     assert usable_backends() == ("mkl",)
+
+
+class FakeProcess:
+    """Answers with these rates one after another, each time it has been asked."""
+
+    def __init__(self, *rates):
+        self.rates, self.asked = iter(rates), 0
+
+    def ask(self):
+        self.asked += 1
+
+    def answer(self):
+        return next(self.rates)
+
+
+def test_a_probe_asks_all_processes_at_once_and_sums_their_rates():
+    slow, fast = {"mkl": 1.0, "onednn": 2.0}, {"mkl": 10.0, "onednn": 3.0}
+    first, second = FakeProcess(slow, slow, fast), FakeProcess(slow, slow, fast)
+    probe = GemmProbe([first, second])
+    assert [probe() for _ in range(3)] == [4.0, 4.0, 20.0]
+    assert (first.asked, second.asked) == (3, 3)
+    assert probe.backends == ["onednn", "onednn", "mkl"]
+    assert probe.usual_backend == "onednn"
 
 
 def test_rates_of_the_usable_backends_are_measured(monkeypatch):

@@ -1,10 +1,6 @@
 from collections import Counter
 
-import pytest
-
-from ablate.bench.rivals import RIVALS, rivals_for
 from ablate.bench.workload import contestants, ensembles, sample, units_for
-from ablate.errors import SpecError
 from ablate.experiment.cost import run_flops, step_count
 from ablate.experiment.grid import expand
 from ablate.experiment.plan import sizes_of
@@ -45,26 +41,3 @@ def test_contestants_count_what_they_train():
     assert engine.run_steps == sum(step_count(run, sizes_of(GRID)) for run in RUNS)
     assert loop.flops == 18 * run_flops(RUNS[0], sizes_of(GRID))
     assert "2 worker processes" in engine.about
-
-
-def test_the_rivals_are_those_named_or_all_there_are_on_the_device():
-    assert rivals_for(None, "cpu", "mlp") == ["loop", "stock", "dataloader", "vmap"]
-    assert rivals_for(None, "cuda", "mlp") == list(RIVALS)
-    assert rivals_for("vmap,loop", "cpu", "mlp") == ["vmap", "loop"]
-    assert rivals_for(None, "cpu", "cnn") == ["loop", "stock", "dataloader"]
-    with pytest.raises(SpecError, match="--rivals: 'vmap' trains no cnn3d"):
-        rivals_for("vmap", "cpu", "cnn3d")
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ("lop", "--rivals: 'lop' is not one of loop, stock, dataloader, vmap, graph; did you mean 'loop'"),
-        ("loop,loop", "--rivals: 'loop' stands there twice"),
-        ("", "--rivals: an empty level"),
-        ("graph", "--rivals: 'graph' needs a CUDA device"),
-    ],
-)
-def test_a_wrong_rival_is_explained(given, says):
-    with pytest.raises(SpecError, match=says):
-        rivals_for(given, "cpu", "mlp")

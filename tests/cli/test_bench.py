@@ -1,4 +1,4 @@
-"""`ablate bench` as a user meets it, on grids that take seconds; what the times are is of no matter here."""
+"""`ablate bench` as users run it, on grids that take seconds; the times themselves are not tested here."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ablate.bench import arena
+from ablate.bench import measure
 from ablate.bench.contest import Contest, Contestant
 from ablate.bench.rivals import RIVALS
 from ablate.experiment.datasets import DATASETS
@@ -29,16 +29,16 @@ GRID = [
 ON_CPU = [name for name, rival in RIVALS.items() if not rival.needs_cuda]
 
 
-def test_everybody_is_timed_in_one_run(ablate, tmp_path):
+def test_all_contestants_are_timed_in_one_run(ablate, tmp_path):
     code, out, err = ablate("bench", *GRID, "--rounds", "1", "--jobs", "1", "--json")
     assert code == 0
     document = json.loads(out)
     assert "2 activation x 2 dropout x 2 seeds = 8 runs" in document["workload"]
     assert {"cpu", "cores", "torch", "jobs"} <= set(document["machine"])
     assert (document["rounds"], document["jobs"]) == (1, 1)
-    found = {each["name"]: each for each in document["contestants"]}
-    assert list(found) == ["command", "engine", *ON_CPU]
-    assert {name: each["runs"] for name, each in found.items()} == {
+    contestants = {contestant["name"]: contestant for contestant in document["contestants"]}
+    assert list(contestants) == ["command", "engine", *ON_CPU]
+    assert {name: contestant["runs"] for name, contestant in contestants.items()} == {
         "command": 8,
         "engine": 8,
         "loop": 2,
@@ -46,56 +46,59 @@ def test_everybody_is_timed_in_one_run(ablate, tmp_path):
         "dataloader": 2,
         "vmap": 8,
     }
-    for each in found.values():
-        assert len(each["seconds"]) == 1
-        assert each["seconds"][0] > 0
-        assert each["run_steps"] == each["runs"] * 17
-        assert each["gemm_share"]["median"] > 0
+    for contestant in contestants.values():
+        assert len(contestant["seconds"]) == 1
+        assert contestant["seconds"][0] > 0
+        assert contestant["run_steps"] == contestant["runs"] * 17
+        assert contestant["gemm_share"]["median"] > 0
     if sys.platform == "linux":
-        assert found["engine"]["peak_bytes"] > 1e7
+        assert contestants["engine"]["peak_bytes"] > 1e7
     assert all(rate > 0 for rate in document["gemm"]["flops_per_second"])
     for name in ("command", "engine", *ON_CPU, "gemm"):
         assert f"round 1 of 1: {name}\n" in err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_table_has_a_row_a_contestant(ablate, monkeypatch):
+def test_the_table_has_one_row_per_contestant(ablate, monkeypatch):
     given = []
 
-    def made_up(experiment, dataset, terms, told):
-        given.append((experiment.epochs, terms.jobs, terms.rounds, list(terms.rivals)))
-        told(0, "loop")
-        who = [Contestant(name, name, "", 4, 40, 400) for name in ("command", "engine", *terms.rivals)]
-        seconds = {each.name: (1.0, 2.0) for each in who}
-        return Contest(tuple(who), seconds, (1e3, 1e3), "default", dict.fromkeys(seconds))
+    def made_up(experiment, arrays, options, on_lap):
+        given.append((experiment.epochs, options.jobs, options.rounds, list(options.rivals)))
+        on_lap(0, "loop")
+        names = ("command", "engine", *options.rivals)
+        contestants = tuple(Contestant(name, name, "", 4, 40, 400) for name in names)
+        seconds = dict.fromkeys(names, (1.0, 2.0))
+        return Contest(contestants, seconds, (1e3, 1e3), "default", dict.fromkeys(seconds))
 
-    monkeypatch.setattr(arena, "hold_contest", made_up)
+    monkeypatch.setattr(measure, "hold_contest", made_up)
     code, out, err = ablate("bench", *GRID[:-2], "--rounds", "2", "--jobs", "2", "--rivals", "loop")
     assert code == 0
     # Its grid is short unless told otherwise.
     assert given == [((10,), 2, 2, ["loop"])]
     rows = [line.split()[0] for line in out.splitlines() if line.startswith(("command ", "engine ", "loop "))]
     assert rows == ["command", "engine", "loop"]
-    assert "2 rounds, everything once a round in turn" in out
+    assert "2 rounds, everything once per round in turn" in out
     assert "Excluded: reading the data" in out
     assert "round 1 of 2: loop\n" in err
 
 
-def test_data_that_are_not_at_hand_are_random_and_said_to_be(ablate, tmp_path, monkeypatch):
+def test_random_data_replace_a_dataset_that_is_not_on_disk_and_the_output_says_so(
+    ablate, tmp_path, monkeypatch
+):
     (tmp_path / "data").mkdir()
     small = replace(DATASETS["cifar10"], shape=(3, 4, 4), samples=200, test_samples=50)
     monkeypatch.setitem(DATASETS, "cifar10", small)
 
-    def made_up(experiment, runs, arrays, rounds, device, told):
+    def made_up(experiment, runs, arrays, rounds, device, on_lap):
         assert (device.kind, arrays.x_train.shape) == ("cpu", (160, 3, 4, 4))
         costs = {"runs": 1, "step_seconds": 1.0, "step_seconds_low": 0.5, "step_seconds_high": 2.0}
         return pd.DataFrame([{"variant": "relu norm=off", "activation": "relu"} | costs])
 
-    monkeypatch.setattr(arena, "measure_step_costs", made_up)
+    monkeypatch.setattr(measure, "measure_step_costs", made_up)
     arguments = ["bench", *GRID, "--dataset", "cifar10", "--batch-size", "16", "--per-variant"]
     code, out, err = ablate(*arguments)
     assert code == 0
-    said = "cifar10 is not at hand: random data of its shape and sizes instead\n"
+    said = "cifar10 is not on disk: random data of its shape and size instead\n"
     assert said in out
     assert said in err
     assert json.loads(ablate(*arguments, "--json")[1])["note"] == said.strip()
@@ -156,7 +159,7 @@ def test_costs_of_steps_are_stored_and_give_seconds_to_target(ablate, tmp_path):
         (["-o", "results/x"], 2, "-o/--output: only what --per-variant measures is stored"),
         (["-o", "results/x", "--per-variant"], 5, "'results/x' holds no runs; train some with `ablate run"),
         (["--jobs", "none"], 2, "--jobs: 'none' is not"),
-        (["--activation", "json:loads"], 2, "--activation: rivals know torch's own functions alone"),
+        (["--activation", "json:loads"], 2, "--activation: rivals know only torch's own functions"),
         (["--dataset", "mnist", "--data-dir", "nowhere"], 2, "--data-dir: 'nowhere' is not a folder"),
     ],
 )

@@ -1,9 +1,15 @@
-"""What `ablate bench` says around its tables: what was measured on what, and how far it is."""
+"""What `ablate bench` does around a measurement: it prepares the data, describes the machine and prints the table."""
 
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ablate.cli.shared.output import print_table
 from ablate.execution.devices import available_cores
 from ablate.experiment.cost import step_count
 from ablate.experiment.grid import Run
@@ -11,64 +17,95 @@ from ablate.experiment.plan import sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.report.bench import Setting, head
 from ablate.report.console import console
-from ablate.report.numbers import symbols_for
 from ablate.report.plan import product_line
-from ablate.report.sections import print_section
 from ablate.report.tables import Section
 from ablate.store.provenance import provenance
+from ablate.training.backend import set_environment
 
-# Load a core above which others take so much of it that times are theirs too.
+if TYPE_CHECKING:
+    from ablate.data.arrays import Arrays
+
+# Load per core above which other processes noticeably slow down what is timed.
 _BUSY = 0.3
 _SHOWN = {"cpu": "cpu", "cores": "cores", "torch": "torch", "python": "Python", "system": "system"}
 
 
-def setting_of(
-    experiment: Experiment, runs: Sequence[Run], jobs: int, rounds: int, is_random: bool
-) -> Setting:
-    """Returns what a bench measures on what, and warns of what will be in its way.
+@dataclass(frozen=True)
+class Workload:
+    """A grid with its data, ready to be measured.
+
+    Attributes:
+        experiment: The grid, on random data if its dataset is not on disk.
+        arrays: Its data.
+        setting: What is measured on what.
+    """
+
+    experiment: Experiment
+    arrays: "Arrays"
+    setting: Setting
+
+    def on_lap(self, number: int, name: str) -> None:
+        """Prints what is measured next."""
+        say(f"round {number + 1} of {self.setting.rounds}: {name}")
+
+
+@contextmanager
+def prepared(
+    experiment: Experiment, runs: Sequence[Run], data_dir: Path | None, jobs: int, rounds: int
+) -> Iterator[Workload]:
+    """Prepares this process and the data of a grid for a measurement, and warns if the machine is busy.
 
     Args:
-        experiment: The grid as it was asked for.
-        runs: All that it has.
+        experiment: The grid as the user described it.
+        runs: All its runs.
+        data_dir: Folder of torchvision's datasets.
         jobs: Worker processes.
         rounds: How often everything is timed.
-        is_random: Whether random numbers stand in for the dataset.
     """
-    sizes = sizes_of(experiment)
-    steps = sum(step_count(run, sizes) for run in runs)
-    workload = f"{experiment.dataset}, {experiment.model}: {product_line(experiment, len(runs))}, {steps:,} run-steps"
-    about = provenance()
-    machine = {label: about[name] for name, label in _SHOWN.items()} | {"jobs": str(jobs)} | _load()
-    note = f"{experiment.dataset} is not at hand: random data of its shape and sizes instead"
-    if is_random:
-        say(note)
-    return Setting(workload, machine, jobs, rounds, note if is_random else "")
+    with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        set_environment()
+        # Imported here because they load torch, which `--help` does without.
+        from ablate.bench.stand_in import on_data_at_hand
+        from ablate.data.arrays import prepare
+
+        usable = on_data_at_hand(experiment, data_dir, Path(folder))
+        sizes = sizes_of(experiment)
+        steps = sum(step_count(run, sizes) for run in runs)
+        product = product_line(experiment, len(runs))
+        workload = f"{experiment.dataset}, {experiment.model}: {product}, {steps:,} run-steps"
+        about = provenance()
+        machine = {label: about[name] for name, label in _SHOWN.items()} | {"jobs": str(jobs)} | _load()
+        note = ""
+        if usable is not experiment:
+            note = f"{experiment.dataset} is not on disk: random data of its shape and size instead"
+            say(note)
+        setting = Setting(workload, machine, jobs, rounds, note)
+        yield Workload(usable, prepare(usable, data_dir), setting)
 
 
 def _load() -> dict[str, str]:
-    """Returns how many processes were at work before this one, and warns if they will be in the way."""
+    """Returns how many processes were at work before this one, and warns if they will slow down the measurement."""
     if not hasattr(os, "getloadavg"):
         return {}
     load = os.getloadavg()[0]
     if load > _BUSY * available_cores():
         say(
-            f"the machine is busy (load {load:.1f} on {available_cores()} cores): these times will say little, "
-            "those of rivals with more than one thread least"
+            f"the machine is busy (load {load:.1f} on {available_cores()} cores): these times are unreliable, "
+            "most of all those of rivals with more than one thread"
         )
     return {"load before": f"{load:.1f}"}
 
 
-def print_bench(setting: Setting, section: Section, notes: Sequence[str]) -> None:
-    """Prints what was measured on what, the table, and how to read it."""
+def print_bench(setting: Setting, section: Section, notes: Sequence[str] = ()) -> None:
+    """Prints what was measured on what, the table, and the lines that explain it."""
     out = console(sys.stdout)
-    for line in head(setting):
+    for line in (*head(setting), ""):
         out.print(line)
-    out.print()
-    print_section(section, out, symbols_for(out.encoding))
+    print_table(section)
     for line in notes:
         out.print(line)
 
 
 def say(text: str) -> None:
-    """Tells people how far it is."""
+    """Prints a line to stderr at once."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A process that gets ready once and then does the same piece of work each time it is asked."""
+"""A process that prepares once and then does the same piece of work each time it is asked."""
 
 import multiprocessing
 import os
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
-from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
 from ablate.errors import AblateError
@@ -19,13 +18,14 @@ from ablate.training.backend import ENVIRONMENT, prepare_process
 T = TypeVar("T")
 
 
-class Assistant(Generic[T]):
-    """Warm and idle until it is asked; a context manager, whose exit ends the process whatever it is doing.
+class WarmProcess(Generic[T]):
+    """A process that idles until it is asked to work; a context manager that ends the process on exit.
 
     Args:
         name: What it does, for messages.
-        prepare: Called once in the process, to be picklable; returns the work.
-        is_tuned: Whether the process has one thread and all that the engine's workers have, or torch's defaults.
+        prepare: Picklable; called once in the process, returns the work.
+        is_tuned: Whether the process has one thread and the other settings of the engine's workers, or torch's
+            defaults.
     """
 
     def __init__(self, name: str, prepare: Callable[[], Callable[[], T]], is_tuned: bool = True) -> None:
@@ -43,9 +43,7 @@ class Assistant(Generic[T]):
         self._receive()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.process.terminate()
         self.process.join()
         self.connection.close()
@@ -55,7 +53,7 @@ class Assistant(Generic[T]):
         self.connection.send(None)
 
     def answer(self) -> T:
-        """Returns what the work returned, when it is done.
+        """Waits for the work and returns its result.
 
         Raises:
             AblateError: The process has died.
@@ -63,13 +61,13 @@ class Assistant(Generic[T]):
         return cast(T, self._receive())
 
     def __call__(self) -> T:
-        """Does the work once."""
+        """Does the work once and returns its result."""
         self.ask()
         return self.answer()
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most memory it has held so far."""
+        """The largest memory it has held so far, in bytes."""
         return peak_bytes(self.process.pid)
 
     def _receive(self) -> object:
@@ -86,7 +84,7 @@ class Assistant(Generic[T]):
 
 
 def peak_bytes(pid: int | None) -> int | None:
-    """Returns the largest resident set a process has had, or None where the system does not tell."""
+    """Returns the largest resident set a process has had, in bytes, or None if the system does not say."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -96,7 +94,7 @@ def peak_bytes(pid: int | None) -> int | None:
 
 
 def _context(is_tuned: bool) -> ForkServerContext | SpawnContext:
-    # The engine's fork server has torch loaded for one thread; torch's own defaults take a process of their own.
+    # The engine's fork server has loaded torch for one thread; torch's defaults need a process that loads it anew.
     if is_tuned and "forkserver" in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("forkserver")
     return multiprocessing.get_context("spawn")
@@ -104,7 +102,7 @@ def _context(is_tuned: bool) -> ForkServerContext | SpawnContext:
 
 @contextmanager
 def _environment(is_tuned: bool) -> Iterator[None]:
-    """Hides from a process that starts meanwhile what this one asks of the numeric libraries."""
+    """Hides this process's settings of the numeric libraries from an untuned process that starts meanwhile."""
     hidden = {} if is_tuned else {name: os.environ.pop(name) for name in ENVIRONMENT if name in os.environ}
     try:
         yield
@@ -113,7 +111,7 @@ def _environment(is_tuned: bool) -> Iterator[None]:
 
 
 def _serve(connection: Connection, prepare: Callable[[], Callable[[], object]], is_tuned: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends its assistants
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it and ends this process
     try:
         if is_tuned:
             prepare_process()
@@ -125,5 +123,5 @@ def _serve(connection: Connection, prepare: Callable[[], Callable[[], object]], 
     except (EOFError, BrokenPipeError):
         return
     except BaseException as error:
-        connection.send(portable(error, "in a process of its own:\n" + traceback.format_exc()))
+        connection.send(portable(error, "in a warm process:\n" + traceback.format_exc()))
         raise

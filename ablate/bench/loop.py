@@ -1,0 +1,100 @@
+"""The training loop that all rivals share: steps over shuffled epochs, with an evaluation at each due step."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ablate.bench.plain_data import PlainData
+from ablate.experiment.grid import Run, evaluation_steps
+from ablate.experiment.optimizers import OPTIMIZERS
+from ablate.training.optimizers import rate_factor
+
+Batch = TypeVar("Batch")
+# One row per evaluation, the first before training; the columns are those of `score`.
+Scores = list[list[float]]
+
+
+def train(
+    run: Run,
+    data: PlainData,
+    optimizer: torch.optim.Optimizer,
+    batches: Callable[[int], Iterable[Batch]],
+    step: Callable[[Batch], None],
+    evaluate: Callable[[], list[float]],
+) -> Scores:
+    """Trains to the last step and returns the scores of every evaluation.
+
+    Args:
+        run: Number of epochs, batch size and learning rate.
+        data: Number of samples and of evaluations per epoch.
+        optimizer: Its learning rate follows the run's schedule.
+        batches: Returns the batches of an epoch, which is counted from 0.
+        step: Takes one step on a batch.
+        evaluate: Returns one row of scores.
+    """
+    due = evaluation_steps(run, len(data.y), data.evals_per_epoch)
+    scores, done = [evaluate()], 0
+    for epoch in range(run.epochs):
+        for batch in batches(epoch):
+            _set_rate(optimizer, run, done, due[-1])
+            step(batch)
+            done += 1
+            if done in due:
+                scores.append(evaluate())
+    return scores
+
+
+def optimizer_of(run: Run, parameters: Iterable[Tensor], fused: bool | None) -> torch.optim.Optimizer:
+    """Returns torch's optimizer with a run's settings; `fused` of None is torch's own default."""
+    settings = {"lr": run.learning_rate, "weight_decay": run.weight_decay, "fused": fused}
+    if OPTIMIZERS[run.optimizer].has_momentum:
+        settings["momentum"] = run.momentum
+    return TORCH_OPTIMIZERS[run.optimizer](parameters, **settings)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, run: Run, step: int, steps: int) -> None:
+    if run.schedule != "constant":
+        rate = run.learning_rate * rate_factor(run.schedule, step, steps)
+        for group in optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+
+@torch.inference_mode()
+def score(
+    network: nn.Module, data: PlainData, infer: Callable[[Tensor], Tensor] | None = None, chunk: int = 1000
+) -> list[float]:
+    """Returns loss and accuracy in eval mode, on the training subset and then on the validation set.
+
+    Args:
+        network: Is put into eval mode and then back into training mode.
+        data: The two sets.
+        infer: Returns logits of shape (..., samples, classes), by default those of the network; the scores are means
+            over the leading axes.
+        chunk: Samples per forward pass, few enough that the layers stay in the cache.
+    """
+    network.eval()
+    scores = []
+    for x, y in data.sets:
+        loss, correct = torch.zeros((), device=x.device), torch.zeros((), dtype=torch.int64, device=x.device)
+        for some, labels in zip(torch.split(x, chunk), torch.split(y, chunk), strict=True):
+            logits = (infer or network)(some)
+            labels = labels.expand(logits.shape[:-1])
+            loss += F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="sum")
+            correct += (logits.argmax(-1) == labels).sum()
+        count = logits.shape[:-2].numel() * len(y)
+        scores += [loss.item() / count, correct.item() / count]
+    network.train()
+    return scores
+
+
+TORCH_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}

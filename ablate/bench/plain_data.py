@@ -1,0 +1,63 @@
+"""A dataset in the layout that the rivals' networks read."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ablate.data.dataset import Dataset
+from ablate.experiment.grid import Run
+
+# torch's memory format with the channels last, by the number of axes of a batch of pictures or videos.
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+@dataclass(frozen=True)
+class PlainData:
+    """Samples, labels and the number of evaluations.
+
+    Attributes:
+        x: Training samples, on the device.
+        y: Their labels.
+        sets: Samples and labels of the two sets that are scored: a subset of the training data, and the validation set.
+        classes: Number of labels.
+        evals_per_epoch: Evaluations per epoch.
+    """
+
+    x: Tensor
+    y: Tensor
+    sets: tuple[tuple[Tensor, Tensor], ...]
+    classes: int
+    evals_per_epoch: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, run: Run, evals_per_epoch: int, device: str) -> "PlainData":
+        """Returns the data for a run's model: an mlp reads flattened samples, the others read them as they are."""
+        flat = run.model == "mlp"
+        x, x_val = (part.flatten(1) if flat else part for part in (dataset.x_train, dataset.x_val))
+        y, probe = dataset.y_train, dataset.train_probe
+        # Copied, because tensors that are mapped from a file are read from disk when they are first used.
+        train, subset, val = (
+            (samples.clone().to(device), labels.clone().to(device))
+            for samples, labels in ((x, y), (x[probe], y[probe]), (x_val, dataset.y_val))
+        )
+        return cls(*train, (subset, val), dataset.classes, evals_per_epoch)
+
+    def head(self, samples: int) -> "PlainData":
+        """Returns the same data with the first training samples only."""
+        return replace(self, x=self.x[:samples], y=self.y[:samples])
+
+    def with_channels_last(self) -> "PlainData":
+        """Returns the same pictures or videos with their channels last in memory."""
+        layout = CHANNELS_LAST[self.x.ndim]
+        sets = tuple((x.contiguous(memory_format=layout), y) for x, y in self.sets)
+        return replace(self, x=self.x.contiguous(memory_format=layout), sets=sets)
+
+    def order(self, epoch: int) -> Tensor:
+        """Returns a new random order of the training samples for an epoch."""
+        del epoch
+        return torch.randperm(len(self.y), device=self.y.device)
+
+    def batches(self, size: int, epoch: int) -> Tensor:
+        """Returns the indices of the samples of an epoch's full batches, shape (batches, size)."""
+        return self.order(epoch)[: len(self.y) // size * size].view(-1, size)
