@@ -44,8 +44,8 @@ def read(
                 return parquet.read(columns, use_threads=False)
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException) as error:
-        # Arrow reports damaged pages as an OSError too, but without an errno.
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        # For damaged pages Arrow raises an OSError without an errno, for damaged names of columns a UnicodeDecodeError.
         if isinstance(error, OSError) and error.errno is not None:
             raise StoreError(f"{str(path)!r} cannot be read ({reason(error)})") from error
         damage = error

@@ -88,6 +88,13 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
         assert "is damaged or no Parquet file" in refused(path, "curves")
 
 
+def test_a_name_of_a_column_that_is_no_text_any_more_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "part"
+    content = stored(path, "curves", tables(["a"])["curves"])
+    path.write_bytes(content.replace(b"val_loss", b"val_\xe3oss"))
+    assert "is damaged or no Parquet file" in refused(path, "curves")
+
+
 def test_a_damaged_file_is_refused_or_still_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "part"
     content = stored(path, "curves", tables(["a", "b", "c"])["curves"])

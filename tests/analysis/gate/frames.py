@@ -8,6 +8,7 @@ import pandas as pd
 from ablate.analysis.gate.metrics import chosen_metrics
 from ablate.analysis.gate.sides import Side
 from ablate.analysis.gate.verdict import Comparison, Finding
+from ablate.store.schema import SCORES
 from tests.made_up import DEFAULT_SETTINGS
 
 METRICS = tuple(metric for metric in chosen_metrics([], []) if metric.decides)
@@ -34,9 +35,8 @@ def runs(
 
 def _row(activation: str, seed: int, noise: float, generator: np.random.Generator) -> dict[str, object]:
     scores = {name: value + noise * value * generator.normal() for name, value in TYPICAL.items()}
-    losses = {
-        name: abs(generator.normal()) for name in ("train_loss", "train_accuracy", "val_loss", "gap_loss")
-    }
+    others = [name for name in (*SCORES.names, "gap_loss") if name not in TYPICAL]
+    losses = {name: abs(generator.normal()) for name in others}
     return {
         **DEFAULT_SETTINGS,
         "epochs": 10,
