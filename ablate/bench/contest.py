@@ -111,13 +111,7 @@ def standings(contest: Contest) -> list[Standing]:
 
 
 def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -> dict[str, list[T]]:
-    """Returns what each lap returned in each round.
-
-    Args:
-        laps: By name.
-        rounds: How often each is called.
-        on_lap: Called before each lap.
-    """
+    """Calls every lap once per round and returns what each returned, by name; `on_lap` is called before each lap."""
     results: dict[str, list[T]] = {name: [] for name in laps}
     for number in range(rounds):
         for name in rotated(list(laps), number):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -56,7 +55,7 @@ def prepare_gemm(device: str) -> Callable[[], Rates]:
     names = usable_backends() if device == "cpu" else ("cuBLAS",)
     size = _SIZE[device]
     a, b = (torch.randn(size, size, generator=generator).to(device) for _ in range(2))
-    return partial(_rates, a, b, names)
+    return lambda: {name: _rate(name, a, b) for name in names}
 
 
 def usable_backends() -> tuple[Gemm, ...]:
@@ -72,16 +71,9 @@ def faster(measured: Sequence[Rates]) -> tuple[str, float]:
     return best, totals[best]
 
 
-def _rates(a: Tensor, b: Tensor, names: Sequence[str]) -> Rates:
-    rates = {}
-    for name in names:
-        if name in GEMMS:
-            use(name)
-        rates[name] = _rate(a, b)
-    return rates
-
-
-def _rate(a: Tensor, b: Tensor) -> float:
+def _rate(library: str, a: Tensor, b: Tensor) -> float:
+    if library in GEMMS:
+        use(library)
     out = a @ b
 
     def multiply() -> None:

@@ -28,9 +28,9 @@ def train(
     """Trains to the last step and returns the scores of every evaluation.
 
     Args:
-        run: Number of epochs, batch size and learning rate.
-        data: Number of samples and of evaluations per epoch.
-        optimizer: Its learning rate follows the run's schedule.
+        run: Its epochs, batch size, learning rate and schedule are used.
+        data: Says how many samples and evaluations an epoch has.
+        optimizer: Its learning rate follows the schedule.
         batches: Returns the batches of an epoch, which is counted from 0.
         step: Takes one step on a batch.
         evaluate: Returns one row of scores.
@@ -56,13 +56,14 @@ def optimizer_of(run: Run, parameters: Iterable[Tensor], fused: bool | None) -> 
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, run: Run, step: int, steps: int) -> None:
-    if run.schedule != "constant":
-        rate = run.learning_rate * rate_factor(run.schedule, step, steps)
-        for group in optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+    if run.schedule == "constant":
+        return
+    rate = run.learning_rate * rate_factor(run.schedule, step, steps)
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
 """Measurements in rounds: all processes are started and warm, and one contestant works at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -28,15 +28,7 @@ GEMM = "gemm"
 
 @dataclass(frozen=True)
 class ContestOptions:
-    """How a contest is run.
-
-    Attributes:
-        jobs: Worker processes of the engine.
-        rounds: How often each contestant is timed.
-        rivals: Their names.
-        device: What all contestants train on.
-        data_dir: Folder of torchvision's datasets, for the whole command.
-    """
+    """How a contest is run; `rivals` are names, and `data_dir` is the folder of torchvision's datasets."""
 
     jobs: int
     rounds: int
@@ -46,13 +38,7 @@ class ContestOptions:
 
 
 def hold_contest(experiment: Experiment, arrays: Arrays, options: ContestOptions, on_lap: OnLap) -> Contest:
-    """Returns the times of the whole command, the engine and its rivals on a grid.
-
-    Args:
-        experiment: The grid.
-        arrays: Its data.
-        options: How it is run.
-        on_lap: Called before each measurement with the round, counted from 0, and the name of what is timed.
+    """Returns the times of the whole command, the engine and its rivals on a grid and its data.
 
     Raises:
         AblateError: A process has died, or the command failed.
@@ -65,7 +51,12 @@ def hold_contest(experiment: Experiment, arrays: Arrays, options: ContestOptions
         executor.use(arrays)
         engine = Engine(executor, plan.stacks)
         engine.warm_up()
-        rivals = _rivals(runs, executor.folder, experiment.evals_per_epoch, options, running)
+        rivals = {
+            name: running.enter_context(
+                _rival(name, runs, executor.folder, experiment.evals_per_epoch, device.kind)
+            )
+            for name in options.rivals
+        }
         probes = [
             running.enter_context(WarmProcess(GEMM, partial(prepare_gemm, device.kind)))
             for _ in range(jobs if device.kind == "cpu" else 1)
@@ -85,13 +76,7 @@ def measure_step_costs(
 ) -> pd.DataFrame:
     """Returns the columns of `store.schema.STEP_COSTS` and `variant`, one row per variant with a cost of its own.
 
-    Args:
-        experiment: The grid.
-        runs: All its runs.
-        arrays: Its data.
-        rounds: How often each variant is timed.
-        device: What it is trained on.
-        on_lap: Called before each round.
+    Each variant of the grid's runs is timed once per round.
 
     Raises:
         AblateError: The process has died, or a variant diverges at once.
@@ -103,26 +88,17 @@ def measure_step_costs(
         prepare = partial(prepare_step_costs, stacks, executor.folder, device.kind)
         with WarmProcess[list[float]]("step costs", prepare) as process:
             costs = in_rounds({"all variants": process}, rounds, on_lap)["all variants"]
-    spreads = [Spread.of(seconds) for seconds in zip(*costs, strict=True)]
-    return pd.DataFrame(
-        [
-            {"variant": variant_name(stack[0], factors)}
-            | {name: value for name, value in stack[0].settings_as_stored().items() if name in COST_FACTORS}
-            | {"runs": len(stack), "rounds": rounds, "step_seconds": spread.median}
-            | {"step_seconds_low": spread.low, "step_seconds_high": spread.high, "device": device.kind}
-            for stack, spread in zip(stacks, spreads, strict=True)
-        ]
-    )
+    rows = []
+    for stack, seconds in zip(stacks, zip(*costs, strict=True), strict=True):
+        settings, spread = stack[0].settings_as_stored(), Spread.of(seconds)
+        row = {"variant": variant_name(stack[0], factors)} | {name: settings[name] for name in COST_FACTORS}
+        row |= {"runs": len(stack), "rounds": rounds, "device": device.kind, "step_seconds": spread.median}
+        rows.append(row | {"step_seconds_low": spread.low, "step_seconds_high": spread.high})
+    return pd.DataFrame(rows)
 
 
-def _rivals(
-    runs: Sequence[Run], folder: Path, evals_per_epoch: int, options: ContestOptions, running: ExitStack
-) -> Mapping[str, WarmProcess[float]]:
-    """Returns the processes of the rivals by name, started and warm."""
-    processes = {}
-    for name in options.rivals:
-        units, rival = units_for(name, runs), RIVALS[name]
-        prepare = partial(prepare_rival, name, units, folder, evals_per_epoch, options.device.kind)
-        process = WarmProcess(rival.label, prepare, rival.is_tuned)
-        processes[name] = running.enter_context(process)
-    return processes
+def _rival(
+    name: str, runs: Sequence[Run], folder: Path, evals_per_epoch: int, device: str
+) -> WarmProcess[float]:
+    prepare = partial(prepare_rival, name, units_for(name, runs), folder, evals_per_epoch, device)
+    return WarmProcess(RIVALS[name].label, prepare, RIVALS[name].is_tuned)

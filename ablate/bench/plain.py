@@ -81,20 +81,17 @@ def plain_module(
     network = _reference(run, tuple(data.x.shape[1:]), data.classes)
     make = dropout or (lambda rate: nn.Dropout(rate) if rate else None)
     channel_dropout = nn.Dropout2d if run.model == "cnn" else nn.Dropout3d
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            layer: nn.Module | None
-            if isinstance(child, PlainChannelDropout):  # a subclass of `PlainDropout`, so it comes first
-                layer = channel_dropout(child.rate) if child.rate else None
-            elif isinstance(child, PlainDropout):
-                layer = make(child.rate)
-            else:
-                continue
-            delattr(parent, name) if layer is None else setattr(parent, name, layer)
-    return network.to(data.x.device)
+
+    def with_torchs_dropout(layer: nn.Module) -> nn.Module | None:
+        if isinstance(layer, PlainChannelDropout):  # a subclass of `PlainDropout`, so it comes first
+            return channel_dropout(layer.rate) if layer.rate else None
+        return make(layer.rate) if isinstance(layer, PlainDropout) else layer
+
+    layers = map(with_torchs_dropout, network)
+    return nn.Sequential(*(layer for layer in layers if layer is not None)).to(data.x.device)
 
 
-def _reference(run: Run, sample: tuple[int, ...], classes: int) -> nn.Module:
+def _reference(run: Run, sample: tuple[int, ...], classes: int) -> nn.Sequential:
     member = Member(run.activation, run.dropout, run.seed)
     if run.model == "mlp":
         return plain_network(Shape(prod(sample), run.hidden, classes, run.norm), member)

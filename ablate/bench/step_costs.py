@@ -29,10 +29,7 @@ class _Enough(Exception):
 
 
 def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
-    """Returns the runs of each variant whose step may cost more or less than another's, in the order of levels.
-
-    Each seed occurs once per variant.
-    """
+    """Returns the runs of each variant with a step cost of its own, in the order of levels; each seed occurs once."""
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:
         key = tuple(run.level(factor) for factor in COST_FACTORS)
@@ -71,16 +68,10 @@ def step_seconds(
     train: Callable[[Stack, Dataset, Callable[[int], None]], object] = train_stack,
     now: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Returns the seconds per run and step of a stack of these runs.
+    """Returns the seconds per run and step of a stack of these runs, by a function that trains it and a clock.
 
     Making the networks and the first steps do not count. Evaluation hardly counts, because the scored sets are cut to
     one sample each.
-
-    Args:
-        runs: Of one variant.
-        dataset: What they are trained on.
-        train: Trains a stack and calls its third argument with the number of steps since the call before.
-        now: Reads the clock, in seconds.
 
     Raises:
         AblateError: All runs diverge before any step counts.
@@ -101,7 +92,7 @@ def step_seconds(
                 raise _Enough
 
     with suppress(_Enough):
-        train(stack, _with_one_sample_scored(dataset), on_steps)
+        train(stack, with_one_sample_scored(dataset), on_steps)
     if len(readings) < 2:
         raise AblateError(
             f"{stack.label}: all runs diverged within {_WARM_UP_STEPS} steps, too early to time"
@@ -110,7 +101,7 @@ def step_seconds(
     return (end - start) / (last - first) / len(runs)
 
 
-def _with_one_sample_scored(dataset: Dataset) -> Dataset:
-    return replace(
-        dataset, x_val=dataset.x_val[:1], y_val=dataset.y_val[:1], train_probe=dataset.train_probe[:1]
-    )
+def with_one_sample_scored(dataset: Dataset) -> Dataset:
+    """Returns a dataset with the same training data whose evaluation takes almost no time."""
+    x_val, y_val, train_probe = dataset.x_val[:1], dataset.y_val[:1], dataset.train_probe[:1]
+    return replace(dataset, x_val=x_val, y_val=y_val, train_probe=train_probe)

@@ -27,14 +27,8 @@ def prepare_rival(
 ) -> Callable[[], float]:
     """Loads the data, warms up, and returns a function that trains all units once and returns the seconds it took.
 
-    Networks are made before the clock starts, because their initialization is not what is compared.
-
-    Args:
-        name: The rival's name.
-        units: Tuples of runs that it trains together, one tuple after another.
-        folder: Holds the dataset, as `Arrays.save` writes it.
-        evals_per_epoch: Evaluations per epoch.
-        device: Kind of device.
+    Networks are made before the clock starts, because their initialization is not what is compared. The folder holds
+    the dataset, as `Arrays.save` writes it.
     """
     torch.set_grad_enabled(True)
     if device == "cuda":
@@ -56,7 +50,7 @@ def prepare_rival(
 def _one_by_one(
     loop: Callable[[torch.nn.Module, Run, PlainData], Scores],
 ) -> Callable[[Unit, PlainData], Work]:
-    """Returns a function that makes the network of a unit of one run, and returns what trains it with this loop."""
+    """Returns an entry of `TRAINERS` for a loop that trains a single run."""
 
     def make(unit: Unit, data: PlainData) -> Work:
         network = plain_module(unit[0], data)
@@ -65,7 +59,7 @@ def _one_by_one(
     return make
 
 
-# The keys are those of `rivals.RIVALS`; each entry makes the networks of a unit and returns what trains them.
+# The keys are those of `rivals.RIVALS`. An entry makes the networks of a unit and returns a function that trains them.
 TRAINERS: dict[str, Callable[[Unit, PlainData], Work]] = {
     "loop": _one_by_one(tuned_loop),
     "stock": _one_by_one(stock_loop),

@@ -40,7 +40,7 @@ class WarmProcess(Generic[T]):
         with _environment(self.is_tuned):
             self.process.start()
         theirs.close()
-        self._receive()
+        self.answer()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -58,7 +58,16 @@ class WarmProcess(Generic[T]):
         Raises:
             AblateError: The process has died.
         """
-        return cast(T, self._receive())
+        try:
+            message = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            raise AblateError(
+                f"the process of {self.name} ended with exit code {self.process.exitcode}; out of memory?"
+            ) from None
+        if isinstance(message, BaseException):
+            raise message
+        return cast(T, message)
 
     def __call__(self) -> T:
         """Does the work once and returns its result."""
@@ -69,18 +78,6 @@ class WarmProcess(Generic[T]):
     def peak_bytes(self) -> int | None:
         """The largest memory it has held so far, in bytes."""
         return peak_bytes(self.process.pid)
-
-    def _receive(self) -> object:
-        try:
-            message = self.connection.recv()
-        except (EOFError, ConnectionResetError):
-            self.process.join()
-            raise AblateError(
-                f"the process of {self.name} ended with exit code {self.process.exitcode}; out of memory?"
-            ) from None
-        if isinstance(message, BaseException):
-            raise message
-        return message
 
 
 def peak_bytes(pid: int | None) -> int | None:
