@@ -1,9 +1,9 @@
-"""What `--diagnostics` costs: the default grid's stacks trained without and with it, side by side in one process.
+"""Measures what `--diagnostics` costs on the default grid.
 
     python tests/benchmarks/diagnostics_cost.py --rounds 4
 
-Each stack of the default grid is trained alternately without and with diagnostics, in one thread as in a worker;
-processor seconds of `train_stack` are compared within a round, and the ratio is that of the sums over all stacks.
+Each stack of the grid is trained alternately without and with diagnostics, in one thread as in a worker. The ratio of
+a round is that of the processor seconds of `train_stack`, summed over all stacks.
 """
 
 import argparse
@@ -32,15 +32,15 @@ def main() -> None:
         _seconds(stacks[0], dataset, diagnostics=diagnostics)
     ratios = []
     for number in range(arguments.rounds):
-        plain = seeing = 0.0
+        seconds = {False: 0.0, True: 0.0}
         for stack in stacks:
-            # Who goes first changes with the round: what a machine does in between would favour one of them.
+            # The order changes with the round, because what else the machine does may favour the first or the second.
             for diagnostics in (False, True) if number % 2 == 0 else (True, False):
-                seconds = _seconds(stack, dataset, diagnostics=diagnostics)
-                plain, seeing = plain + seconds * (not diagnostics), seeing + seconds * diagnostics
-        ratios.append(seeing / plain)
+                seconds[diagnostics] += _seconds(stack, dataset, diagnostics=diagnostics)
+        ratios.append(seconds[True] / seconds[False])
         print(
-            f"round {number + 1}: {plain:.2f} s without, {seeing:.2f} s with, ratio {ratios[-1]:.3f}",
+            f"round {number + 1}: {seconds[False]:.2f} s without, {seconds[True]:.2f} s with, "
+            f"ratio {ratios[-1]:.3f}",
             flush=True,
         )
     print(f"median ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")

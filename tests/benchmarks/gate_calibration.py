@@ -1,13 +1,15 @@
-"""How often the gate is red without a reason, and how often it finds a loss that was planted, on real results.
+"""Measures how often the gate reports a false regression, and how often it finds a planted one, on real results.
 
     ablate run --activation relu,tanh,gelu --dropout 0,0.5 --seeds 60 --epochs 15 -o results/many
     python tests/benchmarks/gate_calibration.py results/many
 
-Two disjoint sets of seeds are drawn from the stored runs, again and again, as baseline and candidate: whatever a gate
-says of them is a false alarm. Then a loss of validation accuracy is planted into the candidate, in one variant
-(each in turn) or in all. A planted loss of one variant counts as found only if that variant is named.
-In the rows of pairs the candidate's seeds bear the baseline's numbers, so that signs are flipped; these pairs share
-nothing, which makes this the hardest case for pairing: real pairs differ by less than seeds do.
+Two disjoint sets of seeds are drawn repeatedly from the stored runs, as baseline and candidate, so every regression
+that a gate reports is a false alarm. Then validation accuracy is reduced in the candidate, in one variant (a different
+one each time) or in all. A loss of one variant counts as found only if the gate names that variant.
+
+In rows labelled "pairs" the candidate's seeds get the baseline's numbers, so that the gate flips signs within pairs.
+The two runs of such a pair have nothing in common. This is the hardest case for pairing, because real pairs differ less
+than seeds do.
 """
 
 import argparse
@@ -48,23 +50,26 @@ def main() -> None:
     runs = named(score(stored.runs, stored.curves, target))
     losses = [float(loss) for loss in arguments.losses.split(",")]
     print(
-        f"{runs['variant'].nunique()} variants, {runs['seed'].nunique()} seeds; red in % of {arguments.pairs} gates"
+        f"{runs['variant'].nunique()} variants, {runs['seed'].nunique()} seeds; share of {arguments.pairs} gates "
+        "that report a regression"
     )
     heads = [f"{scope} -{loss * 100:g}" for scope in ("one", "all") for loss in losses]
     print(f"{'seeds':8} {'none':>6} " + " ".join(f"{head:>9}" for head in heads), flush=True)
     for seeds in map(int, arguments.seeds.split(",")):
         for paired in (False, True) if flips_suffice(seeds, ALPHA) else (False,):
-            shares = _red_shares(runs, seeds, paired, losses, arguments.pairs)
+            shares = _shares_with_regression(runs, seeds, paired, losses, arguments.pairs)
             label = f"{seeds} {'pairs' if paired else ''}"
             print(
                 f"{label:8} {shares[0]:6.1%} " + " ".join(f"{share:9.1%}" for share in shares[1:]), flush=True
             )
 
 
-def _red_shares(runs: pd.DataFrame, seeds: int, paired: bool, losses: list[float], pairs: int) -> list[float]:
+def _shares_with_regression(
+    runs: pd.DataFrame, seeds: int, paired: bool, losses: list[float], pairs: int
+) -> list[float]:
     generator = np.random.default_rng(0)
     known = runs["seed"].unique()
-    red = []
+    regressions = []
     for pair in range(pairs):
         drawn = generator.permutation(known)[: 2 * seeds]
         baseline, candidate = (runs[runs["seed"].isin(part)] for part in (drawn[:seeds], drawn[seeds:]))
@@ -77,16 +82,16 @@ def _red_shares(runs: pd.DataFrame, seeds: int, paired: bool, losses: list[float
         matched = match(*sides)
         values = Values.of(matched, METRICS, Seeds.of(matched, ALPHA))
         one = pair % len(matched.common)
-        red.append(
+        regressions.append(
             [any(finding.verdict is Verdict.REGRESSED for finding in findings)]
             + [bool(_regressed(values, loss, [one])[one].any()) for loss in losses]
             + [bool(_regressed(values, loss, list(range(len(matched.common)))).any()) for loss in losses]
         )
-    return [float(share) for share in np.mean(red, axis=0)]
+    return [float(share) for share in np.mean(regressions, axis=0)]
 
 
 def _regressed(values: Values, loss: float, variants: list[int]) -> NDArray[np.bool_]:
-    """Returns what is called a regression, shape (variants, metrics), once the loss is planted in these variants."""
+    """Returns which metrics regress, shape (variants, metrics), when these variants lose this much accuracy."""
     hit = np.zeros(len(values.variants))
     hit[variants] = loss
     hit[-1] = loss * len(variants) / (len(values.variants) - 1)  # the mean over variants

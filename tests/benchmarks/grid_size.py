@@ -1,9 +1,9 @@
-"""Time of a run and step, and memory of a worker, as a grid grows from 40 runs to 4,000.
+"""Measures the time per run and step, and the memory of a worker, as a grid grows from 40 to 4,000 runs.
 
     python tests/benchmarks/grid_size.py --seeds 2,20,200
 
-Every grid has the same twenty variants of digits, so that only the number of runs differs. Its stacks train in warm
-worker processes, one a core; the median of the rounds counts, of which small grids, soon done, have ten times as many.
+Every grid has the same twenty variants of digits, so that only the number of runs differs. The stacks are trained in
+warm worker processes, one per core. Times are medians of the rounds; small grids have ten times as many rounds.
 """
 
 import argparse
@@ -31,7 +31,7 @@ VARIANTS = {
 def main() -> None:
     arguments = _arguments()
     jobs = available_cores()
-    found = {}
+    measured = {}
     grids = {
         int(seeds): build(VARIANTS | {"seeds": seeds, "epochs": arguments.epochs})
         for seeds in arguments.seeds.split(",")
@@ -44,12 +44,12 @@ def main() -> None:
             engine.warm_up()
             rounds = arguments.rounds * (1 if len(plan.stacks) > 20 else 10)
             times = in_rounds({"engine": engine}, rounds, lambda number, name: None)["engine"]
-            found[seeds] = statistics.median(times) / plan.run_steps, engine.peak_bytes
-    first = next(iter(found.values()))[0]
-    for seeds, (seconds, peak) in found.items():
+            measured[seeds] = statistics.median(times) / plan.run_steps, engine.peak_bytes
+    first = next(iter(measured.values()))[0]
+    for seeds, (seconds, peak) in measured.items():
         memory = f", a worker's peak {peak / 2**20:.0f} MiB" if peak else ""
         print(
-            f"{20 * seeds:5} runs: {seconds * 1e6:6.1f} us a run and step, {seconds / first:.2f} of the first{memory}"
+            f"{20 * seeds:5} runs: {seconds * 1e6:6.1f} us per run and step, {seconds / first:.2f} of the first{memory}"
         )
 
 
@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", default="2,20,200", help="numbers of seeds, each a grid")
+    parser.add_argument("--seeds", default="2,20,200", help="numbers of seeds, one grid for each")
     parser.add_argument("--epochs", default="10")
     parser.add_argument("--rounds", type=int, default=1)
     return parser.parse_args()
