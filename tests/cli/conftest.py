@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from ablate.cli import main as command_line
+from tests.cli.baselines import GRID
 
 
 @pytest.fixture
@@ -31,3 +32,11 @@ def output_of(ablate):
         return out
 
     return run
+
+
+@pytest.fixture
+def stored(ablate):
+    """A baseline file and the results folder it was made of."""
+    ablate("run", *GRID, "--seeds", "6", "-o", "old")
+    assert ablate("baseline", "old", "-o", "base.parquet", "--target", "0.8")[0] == 0
+    return "base.parquet", "old"

@@ -50,3 +50,18 @@ def test_presets_are_listed_with_what_they_are_for(ablate):
 def test_every_model_is_listed(ablate):
     _, out, _ = ablate("list", "models")
     assert tuple(line.split()[0] for line in out.splitlines()) == get_args(Model)
+
+
+@pytest.mark.parametrize("kind", ["activations", "datasets", "models", "optimizers"])
+def test_list_shows_the_legal_words(ablate, kind):
+    code, out, _ = ablate("list", kind)
+    assert code == 0
+    assert {"activations": "leaky_relu", "datasets": "cifar100", "models": "mlp", "optimizers": "adamw"}[
+        kind
+    ] in out
+
+
+def test_list_of_something_else_is_refused(ablate):
+    code, _, err = ablate("list", "activation")
+    assert code == 2
+    assert "did you mean 'activations'" in err

@@ -1,4 +1,4 @@
-"""`ablate baseline`, `compare` and `gate` as a user meets them, on made-up training."""
+"""`ablate gate` as a user meets it, on made-up training."""
 
 import json
 from pathlib import Path
@@ -9,28 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.arguments import given
-
-GRID = ["--activation", "relu,tanh", "--norm", "off", "--dropout", "0", "--epochs", "3", "--executor", "fake"]
-
-
-@pytest.fixture
-def stored(ablate):
-    """A baseline file and the results folder it was made of."""
-    ablate("run", *GRID, "--seeds", "6", "-o", "old")
-    assert ablate("baseline", "old", "-o", "base.parquet", "--target", "0.8")[0] == 0
-    return "base.parquet", "old"
-
-
-def changed_baseline(source, target, change):
-    """Writes a baseline file again with its frame changed."""
-    table = pq.read_table(source)
-    frame = change(table.to_pandas())
-    pq.write_table(table.from_pandas(frame, schema=table.schema, preserve_index=False), target)
-    return target
-
-
-def worse(frame, loss=0.1):
-    return frame.assign(val_accuracy=frame["val_accuracy"] - loss)
+from tests.cli.baselines import GRID, changed_baseline, worse
 
 
 def test_results_pass_against_their_own_baseline(ablate, stored):
@@ -41,13 +20,12 @@ def test_results_pass_against_their_own_baseline(ablate, stored):
     assert ablate("gate", *stored, "--exact")[0] == 0
 
 
-def test_a_regression_is_4_and_compare_reports_it_with_0(ablate, stored):
+def test_a_regression_is_4(ablate, stored):
     bad = changed_baseline(stored[0], "bad.parquet", worse)
     code, out, _ = ablate("gate", stored[0], bad)
     assert code == 4
     assert "- regressed: relu norm=off dropout=0, val_accuracy" in out
     assert ablate("gate", stored[0], bad, "--warn-only")[:2] == (0, out)
-    assert ablate("compare", stored[0], bad)[:2] == (0, out)
     assert ablate("gate", bad, stored[0])[0] == 0
     assert ablate("gate", stored[0], bad, "--metric", "aulc")[0] == 0
     assert ablate("gate", stored[0], bad, "--margin", "val_accuracy=0.2")[0] == 0
@@ -147,34 +125,6 @@ def test_no_annotations_outside_of_github(ablate, stored):
     assert ablate("gate", stored[0], changed_baseline(stored[0], "bad.parquet", worse))[2] == ""
 
 
-def test_confirming_trains_only_what_is_suspicious_with_fresh_seeds(ablate, stored):
-    def relu_worse(frame):
-        return frame.assign(val_accuracy=frame["val_accuracy"] - 0.3 * frame["activation"].eq("relu"))
-
-    lucky = changed_baseline(stored[0], "lucky.parquet", relu_worse)
-    margins = ("--margin", "val_accuracy=0.2", "--metric", "val_accuracy")
-    code, out, err = ablate("gate", stored[0], lucky, *margins, "--confirm", "--executor", "fake")
-    assert code == 0
-    assert "Confirming 1 regression with 6 fresh seeds." in err
-    assert "6 runs in" in err
-    assert "not confirmed: " in out
-    # A baseline that is better than what this code trains: fresh seeds fall behind as well.
-    high = changed_baseline(stored[0], "high.parquet", lambda frame: worse(frame, -0.6))
-    code, out, err = ablate("gate", high, "old", *margins, "--confirm", "--executor", "fake")
-    assert code == 4
-    assert "confirmed with fresh seeds" in out
-    assert "12 runs in" in err
-
-
-def test_the_self_test_goes_red_where_it_must(ablate, stored):
-    code, out, _ = ablate("gate", "--self-test")
-    assert (code, out.splitlines()[-1]) == (0, "self-test passed: 10 of 10 trials as expected")
-    assert ablate("gate", "--self-test", stored[0])[0] == 0
-    code, out, _ = ablate("gate", "--self-test", "--alpha", "1e-9")
-    assert code == 1
-    assert "WRONG" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -193,6 +143,5 @@ def test_illegal_options_are_2(ablate, stored, arguments, told):
 def test_a_gate_without_its_two_sides_is_2_and_the_codes_are_in_the_help(ablate, stored):
     code, _, err = ablate("gate", stored[0])
     assert (code, "BASELINE and CANDIDATE: give both" in err) == (2, True)
-    assert ablate("baseline", stored[0], "-o", "x.parquet")[0] == 2
     _, out, _ = ablate("gate", "--help")
     assert "4 a regression" in " ".join(out.split())

@@ -1,0 +1,82 @@
+"""The runner: what it stores, what it reports, when it stops."""
+
+import pytest
+
+from ablate.execution.executor import Died, FakeExecutor
+from ablate.execution.rows import RowContext
+from ablate.execution.runner import train_all
+from ablate.experiment.grid import expand, varied
+from ablate.experiment.plan import make_plan, sizes_of
+from ablate.experiment.spec import build
+from ablate.experiment.toml import to_toml
+from ablate.store.parquet import ResultsFolder
+
+EXPERIMENT = build({"activation": "relu,tanh", "dropout": "0", "seeds": 3, "epochs": 2})
+SIZES = sizes_of(EXPERIMENT)
+CONTEXT = RowContext(EXPERIMENT.dataset, EXPERIMENT.model, varied(EXPERIMENT), SIZES.train)
+
+
+class Mortal(FakeExecutor):
+    """Loses the worker of the first stack."""
+
+    def run(self, stacks, on_run_steps):
+        yield stacks[0], Died("killed")
+        yield from super().run(stacks[1:], on_run_steps)
+
+
+class Recorder:
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.steps, self.statuses = 0, []
+
+    def advance(self, run_steps):
+        self.steps += run_steps
+
+    def stack_finished(self, label, statuses, seconds):
+        self.statuses.append(statuses)
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Trains the grid with an executor and returns the folder, what was reported, and the plan."""
+
+    def run(executor, simulated=True, **options):
+        plan = make_plan(expand(EXPERIMENT, simulated=simulated), SIZES, 2)
+        folder, recorder = ResultsFolder(tmp_path / "x"), Recorder()
+        with folder.writing(to_toml(EXPERIMENT)):
+            train_all(
+                plan, executor, folder, CONTEXT, {"data": plan.stacks[0].runs[0].data}, recorder, **options
+            )
+        return folder, recorder, plan
+
+    return run
+
+
+def test_every_stack_is_stored_and_reported(train):
+    folder, recorder, plan = train(FakeExecutor(SIZES))
+    assert set(folder.statuses().values()) == {"finished"}
+    assert len(folder.statuses()) == 12
+    assert recorder.steps == plan.run_steps
+    assert recorder.statuses == [{"finished": len(stack.runs)} for stack in plan.stacks]
+    assert folder.metadata()["simulated"] == "true"
+
+
+def test_a_stack_whose_worker_died_is_stored_as_failed(train):
+    folder, recorder, plan = train(Mortal(SIZES))
+    failed = [run.run_id for run in plan.stacks[0].runs]
+    assert {run for run, status in folder.statuses().items() if status == "failed"} == set(failed)
+    assert recorder.statuses[0] == {"failed": len(failed)}
+    assert set(folder.read("runs").set_index("run_id").loc[failed, "message"]) == {"killed"}
+
+
+def test_training_stops_at_the_first_failure_if_asked(train):
+    folder, recorder, plan = train(Mortal(SIZES), fail_fast=True)
+    assert len(plan.stacks) > 1
+    assert len(recorder.statuses) == 1
+    assert set(folder.statuses().values()) == {"failed"}
+
+
+def test_made_up_results_are_never_stored_as_those_of_trained_runs(train):
+    with pytest.raises(ValueError, match="simulated=True"):
+        train(FakeExecutor(SIZES), simulated=False)
