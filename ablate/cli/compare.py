@@ -1,4 +1,4 @@
-"""`ablate compare`: the table of verdicts of two results; it reports and does not judge by exit code."""
+"""`ablate compare`: the verdicts on two results; unlike `gate` it exits with 0 whatever they are."""
 
 import sys
 from pathlib import Path

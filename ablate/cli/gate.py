@@ -1,4 +1,4 @@
-"""`ablate gate`: a candidate judged against a baseline, for continuous integration."""
+"""`ablate gate`: judges a candidate against a baseline, for continuous integration."""
 
 import os
 import sys

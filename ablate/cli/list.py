@@ -1,4 +1,4 @@
-"""`ablate list`: the legal levels and names."""
+"""`ablate list`: the activations, datasets, models, optimizers and presets by name."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command line: its commands, and the one place where errors become messages and exit codes."""
+"""The command line: its commands, and the one place that turns errors into messages and exit codes."""
 
 import errno
 import os
@@ -20,8 +20,8 @@ EPILOG = (
     "4 a regression; 5 nothing to show, no baseline or nothing comparable; 130 interrupted."
 )
 
-# Each command with the first line of its help. Its module, `ablate.cli.NAME`, is loaded only when it is the one called:
-# what some commands need takes longer to load than others take to run.
+# The commands, with the first line of their help. The module of a command, `ablate.cli.NAME`, is loaded only when that
+# command is called: what some commands import takes longer to load than others take to run.
 COMMANDS = {
     "run": "Train what is missing of a grid, store it, and show the tables.",
     "plan": "Show what a grid would train and take; trains nothing.",
@@ -51,7 +51,7 @@ def _top(
 
 
 def app_for(arguments: list[str]) -> typer.Typer:
-    """Returns the command line with the command that these arguments call, and the others' names and help alone."""
+    """Returns the command line: the command that these arguments call, and of the others only name and help line."""
     app = typer.Typer(
         help="Benchmark activation and regularization ablations: every run of a grid trained together.",
         epilog=EPILOG,
@@ -74,7 +74,7 @@ def app_for(arguments: list[str]) -> typer.Typer:
 
 
 def _not_called() -> None:
-    """Stands for a command whose help line alone is needed."""
+    """Stands in for a command of which only the help line is needed."""
 
 
 def main() -> None:
@@ -89,15 +89,13 @@ def main() -> None:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
         print("ablate: standard output cannot be written (no space left on the device)", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in it goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is buffered
         sys.exit(AblateError.exit_code)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer's code for an interrupt
-            goes_on = "; what is stored stays, the same command goes on from there" * (
-                sys.argv[1:2] == ["run"]
-            )
-            print(f"ablate: interrupted{goes_on}", file=sys.stderr)
-        # typer makes 1, a bug, of a reader that has gone, as `head` does when it has seen enough.
+            resume = "; what is stored stays, the same command goes on from there"
+            print(f"ablate: interrupted{resume if sys.argv[1:2] == ['run'] else ''}", file=sys.stderr)
+        # typer exits with 1, which means a bug, when a reader of stdout such as `head` closes it early.
         if isinstance(end.__context__, BrokenPipeError):
             sys.exit(0)
         raise

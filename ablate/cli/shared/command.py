@@ -1,4 +1,4 @@
-"""A command that refuses an option given twice, of which the parser would silently keep the last."""
+"""A command that refuses an option given twice, where the parser would silently keep the last value."""
 
 from collections import Counter
 from typing import Any
@@ -12,7 +12,7 @@ LEVELS = "LEVELS"
 
 
 class NoRepeatedOptions(TyperCommand):
-    """A command whose options are given once, but for those that collect what they are given."""
+    """A command whose options may be given only once, except those that collect several values."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses as any command does.
@@ -22,12 +22,12 @@ class NoRepeatedOptions(TyperCommand):
         """
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args(list(args))
-            options = [each for each in given if not getattr(each, "multiple", True)]
-            for option, count in Counter(options).items():
-                if count > 1:
+            for option, count in Counter(given).items():
+                if count > 1 and not getattr(option, "multiple", True):
                     flag = max(option.opts, key=len)
-                    levels = option.metavar == LEVELS
-                    advice = f"all levels in one list, as {flag} A,B" if levels else "it once"
+                    advice = (
+                        f"all levels in one list, as {flag} A,B" if option.metavar == LEVELS else "it once"
+                    )
                     raise SpecError(
                         f"{flag}: given {count} times, of which only one would count; give {advice}"
                     )

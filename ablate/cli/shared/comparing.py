@@ -1,4 +1,4 @@
-"""Options that `compare` and `gate` share, and how they lead from two paths to verdicts."""
+"""What `compare` and `gate` share: their options, and reading the two sides of a comparison."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ class Judging:
         return chosen_metrics(self.metric or (), self.margin or ())
 
     def compare(self, baseline: Side, candidate: Side) -> Comparison:
-        """Returns the verdicts on a candidate."""
+        """Returns the comparison of a candidate with a baseline."""
         return compare(baseline, candidate, self.metrics, self.alpha, self.exact)
 
 
