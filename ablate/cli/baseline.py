@@ -32,8 +32,8 @@ def baseline(
     accuracy = absolute_target(stored.runs, Target.parse(target))
     if not math.isfinite(accuracy):
         raise NothingToShow(
-            f"RESULTS: no run of the reference in {str(results)!r} finished, so a share of its best accuracy cannot be the target; "
-            "give an accuracy, as --target 0.9"
+            f"RESULTS: no run of the reference in {str(results)!r} finished, so a share of its best "
+            "accuracy cannot be the target; give an accuracy, as --target 0.9"
         )
     write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
     print(

@@ -1,17 +1,11 @@
-"""The interface of executors, which train stacks, and one that makes results up."""
+"""The interface of executors, which train stacks."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
-from ablate.experiment.cost import Sizes, parameter_count
-from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
-from ablate.experiment.seeding import derive
-from ablate.training.result import Floats, LayerValues, StackResult
+from ablate.training.result import StackResult
 
 
 @dataclass(frozen=True)
@@ -39,71 +33,3 @@ class Executor(Protocol):
     ) -> Iterator[tuple[Stack, StackResult | Died]]:
         """Yields each stack once, when it is done; reports steps, summed over runs, meanwhile."""
         ...
-
-
-@dataclass(frozen=True)
-class FakeExecutor:
-    """Makes up curves in closed form, without training: for trying out a grid, its files and its tables.
-
-    Validation accuracy after t steps is chance + (0.95 - chance) * (1 - exp(-rate * t)), where the rate is drawn for
-    each run.
-    """
-
-    sizes: Sizes
-    simulated: bool = field(default=True, init=False)
-    numerics: dict[str, str] = field(default_factory=lambda: {"simulated": "true"}, init=False)
-
-    def run(
-        self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
-    ) -> Iterator[tuple[Stack, StackResult | Died]]:
-        """Yields the made-up curves of each stack."""
-        for stack in stacks:
-            result = self._curves(stack)
-            on_run_steps(int(result.steps[-1]) * len(stack.runs))
-            yield stack, result
-
-    def _curves(self, stack: Stack) -> StackResult:
-        # Imported here because it brings pyarrow, which worker processes, that import this module too, do not need.
-        from ablate.store.schema import SCORES
-
-        run = stack.runs[0]
-        steps = np.array(evaluation_steps(run, self.sizes.train, stack.evals_per_epoch), dtype=np.int64)
-        rates = np.array([self._rate(run.run_id, run.seed) for run in stack.runs]) / steps[-1]
-        learned = 1 - np.exp(-rates * steps[:, np.newaxis])
-        curves = {name: self._score(name, learned) for name in SCORES.names}
-        running_loss = curves["val_loss"].copy()
-        running_loss[0] = np.nan
-        return StackResult(
-            steps=steps,
-            epochs=steps / (self.sizes.train // run.batch_size),
-            curves={"running_loss": running_loss} | curves,
-            divergences=(None,) * len(stack.runs),
-            parameters=(parameter_count(run, self.sizes),) * len(stack.runs),
-            seconds=0.0,
-            device="none",
-            layers=_made_up_layers(stack, len(steps)) if run.diagnostics else None,
-        )
-
-    def _score(self, name: str, learned: Floats) -> Floats:
-        """Returns a made-up score by its column; a score that is no loss rises as accuracy does."""
-        of_training = name.startswith("train_")
-        if name.endswith("_loss"):
-            loss = math.log(self.sizes.classes) * (1 - 0.9 * learned)
-            return loss * 0.9 if of_training else loss
-        chance = 1 / self.sizes.classes
-        score: Floats = chance + (0.95 - chance) * learned
-        return np.minimum(1.0, score + 0.02 * learned) if of_training else score
-
-    @staticmethod
-    def _rate(run_id: str, seed: int) -> float:
-        return 3 + 9 * (derive(seed, "init", run_id) % 1000) / 1000
-
-
-def _made_up_layers(stack: Stack, evaluations: int) -> LayerValues:
-    """Returns gradient norms that halve from each layer to the one below, the same at every evaluation."""
-    run = stack.runs[0]
-    layers = [f"conv.{index}" for index in range(len(run.channels))]
-    layers += [f"hidden.{index}" for index in range(len(run.hidden))] + ["output"]
-    norms = np.array([0.5 ** (len(layers) - 1 - index) for index in range(len(layers))])
-    values = np.broadcast_to(norms[:, np.newaxis], (evaluations, len(layers), len(stack.runs)))
-    return LayerValues(tuple((layer, "gradient_norm") for layer in layers), values)

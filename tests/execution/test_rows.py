@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablate.execution.executor import FakeExecutor
+from ablate.execution.fake import FakeExecutor
 from ablate.execution.rows import RowContext, failed_tables, trained_tables
 from ablate.experiment.grid import expand, varied
 from ablate.experiment.plan import make_plan, sizes_of

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ablate.execution.executor import Died, FakeExecutor
+from ablate.execution.executor import Died
+from ablate.execution.fake import FakeExecutor
 from ablate.execution.rows import RowContext
 from ablate.execution.runner import train_all
 from ablate.experiment.grid import expand, varied

@@ -67,7 +67,7 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
     """Gives the executor that the options name, ready to train the plan."""
     if grid.simulated:
         # Imported here, as below, because other commands need not load what trains.
-        from ablate.execution.executor import FakeExecutor
+        from ablate.execution.fake import FakeExecutor
 
         yield FakeExecutor(sizes_of(grid.experiment))
         return

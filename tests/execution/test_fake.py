@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ablate.execution.executor import FakeExecutor
+from ablate.execution.fake import FakeExecutor
 from ablate.execution.local import LocalExecutor
 from ablate.experiment.grid import expand
 from ablate.experiment.plan import make_plan, sizes_of
