@@ -35,6 +35,8 @@ def plot(
         raise SpecError(f"--format: {kind!r} is not one of {', '.join(FORMATS)}{did_you_mean(kind, FORMATS)}")
     folder = ResultsFolder(results)
     summary = summarizing.summary(folder)
-    where = output or Path(FOLDER) / results.resolve().name
+    figure_folder = output or Path(FOLDER) / results.resolve().name
     for name, figure in figures(summary, folder.read("curves"), folder.read("layers")):
-        print(write(where / f"{name}.{kind}", to_bytes(figure, kind), "-o/--output", make_folder=True))
+        print(
+            write(figure_folder / f"{name}.{kind}", to_bytes(figure, kind), "-o/--output", make_folder=True)
+        )

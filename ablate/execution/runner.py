@@ -40,7 +40,7 @@ def train_all(
         folder: Where results go; it must be open for writing.
         context: What all rows have in common.
         metadata: Written with every part.
-        observer: Is told of every step and stack.
+        observer: Gets a call for steps done and for every stored stack.
         fail_fast: Whether to stop after the first stack with a run that did not finish.
 
     Raises:

@@ -34,10 +34,10 @@ def experiment_group(**defaults: Any) -> Group:
 
     The command line beats `ABLATE_*`, which beats the file, which beats the preset, which beats the defaults.
 
-    Args:
-        defaults: Settings whose default is another in this command.
+    Making the experiment raises SpecError for a preset, file, key, variable or value that is not legal.
 
-    A preset, file, key, environment variable or value that is not legal raises SpecError when the command is called.
+    Args:
+        defaults: Settings whose default differs in this command.
     """
 
     def make(experiment_file: Path | None, preset: str | None, **settings: str | bool | None) -> Experiment:
@@ -84,14 +84,9 @@ def _setting(name: str, defaults: Mapping[str, Any]) -> inspect.Parameter:
     if field.annotation is bool:
         kind, names, metavar = bool | None, (f"{flag(name)}/--no-{flag(name).removeprefix('--')}",), None
         shown = "on" if default else "off"
-    extras = typer.Option(
-        *names,
-        envvar=variable(name),
-        show_envvar=False,
-        metavar=metavar,
-        help=f"{ROLES[name].about} [default: {shown}]",
-    )
-    return option(name, Annotated[kind, extras])
+    about = f"{ROLES[name].about} [default: {shown}]"
+    info = typer.Option(*names, envvar=variable(name), show_envvar=False, metavar=metavar, help=about)
+    return option(name, Annotated[kind, info])
 
 
 ExperimentOptions = Annotated[Experiment, experiment_group()]

@@ -21,7 +21,7 @@ EXECUTORS = {"local": False, "fake": True}
 
 @dataclass(frozen=True)
 class Machine:
-    """What of this machine trains, on what data."""
+    """What this machine trains with, and where its data are."""
 
     jobs: Annotated[
         str,
@@ -54,11 +54,7 @@ class Machine:
 
     @cached_property
     def trainer(self) -> Device:
-        """The device that trains.
-
-        Raises:
-            SpecError: There is no such device.
-        """
+        """The device that trains; SpecError if there is no such device."""
         return device_for(self.device)
 
     @cached_property
