@@ -9,7 +9,7 @@ from ablate.cli.shared.comparing import BASELINE, CANDIDATE, Judging, read_sides
 from ablate.cli.shared.groups import takes_groups
 from ablate.cli.shared.output import AsJson
 from ablate.report.console import console
-from ablate.report.verdicts import print_comparison, to_json
+from ablate.report.gate import print_comparison, to_json
 
 
 @takes_groups

@@ -21,7 +21,7 @@ from ablate.errors import NothingToShow, SpecError
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
 from ablate.report.dashboards import KINDS, export
-from ablate.report.verdicts import print_comparison, to_json
+from ablate.report.gate import print_comparison, to_json
 from ablate.store.baseline import read_results, write_baseline
 
 EXIT_CODES = {Reason.REGRESSION: 4, Reason.FAILED_RUNS: 3, Reason.NOT_COMPARABLE: 5}

@@ -74,7 +74,9 @@ def report(
         raise SpecError("--json, --csv, --markdown, --layers and --html exclude each other; give one of them")
     folder = ResultsFolder(results)
     if format.layers:
-        print_table(layers_section(health(named(folder.read("runs")), folder.read("layers"))))
+        runs = named(folder.read("runs"))
+        simulated = bool(runs["simulated"].any())
+        print_table(layers_section(health(runs, folder.read("layers")), simulated=simulated))
         return
     relevant = None if margin is None else Margin.parse(margin)
     summary = summarizing.summary(folder, sort)

@@ -1,42 +1,44 @@
-"""Activation functions as a table of what is special about each, and as a figure of the functions and derivatives."""
+"""Activation functions: a table of their properties, and a figure of the functions and their derivatives."""
 
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ablate.report.columns import Column
+from ablate.report.sections import Section
 from ablate.report.style import ON_WHITE, drawing
-from ablate.report.tables import Section
 
 if TYPE_CHECKING:
-    # Not at run time: the one draws, which most commands do not, and the other brings torch.
+    # Imported for types only: matplotlib and torch are slow to load.
     from matplotlib.figure import Figure
 
     from ablate.nn.properties import Curve, Properties
 
-_ACROSS = 5
+_MOST_COLUMNS = 5
 _NOTE = (
-    "Found numerically, in float64. Range: on |z| <= 50, and at |z| = 1e3 and 1e6, where a function that still grows "
-    "by 1 % has no bound. Largest |f'(z)|: on |z| <= 20. Mean and gain: for z from N(0, 1); zero-centred: the mean is "
-    "less than 1 % of the root mean square; gain = 1 / sqrt(E[f(z)^2]), what --init auto-gain scales weights by. "
-    "Smooth: the derivative has no jump. prelu is as before training, with a slope of 0.25."
+    "Computed in float64. Range: on |z| <= 50, and at |z| = 1e3 and 1e6, where a function that still grows by 1 % has "
+    "no bound. Largest |f'(z)|: on |z| <= 20. Mean and gain: for z from N(0, 1); zero-centred: the mean is less than "
+    "1 % of the root mean square; gain = 1 / sqrt(E[f(z)^2]), what --init auto-gain scales weights by. Smooth: the "
+    "derivative has no jump. prelu is as before training, with a slope of 0.25."
 )
 
 
-def properties_section(found: Sequence["Properties"]) -> Section:
-    """Returns the table of activation functions, one a row."""
+def properties_section(functions: Sequence["Properties"]) -> Section:
+    """Returns the table of activation functions, one per row."""
+    ranges = [f"{_number(function.low)} to {_number(function.high)}" for function in functions]
+    derivatives = [_number(function.largest_derivative) for function in functions]
     return Section(
         "Activation functions",
-        (Column("activation", [each.name for each in found]),),
+        (Column("activation", [function.name for function in functions]),),
         (
-            (Column("range", [f"{_number(each.low)} to {_number(each.high)}" for each in found]),),
-            (Column("largest\n|f'|", [_number(each.largest_derivative) for each in found], right=True),),
+            (Column("range", ranges),),
+            (Column("largest\n|f'|", derivatives, right=True),),
             (
-                Column("mean", [f"{each.mean:z.3f}" for each in found], right=True),
-                Column("zero-\ncentred", [_yes(each.is_zero_centred) for each in found]),
+                Column("mean", [f"{function.mean:z.3f}" for function in functions], right=True),
+                Column("zero-\ncentred", [_yes(function.is_zero_centred) for function in functions]),
             ),
-            (Column("smooth", [_yes(each.is_smooth) for each in found]),),
-            (Column("gain", [f"{each.gain:.4f}" for each in found], right=True),),
+            (Column("smooth", [_yes(function.is_smooth) for function in functions]),),
+            (Column("gain", [f"{function.gain:.4f}" for function in functions], right=True),),
         ),
         _NOTE,
     )
@@ -44,18 +46,16 @@ def properties_section(found: Sequence["Properties"]) -> Section:
 
 @drawing()
 def curves_figure(curves: Sequence["Curve"]) -> "Figure":
-    """Returns a panel for each function: f(z) solid, f'(z) dashed, all on the same axes."""
+    """Returns a figure with a panel per function: f(z) solid, f'(z) dashed, all with the same axes."""
     from matplotlib.figure import Figure
 
-    across = min(_ACROSS, len(curves))
-    down = -(-len(curves) // across)
-    figure = Figure(figsize=(2.3 * across, 2.1 * down + 0.6), layout="constrained")
-    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    for place, panel in enumerate(axes.flat):
-        if place >= len(curves):
-            panel.set_visible(False)
-            continue
-        curve = curves[place]
+    columns = min(_MOST_COLUMNS, len(curves))
+    rows = math.ceil(len(curves) / columns)
+    figure = Figure(figsize=(2.3 * columns, 2.1 * rows + 0.6), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for panel in axes.flat[len(curves) :]:
+        panel.set_visible(False)
+    for panel, curve in zip(axes.flat, curves, strict=False):
         panel.plot(curve.z, curve.y, color=ON_WHITE[0], linestyle="-", label="f(z)")
         panel.plot(curve.z, curve.derivative, color=ON_WHITE[1], linestyle="--", label="f'(z)")
         panel.set_title(curve.name)

@@ -10,7 +10,7 @@ import pandas as pd
 from ablate.bench.contest import Contest, Spread, Standing, standings
 from ablate.report.columns import Column
 from ablate.report.numbers import PERCENT, Unit, counted, unit_for
-from ablate.report.tables import Section
+from ablate.report.sections import Section
 
 SCHEMA_VERSION = 1
 

@@ -2,13 +2,22 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
 from xml.etree import ElementTree as ET
 
 from ablate.analysis.gate.verdict import Cause, Comparison, Finding, Reason, Verdict
-from ablate.report.verdicts import GRAVITY, about, important, notes, outcome, sentence
+from ablate.report.columns import Column
+from ablate.report.gate import (
+    GRAVITY,
+    collect_notes,
+    describe_finding,
+    describe_outcome,
+    describe_test,
+    important,
+)
+from ablate.report.markdown import escaped, table
+from ablate.report.simulated import marked
 
-# GitHub refuses a step's summary above 1 MiB, all of it; a little is left for what other commands append.
+# GitHub refuses the summary of a step above 1 MiB; the rest is left for what other commands append.
 SUMMARY_BYTES = 1_000_000
 # GitHub shows no more than ten annotations of a kind for a step.
 ANNOTATIONS = 10
@@ -16,6 +25,7 @@ ANNOTATIONS = 10
 _CUT = "\n\nCut here: the summary would be larger than GitHub takes. `--json` and `--junit` have all of it.\n"
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_JUNIT_COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def to_junit(comparison: Comparison) -> bytes:
@@ -24,72 +34,63 @@ def to_junit(comparison: Comparison) -> bytes:
     A regression is a failure; what failed, or is missing in the candidate, is an error; what is inconclusive, new or
     incomparable in other ways is skipped, as is any bad news of a metric that does not decide.
     """
-    suite = ET.Element("testsuite", name="ablate gate", tests=str(len(comparison.findings)), time="0")
+    root = ET.Element("testsuites")
+    name = marked("ablate gate", comparison.simulated)
+    suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(comparison.findings)), time="0")
     properties = ET.SubElement(suite, "properties")
-    for name, (old, new) in comparison.environment.items():
-        ET.SubElement(properties, "property", name=_xml(name), value=_xml(f"{old} -> {new}"))
-    counts = {"failure": 0, "error": 0, "skipped": 0}
+    values = {name: f"{old} -> {new}" for name, (old, new) in comparison.environment.items()}
+    if comparison.simulated:
+        values["simulated"] = "true"
+    for name, value in values.items():
+        ET.SubElement(properties, "property", name=_xml(name), value=_xml(value))
+    counts = dict.fromkeys(_JUNIT_COUNTS, 0)
     for finding in comparison.findings:
-        case = ET.SubElement(
-            suite,
-            "testcase",
-            classname=_xml(f"ablate.{finding.variant}"),
-            name=_xml(finding.metric),
-            time="0",
-        )
+        classname, metric = _xml(f"ablate.{finding.variant}"), _xml(finding.metric)
+        case = ET.SubElement(suite, "testcase", classname=classname, name=metric, time="0")
         element = _junit_element(finding)
         if element:
             counts[element] += 1
-            about_it = {"message": _xml(sentence(finding))}
+            attributes = {"message": _xml(marked(describe_finding(finding), comparison.simulated))}
             if element != "skipped":
-                about_it["type"] = str(finding.verdict)
-            ET.SubElement(case, element, about_it)
-    for element, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+                attributes["type"] = str(finding.verdict)
+            ET.SubElement(case, element, attributes)
+    for element, attribute in _JUNIT_COUNTS.items():
         suite.set(attribute, str(counts[element]))
-    root = ET.Element("testsuites")
-    root.append(suite)
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
 def to_summary(comparison: Comparison, reasons: Sequence[Reason], room: int = SUMMARY_BYTES) -> str:
-    """Returns a comparison as Markdown: the outcome, what matters, and all findings folded away.
-
-    Args:
-        comparison: What was found.
-        reasons: Why the gate does not pass.
-        room: Bytes it may take; what would be more is cut, with a note.
-    """
-    head = f"## {'❌' if reasons else '✅'} ablate gate {_markdown(outcome(comparison, reasons))}\n\n"
+    """Returns a comparison as Markdown of at most `room` bytes: outcome, important findings, all findings folded."""
+    title = marked("ablate gate", comparison.simulated)
+    head = f"## {'❌' if reasons else '✅'} {title} {escaped(describe_outcome(comparison, reasons))}\n\n"
     lines = [
-        f"{_markdown(about(comparison))}\n",
-        *(f"- {_markdown(note)}\n" for note in notes(comparison)),
+        f"{escaped(describe_test(comparison))}\n",
+        *(f"- {escaped(note)}\n" for note in collect_notes(comparison)),
         "\n",
     ]
-    told = important(comparison)
-    if told:
-        lines += ["| | variant | metric | |\n|---|---|---|---|\n", *(_row(finding) for finding in told)]
-    ranked = sorted(comparison.findings, key=lambda finding: GRAVITY.index(finding.verdict))
-    lines += [
-        "\n<details><summary>all comparisons</summary>\n\n",
-        "| | variant | metric | |\n|---|---|---|---|\n",
-    ]
-    return _within(head, [*lines, *(_row(finding) for finding in ranked), "\n</details>\n"], room)
+    shown = important(comparison)
+    if shown:
+        lines += _table(shown)
+    lines += ["\n<details><summary>all comparisons</summary>\n\n"]
+    lines += _table(sorted(comparison.findings, key=lambda finding: GRAVITY.index(finding.verdict)))
+    return _within(head, [*lines, "\n</details>\n"], room)
 
 
 def to_annotations(comparison: Comparison, reasons: Sequence[Reason]) -> list[str]:
-    """Returns GitHub's workflow commands for what matters, at most ten, the gravest first.
+    """Returns GitHub's workflow commands for the important findings, at most ten, the most serious first.
 
     Regressions, failed runs and what stops a gate are errors, hints are warnings, improvements notices.
     """
-    told = important(comparison)
-    shown = told if len(told) <= ANNOTATIONS else told[: ANNOTATIONS - 1]
-    lines = [
-        _command(_level(finding, reasons), f"{finding.verdict}: {finding.variant}", sentence(finding))
-        for finding in shown
-    ]
-    if len(told) > len(shown):
-        lines.append(_command("notice", "ablate gate", f"and {len(told) - len(shown)} more; see the summary"))
+    findings = important(comparison)
+    shown = findings if len(findings) <= ANNOTATIONS else findings[: ANNOTATIONS - 1]
+    lines = []
+    for finding in shown:
+        title = marked(f"{finding.verdict}: {finding.variant}", comparison.simulated)
+        lines.append(_command(_level(finding, reasons), title, describe_finding(finding)))
+    if len(findings) > len(shown):
+        title = marked("ablate gate", comparison.simulated)
+        lines.append(_command("notice", title, f"and {len(findings) - len(shown)} more; see the summary"))
     return lines
 
 
@@ -111,22 +112,23 @@ def _level(finding: Finding, reasons: Sequence[Reason]) -> str:
 
 
 def _command(level: str, title: str, message: str) -> str:
-    return f"::{level} title={_escaped(title).replace(':', '%3A').replace(',', '%2C')}::{_escaped(message)}"
+    title = _command_text(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={title}::{_command_text(message)}"
 
 
-def _escaped(text: str) -> str:
+def _command_text(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _row(finding: Finding) -> str:
-    cells = finding.verdict.mark, finding.variant, finding.metric, sentence(finding)
-    return f"| {' | '.join(_markdown(cell) for cell in cells)} |\n"
-
-
-def _markdown(text: str) -> str:
-    """Returns text that stands in a cell of a Markdown table as it is."""
-    plain = re.sub(r"\s+", " ", escape(text, quote=False))
-    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", plain)
+def _table(findings: Sequence[Finding]) -> list[str]:
+    """Returns the lines of a table, one per finding."""
+    columns = [
+        Column("", [finding.verdict.mark for finding in findings]),
+        Column("variant", [finding.variant for finding in findings]),
+        Column("metric", [finding.metric for finding in findings]),
+        Column("finding", [describe_finding(finding) for finding in findings]),
+    ]
+    return [f"{line}\n" for line in table(columns).split("\n")]
 
 
 def _within(head: str, lines: Iterable[str], room: int) -> str:

@@ -1,4 +1,4 @@
-"""Tables that fit: columns in as many blocks as a console's width asks for, nothing cropped or wrapped."""
+"""Columns of a table, and tables printed in as many blocks of columns as a console's width requires."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +11,14 @@ from rich.text import Text
 
 from ablate.report.numbers import UNICODE, Symbols
 
-_BETWEEN = 2
-# SIMPLE_HEAD in ASCII; rich's own fallback draws a frame around everything.
+_GAP = 2  # blanks between columns
+# SIMPLE_HEAD in ASCII; rich's own fallback draws a frame around the whole table.
 _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, of one or more lines, its cells and, if they have any, the style of each."""
+    """A column: its heading of one or more lines, its cells and, if they have any, the styles of the cells."""
 
     heading: str
     cells: Sequence[str]
@@ -30,23 +30,18 @@ class Column:
         """Width of the widest line."""
         return max(cell_len(line) for line in (*self.heading.split("\n"), *self.cells))
 
-    def rows(self, places: Sequence[int]) -> "Column":
+    def rows(self, rows: Sequence[int]) -> "Column":
         """Returns the column with these rows only."""
-        styles = [self.styles[place] for place in places] if self.styles else ()
-        return replace(self, cells=[self.cells[place] for place in places], styles=styles)
+        styles = [self.styles[row] for row in rows] if self.styles else ()
+        return replace(self, cells=[self.cells[row] for row in rows], styles=styles)
 
 
 def blocks(
     identifying: Sequence[Column], groups: Sequence[Sequence[Column]], width: int
 ) -> list[list[Column]]:
-    """Returns the columns of each table: as many groups as the width holds, after the identifying columns.
+    """Returns the columns of each table: the identifying columns, then as many groups as fit into the width.
 
-    A group is never torn apart, and stands alone where not even it fits.
-
-    Args:
-        identifying: Columns every table begins with.
-        groups: Columns that belong together.
-        width: Of the console.
+    A group is never split. A group that does not fit has a table of its own.
     """
     packed: list[list[Column]] = []
     for group in groups:
@@ -64,24 +59,27 @@ def print_table(console: Console, columns: Sequence[Column], symbols: Symbols) -
         safe_box=False,
         show_edge=False,
         pad_edge=False,
-        padding=(0, _BETWEEN - 1, 0, 0),
+        padding=(0, _GAP - 1, 0, 0),
         width=_width(columns),
     )
     for column in columns:
         table.add_column(_justified(column.heading, column), vertical="bottom", no_wrap=True)
-    styles = [column.styles or [""] * len(column.cells) for column in columns]
-    for row in range(len(columns[0].cells)):
-        cells = zip(columns, styles, strict=True)
-        table.add_row(*(Text(_justified(column.cells[row], column), style[row]) for column, style in cells))
+    for row in zip(*map(_texts, columns), strict=True):
+        table.add_row(*row)
     console.print(table, crop=False, no_wrap=True, overflow="ignore")
 
 
+def _texts(column: Column) -> list[Text]:
+    styles = column.styles or [""] * len(column.cells)
+    return [Text(_justified(cell, column), style) for cell, style in zip(column.cells, styles, strict=True)]
+
+
 def _justified(text: str, column: Column) -> str:
-    # Not left to rich: to justify on the right, it strips the blanks that align the parts of a cell.
+    # rich would strip the blanks that align the parts of a cell when it justifies on the right.
     if not column.right:
         return text
     return "\n".join(" " * (column.width - cell_len(line)) + line for line in text.split("\n"))
 
 
 def _width(columns: Sequence[Column]) -> int:
-    return sum(column.width for column in columns) + _BETWEEN * (len(columns) - 1)
+    return sum(column.width for column in columns) + _GAP * (len(columns) - 1)

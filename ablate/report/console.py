@@ -1,18 +1,18 @@
-"""The console all commands print to."""
+"""The console that all commands print to."""
 
 from typing import TextIO
 
 from rich.console import Console
 
-# In a pipe rich takes 80 columns and crops what is wider.
+# In a pipe rich assumes 80 columns and crops what is wider.
 _UNLIMITED = 100_000
 
 
 def console(file: TextIO) -> Console:
-    """Returns a console on a stream: as wide as the terminal, or if it is none, unlimited, plain and still.
+    """Returns a console on a stream: as wide as the terminal; plain and of unlimited width if it is no terminal.
 
-    On a terminal `NO_COLOR`, `TERM` and `COLUMNS` are honoured. Elsewhere nothing forces colours or
-    animations, as `FORCE_COLOR` would in logs.
+    On a terminal `NO_COLOR`, `TERM` and `COLUMNS` are honoured. Elsewhere nothing forces colours or animations, as
+    `FORCE_COLOR` would in logs.
     """
     if file.isatty():
         return Console(file=file, highlight=False, markup=False, emoji=False)

@@ -1,4 +1,4 @@
-"""A comparison in the formats of benchmark dashboards: the candidate's means, variant by variant."""
+"""A comparison in the formats of benchmark dashboards: the candidate's mean of each variant and metric."""
 
 import json
 from collections.abc import Iterator
@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from ablate.analysis.gate.verdict import Cause, Comparison, Finding
 from ablate.analysis.metrics import GATE_METRICS, STEP_SECONDS
 from ablate.errors import SpecError
+from ablate.report.simulated import marked
 
+KINDS = ("bigger", "smaller", "bmf")
 _UNITS = {"steps_to_target": "steps", STEP_SECONDS: "seconds"}
 
 
 def export(comparison: Comparison, kind: str) -> str:
-    """Returns the candidate's means as JSON.
+    """Returns the candidate's means as JSON; the names of variants are marked if results are made up.
 
     Args:
         comparison: What was found.
@@ -21,48 +23,42 @@ def export(comparison: Comparison, kind: str) -> str:
     Raises:
         SpecError: The kind is another one.
     """
-    if kind == "bmf":
-        return _bmf(comparison)
     if kind not in KINDS:
         raise SpecError(f"--export: {kind!r} is not one of {', '.join(KINDS)}; write it as bmf=FILE")
-    chosen = [
-        each
-        for each in _values(comparison)
-        if GATE_METRICS[each.metric].higher_is_better == (kind == "bigger")
+    if kind == "bmf":
+        return json.dumps(_bmf(comparison), indent=1, allow_nan=False)
+    entries = [
+        _entry(marked(finding.variant, comparison.simulated), finding, value)
+        for finding, value in _measured(comparison)
+        if GATE_METRICS[finding.metric].higher_is_better == (kind == "bigger")
     ]
-    return json.dumps([_entry(finding) for finding in chosen], indent=1, allow_nan=False)
+    return json.dumps(entries, indent=1, allow_nan=False)
 
 
-KINDS = ("bigger", "smaller", "bmf")
-
-
-def _values(comparison: Comparison) -> Iterator[Finding]:
+def _measured(comparison: Comparison) -> Iterator[tuple[Finding, float]]:
+    """Yields each finding that rests on measurements, with the candidate's mean."""
     for finding in comparison.findings:
         if finding.cause is Cause.MEASURED and finding.candidate is not None:
-            yield finding
+            yield finding, finding.candidate
 
 
-def _entry(finding: Finding) -> dict[str, object]:
+def _entry(variant: str, finding: Finding, value: float) -> dict[str, object]:
     half = None if finding.low is None or finding.high is None else (finding.high - finding.low) / 2
     return {
-        "name": f"{finding.variant} {finding.metric}",
+        "name": f"{variant} {finding.metric}",
         "unit": _UNITS.get(finding.metric, "share"),
-        "value": finding.candidate,
+        "value": value,
         "range": "" if half is None else f"± {half:.6g}",
         "extra": f"baseline {finding.baseline:.6g}, {finding.verdict}",
     }
 
 
-def _bmf(comparison: Comparison) -> str:
+def _bmf(comparison: Comparison) -> dict[str, dict[str, dict[str, float]]]:
     benchmarks: dict[str, dict[str, dict[str, float]]] = {}
-    for finding in _values(comparison):
-        if finding.candidate is None:
-            continue
-        measure = {"value": finding.candidate}
+    for finding, value in _measured(comparison):
+        measure = {"value": value}
         if finding.low is not None and finding.high is not None and finding.baseline is not None:
-            measure |= {
-                "lower_value": finding.baseline + finding.low,
-                "upper_value": finding.baseline + finding.high,
-            }
-        benchmarks.setdefault(finding.variant, {})[finding.metric] = measure
-    return json.dumps(benchmarks, indent=1, allow_nan=False)
+            measure["lower_value"] = finding.baseline + finding.low
+            measure["upper_value"] = finding.baseline + finding.high
+        benchmarks.setdefault(marked(finding.variant, comparison.simulated), {})[finding.metric] = measure
+    return benchmarks

@@ -1,8 +1,8 @@
-"""A report for machines: one JSON document, or one CSV line a variant; full precision, shares from 0 to 1."""
+"""A report for programs: one JSON document, or one CSV line per variant; full precision, shares from 0 to 1."""
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -16,109 +16,77 @@ from ablate.store.schema import SCORES
 
 SCHEMA_VERSION = 1
 
+# Columns of a run besides its scores and metrics.
 _RUN_COLUMNS = (
     "run_id",
-    "variant",
+    VARIANT,
     "seed",
     "status",
     "steps",
     "failed_step",
     "message",
-    STEPS_TO_TARGET,
     "overfit_step",
-    *SCORES.names,
-    "best_val_accuracy",
     "best_epoch",
-    "gap_accuracy",
-    "gap_loss",
-    "best_gap_accuracy",
-    "best_gap_loss",
-    "aulc",
-)
-
-
-_DIFFERENCE = (
-    "pairs",
-    "failed",
-    "reference_failed",
-    "difference",
-    "low",
-    "high",
-    "p",
-    "p_holm",
-    "t_p_holm",
-    "improvement",
-    "verdict",
-    "more_seeds",
 )
 
 
 def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
-    """Returns a report as one JSON document; what is not known, as the steps of a censored run, is null.
-
-    Args:
-        summary: Of the runs.
-        findings: By metric.
-    """
+    """Returns a report as one JSON document; unknown values, as the steps of a censored run, are null."""
+    variants = {metric: about.variants for metric, about in findings.items()}
     document = {
         "schema_version": SCHEMA_VERSION,
+        "simulated": summary.simulated,
         "datasets": summary.runs["dataset"].unique().tolist(),
         "models": summary.runs["model"].unique().tolist(),
         "target": {"given": str(summary.target), "val_accuracy": _plain(summary.target_accuracy)},
         "reference": summary.reference,
         "factors": list(summary.factors),
-        "metrics": {
-            name: {"higher_is_better": metric.higher_is_better, "about": metric.about}
-            | (
-                {"margin": str(findings[name].margin), "best": findings[name].winner}
-                if name in findings
-                else {}
-            )
-            for name, metric in METRICS.items()
-        },
+        "metrics": {name: _metric(name, findings.get(name)) for name in METRICS},
         "variants": [
             {"variant": row[VARIANT], "levels": {factor: row[factor] for factor in summary.factors}}
             | _figures(row)
-            | {
-                "differences": _differences(
-                    row[VARIANT], {name: each.variants for name, each in findings.items()}
-                )
-            }
+            | {"differences": _differences(row[VARIANT], variants)}
             for row in _rows(summary.variants)
         ],
         "by_level": {level.factor: _level(level, findings) for level in summary.levels},
-        "effects": {metric: _effects(each) for metric, each in findings.items()},
-        "runs": _rows(summary.runs[list(_RUN_COLUMNS)]),
+        "effects": {metric: _effects(about) for metric, about in findings.items()},
+        "runs": _rows(summary.runs[list(dict.fromkeys((*_RUN_COLUMNS, *SCORES.names, *METRICS)))]),
     }
     return json.dumps(document, indent=1, allow_nan=False)
 
 
 def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
-    """Returns a report as CSV, a head line and one line a variant; what is not known is empty.
+    """Returns a report as CSV, a head line and one line per variant; unknown values are empty.
 
-    Args:
-        summary: Of the runs.
-        findings: By metric; their differences become columns METRIC_difference, METRIC_difference_low and so on.
+    The differences of each metric are the columns METRIC_difference, METRIC_difference_low and so on.
     """
-    # The name says what kind of mean it is to a reader who sees nothing else.
+    # The new names say what kind of mean it is to a reader who sees nothing else.
     table = summary.variants.drop(columns=STEPS_RANK).rename(
         columns={f"{name}_mean": f"{name}_restricted_mean" for name in (STEPS_TO_TARGET, SECONDS_TO_TARGET)}
     )
-    for metric, each in findings.items():
-        names = {
-            name: f"{metric}_{name if name == 'difference' else f'difference_{name}'}" for name in _DIFFERENCE
-        }
-        table = table.merge(each.variants.rename(columns=names), on=VARIANT, how="left")
+    table.insert(1 + len(summary.factors), "simulated", summary.simulated)
+    for metric, about in findings.items():
+        differences = about.variants.set_index(VARIANT).add_prefix(f"{metric}_difference_")
+        differences = differences.rename(columns={f"{metric}_difference_difference": f"{metric}_difference"})
+        table = table.merge(differences, on=VARIANT, how="left")
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
+def _metric(name: str, findings: Findings | None) -> dict[str, Any]:
+    metric = METRICS[name]
+    document: dict[str, Any] = {"higher_is_better": metric.higher_is_better, "about": metric.about}
+    if findings:
+        document |= {"margin": str(findings.margin), "best": findings.winner}
+    return document
+
+
 def _differences(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Returns what is in the rows of one variant or level, by metric, null where it was not compared."""
-    found = {}
+    """Returns the differences of one variant or level by metric, null where it was not compared."""
+    differences = {}
     for metric, table in tables.items():
-        rows = _rows(table[table[table.columns[0]] == name])
-        found[metric] = {column: rows[0][column] for column in _DIFFERENCE} if rows else None
-    return found
+        key, *columns = table.columns
+        differences[metric] = next(iter(_rows(table.loc[table[key] == name, columns])), None)
+    return differences
 
 
 def _effects(findings: Findings) -> dict[str, Any]:
@@ -127,32 +95,31 @@ def _effects(findings: Findings) -> dict[str, Any]:
     for (rows, columns), table in findings.contrasts.items():
         cells = [{"levels": {rows: row.pop(rows), columns: row.pop(columns)}} | row for row in _rows(table)]
         moderations = [
-            {name: _plain(value) for name, value in asdict(each).items()}
-            for each in findings.moderations[rows, columns]
+            {name: _plain(value) for name, value in asdict(moderation).items()}
+            for moderation in findings.moderations[rows, columns]
         ]
         interactions.append({"factors": [rows, columns], "cells": cells, "moderation": moderations})
     return {"terms": terms, "interactions": interactions}
 
 
 def _level(level: LevelSummary, findings: Mapping[str, Findings]) -> dict[str, Any]:
-    counts = ("backgrounds", "compared", "scored")
-    tables = {name: each.levels[level.factor] for name, each in findings.items()}
+    counts = {name: getattr(level, name) for name in ("backgrounds", "compared", "scored")}
+    tables = {metric: about.levels[level.factor] for metric, about in findings.items()}
     rows = [
         {"level": row[level.factor]}
         | _figures(row)
         | {"differences": _differences(row[level.factor], tables)}
         for row in _rows(level.table)
     ]
-    return {name: getattr(level, name) for name in counts} | {"levels": rows}
+    return counts | {"levels": rows}
 
 
 def _figures(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the figures of one row of a summary table, those of a metric together."""
-    metrics = {name: _figure(row, name) for name in METRICS if name != STEPS_TO_TARGET}
+    """Returns the statistics of one row of a summary table, those of a metric together."""
     figures = {
         "n": row["n"],
         "failed": row["failed"],
-        "metrics": metrics,
+        "metrics": {name: _statistics(row, name) for name in METRICS if name != STEPS_TO_TARGET},
         STEPS_TO_TARGET: _restricted(row, STEPS_TO_TARGET) | {"reached": row["reached"], "n": row["runs"]},
         "overfit_step": _restricted(row, "overfit_step") | {"reached": row["overfitting"], "n": row["n"]},
     }
@@ -162,20 +129,21 @@ def _figures(row: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def _figure(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {figure: row[f"{name}_{figure}"] for figure in ("mean", "sd", "low", "high")}
+def _statistics(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {statistic: row[f"{name}_{statistic}"] for statistic in ("mean", "sd", "low", "high")}
 
 
 def _restricted(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {{"mean": "restricted_mean"}.get(key, key): value for key, value in _figure(row, name).items()}
+    statistics = _statistics(row, name)
+    return {"restricted_mean": statistics.pop("mean")} | statistics
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    columns: Sequence[str] = table.columns.tolist()
+    columns = table.columns.tolist()
     values = (table[column].astype(object).tolist() for column in columns)
     return [dict(zip(columns, map(_plain, row), strict=True)) for row in zip(*values, strict=True)]
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value JSON can hold: null for pandas' NA and for NaN and infinity, as of an F over no residual."""
-    return None if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)) else value
+    """Returns a value that JSON can hold: null for NA, NaN and infinity, as of an F without residual."""
+    return None if pd.isna(value) or value in (math.inf, -math.inf) else value

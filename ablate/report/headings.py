@@ -1,52 +1,40 @@
-"""What metrics and factors are called where people read, and the unit a metric is written in."""
+"""What metrics and factors are called in outputs, and the unit a metric is written in."""
 
 from dataclasses import dataclass
 
-from ablate.analysis.metrics import STEPS_TO_TARGET
+from ablate.analysis.gate.verdict import BITS, STATUS
+from ablate.analysis.metrics import METRICS, STEP_SECONDS, STEPS_TO_TARGET
 from ablate.experiment.norms import OFF
 from ablate.experiment.spec import ROLES
-from ablate.report.numbers import NATS, PERCENT, STEPS, Unit
+from ablate.report.numbers import MILLISECONDS, NATS, PERCENT, STEPS, Unit
 
 
 @dataclass(frozen=True)
 class Heading:
-    """How a metric is written.
-
-    Attributes:
-        short: Heading of a column, of two lines.
-        words: In a sentence.
-        unit: How its values are written.
-        of_values: The unit's name after a value.
-        of_differences: The unit's name after a difference.
-    """
+    """How a metric is written: heading of its column, of at most two lines; name in a sentence; and unit."""
 
     short: str
     words: str
     unit: Unit
-    of_values: str
-    of_differences: str
 
 
-def _percent(short: str, words: str) -> Heading:
-    return Heading(short, words, PERCENT, "%", " points")
-
-
-def _nats(short: str, words: str) -> Heading:
-    return Heading(short, words, NATS, " nats", " nats")
-
-
-# In the order of the columns.
+# The metrics of reports and gates, and what a finding of a gate without a metric is about, in the order of the columns.
 HEADINGS: dict[str, Heading] = {
-    "best_val_accuracy": _percent("best\nval %", "best validation accuracy"),
-    "val_accuracy": _percent("final\nval %", "final validation accuracy"),
-    STEPS_TO_TARGET: Heading("steps to\ntarget", "steps to target", STEPS, " steps", " steps"),
-    "aulc": _percent("area under\ncurve %", "area under the learning curve"),
-    "train_accuracy": _percent("final\ntrain %", "final training accuracy"),
-    "gap_accuracy": _percent("gap %", "gap in accuracy"),
-    "gap_loss": _nats("gap\nloss", "gap in loss"),
-    "best_gap_accuracy": _percent("gap %\nat best", "gap in accuracy at the best evaluation"),
-    "best_gap_loss": _nats("gap loss\nat best", "gap in loss at the best evaluation"),
+    STATUS: Heading("finished", "share of finished runs", PERCENT),
+    BITS: Heading("bits", "share of equal bits", PERCENT),
+    "best_val_accuracy": Heading("best\nval %", "best validation accuracy", PERCENT),
+    "val_accuracy": Heading("final\nval %", "final validation accuracy", PERCENT),
+    STEPS_TO_TARGET: Heading("steps to\ntarget", "steps to target", STEPS),
+    "aulc": Heading("area under\ncurve %", "area under the learning curve", PERCENT),
+    "train_accuracy": Heading("final\ntrain %", "final training accuracy", PERCENT),
+    "gap_accuracy": Heading("gap %", "gap in accuracy", PERCENT),
+    "gap_loss": Heading("gap\nloss", "gap in loss", NATS),
+    "best_gap_accuracy": Heading("gap %\nat best", "gap in accuracy at the best evaluation", PERCENT),
+    "best_gap_loss": Heading("gap loss\nat best", "gap in loss at the best evaluation", NATS),
+    STEP_SECONDS: Heading("ms a step\n(hint)", "time per step", MILLISECONDS),
 }
+# The metrics of a report, in the order of the columns.
+REPORTED = tuple(name for name in HEADINGS if name in METRICS)
 
 
 def factor_words(factor: str) -> str:

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: findings, curves, tables, and how to reproduce it."""
+"""The report as one self-contained HTML page: findings, curves, tables, and how to reproduce it."""
 
 import json
 from base64 import b64encode
@@ -16,11 +16,12 @@ from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.summary import Summary
 from ablate.report.columns import Column
 from ablate.report.headings import HEADINGS
-from ablate.report.numbers import STEPS, UNICODE, Unit
+from ablate.report.numbers import STEPS, UNICODE
 from ablate.report.page.curves import controls_html, curves_data
 from ablate.report.page.tables import section_html, table_html
-from ablate.report.tables import failures, head, legend, level_sections, variants_section
-from ablate.report.words import margin_words, warnings, what_matters, winner
+from ablate.report.simulated import EXPLANATION
+from ablate.report.tables import Tables, failures, head
+from ablate.report.words import collect_warnings, describe_winner, format_margin, terms_columns
 from ablate.store.schema import DATA, EXPERIMENT
 
 _RUN_METRICS = ("best_val_accuracy", "val_accuracy", STEPS_TO_TARGET, "gap_accuracy", "gap_loss")
@@ -33,7 +34,7 @@ class Origin:
     Attributes:
         name: Of the results folder.
         experiment_toml: The experiment that was last run in it.
-        metadata: What it was run with and on.
+        metadata: Versions and machine it was run with.
     """
 
     name: str
@@ -42,26 +43,23 @@ class Origin:
 
 
 def to_html(summary: Summary, curves: pd.DataFrame, findings: Findings, origin: Origin) -> str:
-    """Returns the page; the same results give the same page, and it loads nothing, from disk or the network.
+    """Returns the page. The same results give the same page, and the page loads nothing from disk or the network.
 
-    Args:
-        summary: Of the runs.
-        curves: Frame with the columns of `store.schema.CURVES`.
-        findings: About the metric the report is about.
-        origin: Where the results come from.
+    `curves` is a frame with the columns of `store.schema.CURVES`.
     """
     (_, title), *labelled = head(summary)
     script, plotly = _file("page.js"), _plotly()
     return Template(_file("page.html")).substitute(
         policy=_policy([plotly, script]),
         title=escape(title),
+        banner=f'<p class="simulated" role="note">{EXPLANATION}</p>' if summary.simulated else "",
         style=_file("page.css"),
         head="".join(f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>" for label, text in labelled),
         findings=_findings(summary, findings),
         choices=controls_html(summary),
         tables=_tables(summary, findings),
         origin=_origin(origin),
-        # Within a script element only this sign could end it.
+        # Only this sign could end the script element that holds the data.
         data=json.dumps(curves_data(summary, curves), allow_nan=False).replace("<", "\\u003c"),
         plotly=plotly,
         script=script,
@@ -70,30 +68,24 @@ def to_html(summary: Summary, curves: pd.DataFrame, findings: Findings, origin: 
 
 def _findings(summary: Summary, findings: Findings) -> str:
     words = HEADINGS[findings.metric].words
-    rows = what_matters(summary, findings)
-    heads = ("term", "share of variance", "finding")
-    columns = [Column(name, [row[place] for row in rows]) for place, name in enumerate(heads)]
-    cautions = warnings(summary, findings)
+    terms = terms_columns(summary, findings)
+    warnings = collect_warnings(summary, findings)
+    title = f"What matters for the {words}, by its share of the variance"
     parts = [
-        f"<h3>Best by {escape(words)} (margin {escape(margin_words(findings))})</h3>",
-        _list(winner(summary, findings), "winner"),
-        _list(cautions, "warnings") if cautions else "",
-        table_html(f"What matters for the {words}, by its share of the variance", "matters", columns)
-        if rows
-        else "",
+        f"<h3>Best by {escape(words)} (margin {escape(format_margin(findings))})</h3>",
+        _list(describe_winner(summary, findings), "winner"),
+        _list(warnings, "warnings") if warnings else "",
+        table_html(title, "matters", terms) if terms[0].cells else "",
     ]
     return "\n".join(parts)
 
 
 def _tables(summary: Summary, findings: Findings) -> str:
-    sections = level_sections(summary, findings, UNICODE, details=True)
-    parts = [
-        section_html(variants_section(summary, findings, UNICODE, details=True), "variants", filtered=True)
-    ]
-    parts += [
-        section_html(section, f"level-{place}", filtered=False) for place, section in enumerate(sections)
-    ]
-    parts += [f'<p class="note">{escape(text)}</p>' for text in legend(summary, UNICODE)]
+    tables = Tables(summary, findings, UNICODE)
+    parts = [section_html(tables.by_variant(details=True), "variants", filtered=True)]
+    for index, section in enumerate(tables.by_level(details=True)):
+        parts.append(section_html(section, f"level-{index}", filtered=False))
+    parts += [f'<p class="note">{escape(text)}</p>' for text in tables.legend()]
     failed = failures(summary.runs)
     if failed:
         parts.append(f"<h3>{escape(failed[0])}</h3>{_list(failed[1:], 'failures')}")
@@ -106,10 +98,9 @@ def _run_columns(summary: Summary) -> list[Column]:
     runs = summary.runs
     columns = [Column(name, runs[name].astype(str).tolist()) for name in (VARIANT, "seed", "status")]
     for name in _RUN_METRICS:
-        unit: Unit = HEADINGS[name].unit
-        cells = [unit.text(number) for number in runs[name].astype(float)]
+        cells = [HEADINGS[name].unit.text(value) for value in runs[name].astype(float)]
         columns.append(Column(HEADINGS[name].short, cells, right=True))
-    steps = [STEPS.text(number) for number in runs["steps"].astype(float)]
+    steps = [STEPS.text(count) for count in runs["steps"].astype(float)]
     return [*columns, Column("steps", steps, right=True), Column("run id", runs["run_id"].tolist())]
 
 
@@ -134,7 +125,7 @@ def _list(lines: Sequence[str], kind: str) -> str:
 def _policy(scripts: Sequence[str]) -> str:
     """Returns a Content Security Policy under which nothing can be loaded and only these scripts run."""
     hashes = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
@@ -146,7 +137,7 @@ def _file(name: str) -> str:
 
 
 def _plotly() -> str:
-    # Its size and loading time are for this page alone.
+    # Imported here because it is large and only this page needs it.
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Symbols:
-    """What stands beside numbers, in an alphabet the output can show."""
+    """The signs beside numbers, in an alphabet that the output can show."""
 
     best: str
     worst: str
@@ -30,30 +30,38 @@ def symbols_for(encoding: str) -> Symbols:
 
 @dataclass(frozen=True)
 class Unit:
-    """How a quantity is written: times `scale`, with so many decimals."""
+    """How a quantity is written: multiplied by `scale`, with some decimals; and what follows values and differences."""
 
     scale: float
     decimals: int
+    of_values: str = ""
+    of_differences: str = ""
 
     def text(self, value: float) -> str:
         """Returns the number as text, `-` for NaN, never `-0`."""
         return "-" if math.isnan(value) else f"{value * self.scale:z.{self.decimals}f}"
 
+    def signed(self, value: float) -> str:
+        """Returns a difference with its sign, without one if it rounds to zero, `-` for NaN."""
+        text = self.text(value)
+        return text if math.isnan(value) or text.startswith("-") or not float(text) else f"+{text}"
 
-PERCENT = Unit(100, 1)
-NATS = Unit(1, 3)
-STEPS = Unit(1, 0)
+
+PERCENT = Unit(100, 1, "%", " points")
+NATS = Unit(1, 3, " nats", " nats")
+STEPS = Unit(1, 0, " steps", " steps")
+MILLISECONDS = Unit(1000, 3, " ms", " ms")
 
 
 def unit_for(values: Iterable[float], scale: float = 1) -> Unit:
-    """Returns how values of very different size are written in one column: the smallest with three digits."""
+    """Returns the unit of a column whose values differ in size: the smallest is written with three digits."""
     known = [value * scale for value in values if value > 0 and math.isfinite(value)]
     return Unit(scale, min(9, max(0, 2 - math.floor(math.log10(min(known))))) if known else 2)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of a table, in the parts that are set below one another: `97.2`, `±0.4`, a mark or nothing."""
+    """The parts of a number in a table, which are aligned below one another: `97.2`, `±0.4`, and a mark or nothing."""
 
     mean: str
     spread: str
@@ -61,12 +69,12 @@ class Cell:
 
 
 def mean_and_spread(mean: float, sd: float, unit: Unit, symbols: Symbols) -> Cell:
-    """Returns a mean with its standard deviation, which NaN (of a single seed) leaves out."""
+    """Returns a mean with its standard deviation, which is left out if it is NaN (of a single seed)."""
     return Cell(unit.text(mean), "" if math.isnan(sd) else symbols.plus_minus + unit.text(sd))
 
 
 def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols, unit: Unit = STEPS) -> Cell:
-    """Returns restricted mean steps: `123 ±8`, as a lower bound `≥430 ±20`, or if none reached it `>540`."""
+    """Returns restricted mean steps: `123 ±8`, `≥430 ±20` if some runs missed the target, `>540` if all did."""
     cell = mean_and_spread(mean, sd, unit, symbols)
     if reached == runs or math.isnan(mean):
         return cell
@@ -74,11 +82,9 @@ def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols
 
 
 def aligned(cells: Sequence[Cell]) -> list[str]:
-    """Returns the cells of a column as texts of one width, each part below its like."""
-    means, spreads, marks = (
-        max(map(len, parts))
-        for parts in zip(*((cell.mean, cell.spread, cell.mark) for cell in cells), strict=True)
-    )
+    """Returns the cells of a column as texts of one width, with equal parts below one another."""
+    parts = zip(*((cell.mean, cell.spread, cell.mark) for cell in cells), strict=True)
+    means, spreads, marks = (max(map(len, part)) for part in parts)
     gaps = " " * bool(spreads), " " * bool(marks)
     return [
         f"{cell.mean:>{means}}{gaps[0]}{cell.spread:{spreads}}{gaps[1]}{cell.mark:{marks}}" for cell in cells
@@ -96,13 +102,18 @@ def spans(numbers: Iterable[int]) -> str:
     return ", ".join(f"{low}-{high}" if low < high else str(low) for low, high in parts)
 
 
+def plural(noun: str, number: int) -> str:
+    """Returns a noun for this number of things, `run` or `runs`."""
+    return noun if number == 1 else f"{noun}s"
+
+
 def counted(number: int, noun: str) -> str:
     """Returns a number with its noun, `1 run`, `270 runs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {plural(noun, number)}"
 
 
 def duration(seconds: float) -> str:
-    """Returns a time for people: `3.1 s`, `20 s`, `2 min 05 s`, `1 h 07 min`."""
+    """Returns a duration as text: `3.1 s`, `20 s`, `2 min 05 s`, `1 h 07 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""The plan of a grid as text: the product of its levels, what of it is stored, and about what the rest takes."""
+"""The plan of a grid as text: the product of its levels, what is stored, and the estimated cost of the rest."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,11 +9,12 @@ from ablate.experiment.plan import Plan
 from ablate.experiment.spec import FACTORS, Experiment
 from ablate.experiment.tuning import TUNED
 from ablate.report.numbers import counted, duration
+from ablate.report.simulated import marked
 from ablate.store.status import DIVERGED, FAILED, FINISHED
 
-# Settings that the lines of a plan tell of in another way.
+# Settings that a plan shows in other lines.
 _SHOWN_ELSEWHERE = ("dataset", "model", "seeds")
-# What a worker takes besides its stack: the interpreter and torch.
+# Memory of a worker besides its stack: the interpreter and torch.
 PROCESS_BYTES = 450e6
 
 
@@ -27,45 +28,38 @@ def plan_text(
 ) -> str:
     """Returns the plan in a few lines.
 
-    Args:
-        experiment: The grid.
-        runs: All its runs.
-        statuses: Status of each stored run, by id.
-        plan: Of the runs that are to be trained.
-        jobs: Number of workers.
-        folder: Where results go.
+    `runs` are all of the grid, `statuses` those of stored runs by id, and `plan` is of the runs still to be trained.
     """
     train, val, test = experiment.split_sizes
     stored = [statuses.get(run.run_id) for run in runs]
-    missing, to_train = stored.count(None), sum(len(stack.runs) for stack in plan.stacks)
+    samples = f"{train} training, {val} validation, {test} test samples"
     lines = [
-        f"{experiment.dataset}, {experiment.model}: {train} training, {val} validation, {test} test samples",
+        marked(f"{experiment.dataset}, {experiment.model}: {samples}", runs[0].simulated),
         product_line(experiment, len(runs)),
         f"{folder}: {stored.count(FINISHED)} done, {stored.count(DIVERGED)} diverged, {stored.count(FAILED)} failed, "
-        f"{missing} missing",
+        f"{stored.count(None)} missing",
     ]
     if not plan.stacks:
         return "\n".join([*lines, "nothing to train"])
     sizes = sorted({len(stack.runs) for stack in plan.stacks})
     span = counted(sizes[0], "run") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} runs"
+    to_train = counted(sum(len(stack.runs) for stack in plan.stacks), "run")
     memory = (plan.worker_bytes + PROCESS_BYTES) / 1e9
-    return "\n".join(
-        [
-            *lines,
-            f"to train: {counted(to_train, 'run')} in {counted(len(plan.stacks), 'stack')} of {span}, "
-            f"{counted(jobs, 'worker')}, {counted(plan.run_steps, 'run-step')}",
-            f"about {duration(plan.seconds)} and {memory:.1f} GB a worker (an estimate from sizes, nothing was timed)",
-        ]
-    )
+    lines += [
+        f"to train: {to_train} in {counted(len(plan.stacks), 'stack')} of {span}, "
+        f"{counted(jobs, 'worker')}, {counted(plan.run_steps, 'run-step')}",
+        f"about {duration(plan.seconds)} and {memory:.1f} GB a worker (an estimate from sizes, nothing was timed)",
+    ]
+    return "\n".join(lines)
 
 
 def product_line(experiment: Experiment, runs: int) -> str:
     """Returns the product of the levels, `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
 
-    What all runs share stands behind it: factors of one level, and other settings where they are not the defaults.
+    In brackets follow the factors of one level, and the other settings that differ from their defaults.
     """
     counts = {name: len(getattr(experiment, name)) for name in FACTORS}
-    shown = [f"{count} {name}" for name, count in counts.items() if count > 1]
+    varied = [f"{count} {name}" for name, count in counts.items() if count > 1]
     resolved = {
         "channels": experiment.channels_of(experiment.channels[0]),
         "hidden": experiment.hidden_of(experiment.hidden[0]),
@@ -77,16 +71,20 @@ def product_line(experiment: Experiment, runs: int) -> str:
         if count == 1 and levels[name] != NONE and not (name == TUNED and experiment.tune)
     ]
     fixed += [
-        f"{name}={_shown(value)}"
+        f"{name}={_format_setting(value)}"
         for name, field in Experiment.model_fields.items()
         if name not in (*FACTORS, *_SHOWN_ELSEWHERE) and (value := getattr(experiment, name)) != field.default
     ]
-    product = " x ".join([*shown, counted(len(experiment.seeds), "seed")])
+    product = " x ".join([*varied, counted(len(experiment.seeds), "seed")])
     return f"{product} = {counted(runs, 'run')} ({', '.join(fixed)})"
 
 
-def _shown(value: object) -> str:
-    """Returns a setting that is no factor as text: rates to choose from separated by strokes, a switch as on or off."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "/".join(map(label, value)) if isinstance(value, tuple) else label(value)
+def _format_setting(value: object) -> str:
+    """Returns a setting that is no factor as text: a switch as on or off, several values separated by slashes."""
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case tuple():
+            return "/".join(map(label, value))
+        case _:
+            return label(value)

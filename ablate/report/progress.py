@@ -1,11 +1,11 @@
-"""How far training is: a live bar on a terminal, elsewhere a line a finished stack and a sign of life between."""
+"""Progress of training: a live bar on a terminal, elsewhere a line per finished stack and a heartbeat between."""
 
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ablate.report.console import console
 from ablate.report.numbers import counted, duration
+from ablate.report.simulated import marked
 from ablate.store.status import FINISHED
 
 HEARTBEAT_SECONDS = 30.0
@@ -22,11 +23,11 @@ _PACE_WIDTH = 48
 
 
 class Progress:
-    """Tells people how far training is.
+    """Shows how far training is.
 
     Args:
-        console: Where to; it decides between the bar and lines.
-        clock: Returns a time in seconds that only rises.
+        console: Where to show it: as a bar if it is interactive, as lines if not.
+        clock: Returns a time in seconds that never decreases.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
@@ -35,7 +36,8 @@ class Progress:
         self._total_runs = self._total_steps = self._steps = 0
         self._statuses: Counter[str] = Counter()
         self._began = self._last_shown = 0.0
-        # No thread refreshes the bar: workers may be forked while it runs, and it is moved often enough.
+        self._simulated = False
+        # The bar is refreshed by no thread, because workers may be forked while it runs.
         self._bar = Bar(
             TextColumn("{task.fields[runs]}"),
             BarColumn(bar_width=None),
@@ -51,24 +53,23 @@ class Progress:
     @classmethod
     @contextmanager
     def on_stderr(cls) -> Iterator[Self]:
-        """Gives a progress on stderr and finishes it, whatever happens."""
+        """Yields a progress on stderr, and finishes it on any exit."""
         progress = cls(console(sys.stderr), time.monotonic)
         try:
             yield progress
         finally:
             progress.finish()
 
-    def start(self, total_runs: int, total_steps: int) -> None:
-        """Begins: so many runs to train, of so many steps in all."""
-        self._total_runs, self._total_steps = total_runs, total_steps
+    def start(self, total_runs: int, total_steps: int, *, simulated: bool = False) -> None:
+        """Begins to show progress of this many runs, and of their steps summed over runs."""
+        self._total_runs, self._total_steps, self._simulated = total_runs, total_steps, simulated
         self._began = self._last_shown = self._clock()
         if self._console.is_interactive:
-            runs, pace = self._texts()
-            self._bar.add_task("", total=total_steps, runs=runs, pace=pace)
+            self._bar.add_task("", total=total_steps, **self._texts())
             self._bar.start()
 
     def advance(self, run_steps: int) -> None:
-        """Takes note of steps done since the last call, summed over runs."""
+        """Adds the steps done since the last call, summed over runs."""
         self._steps += run_steps
         now = self._clock()
         if self._console.is_interactive:
@@ -78,13 +79,7 @@ class Progress:
             self._line(f"{self._count()} training  {self._pace()}")
 
     def stack_finished(self, label: str, statuses: Mapping[str, int], seconds: float) -> None:
-        """Takes note of a finished stack.
-
-        Args:
-            label: What is in it.
-            statuses: Number of its runs by status.
-            seconds: How long it took.
-        """
+        """Adds a finished stack: a label of its runs, their number by status, and the seconds it took."""
         self._statuses.update(statuses)
         outcome = _failures(statuses) or "ok"
         if self._console.is_interactive:
@@ -95,7 +90,7 @@ class Progress:
             self._line(f"{self._count()} {label}  {outcome}  {duration(seconds)}{self._eta()}")
 
     def finish(self) -> None:
-        """Takes the bar away and says what was done, in how long; a second call does nothing."""
+        """Removes the bar and shows the number of runs done and the time taken; a second call does nothing."""
         if not self._total_runs:
             return
         if self._console.is_interactive:
@@ -111,19 +106,17 @@ class Progress:
 
     def _move_bar(self, now: float) -> None:
         self._last_shown = now
-        runs, pace = self._texts()
-        task = self._bar.task_ids[0]
-        self._bar.update(task, completed=self._steps, refresh=True, runs=runs, pace=pace)
+        self._bar.update(self._bar.task_ids[0], completed=self._steps, refresh=True, **self._texts())
 
-    def _texts(self) -> tuple[str, str]:
-        """Returns what stands on both sides of the bar, padded so that it keeps its length."""
+    def _texts(self) -> dict[str, Any]:
+        """Returns the texts left and right of the bar, padded so that the bar keeps its length."""
         total = f"{self._total_runs:,}"
         runs = f"{self._statuses.total():>{len(total)},}/{total} runs"
-        return runs, f"{self._pace():{_PACE_WIDTH}}"
+        return {"runs": marked(runs, self._simulated), "pace": f"{self._pace():{_PACE_WIDTH}}"}
 
     def _line(self, text: str) -> None:
         self._last_shown = self._clock()
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(marked(text, self._simulated)), soft_wrap=True)
 
     def _count(self) -> str:
         total = str(self._total_runs)

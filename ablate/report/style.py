@@ -1,4 +1,4 @@
-"""How lines and points are told apart: colours for the colour-blind, and dashes and markers for no colour at all.
+"""Colours, markers and dashes that distinguish lines for the colour-blind and without colour.
 
 The colours of each palette differ by at least 25 in CIE Lab, also as seen with protanopia, deuteranopia and
 tritanopia (Machado et al., "A physiologically-based model for simulation of color vision deficiency", IEEE
@@ -12,58 +12,27 @@ from dataclasses import dataclass
 from typing import Any
 
 WHITE, DARK = "#FFFFFF", "#15181D"
-ON_WHITE = (
-    "#012D7A",
-    "#B97D09",
-    "#127446",
-    "#9E66B5",
-    "#820000",
-    "#4A87FF",
-    "#000000",
-    "#869198",
-    "#4E3353",
+# Colour on white and on dark, and the marker as matplotlib and as plotly name it.
+_POINTS = (
+    ("#012D7A", "#54AFED", "o", "circle"),
+    ("#B97D09", "#E47D0A", "s", "square"),
+    ("#127446", "#57FF91", "^", "triangle-up"),
+    ("#9E66B5", "#975689", "D", "diamond"),
+    ("#820000", "#D3003C", "v", "triangle-down"),
+    ("#4A87FF", "#4060D0", "P", "cross"),
+    ("#000000", "#CDFFFF", "X", "x"),
+    ("#869198", "#98AC92", "<", "triangle-left"),
+    ("#4E3353", "#FFEA00", ">", "triangle-right"),
 )
-ON_DARK = (
-    "#54AFED",
-    "#E47D0A",
-    "#57FF91",
-    "#975689",
-    "#D3003C",
-    "#4060D0",
-    "#CDFFFF",
-    "#98AC92",
-    "#FFEA00",
-)
-
-# By the names of matplotlib and of plotly.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-SYMBOLS = (
-    "circle",
-    "square",
-    "triangle-up",
-    "diamond",
-    "triangle-down",
-    "cross",
-    "x",
-    "triangle-left",
-    "triangle-right",
-)
-LINES = ("-", "--", "-.", ":")
-DASHES = ("solid", "dash", "dashdot", "dot")
+# Dashes of a line as matplotlib and as plotly name them.
+_STROKES = (("-", "solid"), ("--", "dash"), ("-.", "dashdot"), (":", "dot"))
+ON_WHITE, ON_DARK, *_ = zip(*_POINTS, strict=True)
+DASHES = tuple(dash for _, dash in _STROKES)
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one of several lines is drawn.
-
-    Attributes:
-        colour: On white.
-        on_dark: On a dark background.
-        marker: As matplotlib names it.
-        symbol: The same as plotly names it.
-        line: As matplotlib names it.
-        dash: The same as plotly names it.
-    """
+    """How one of several lines is drawn; marker and line are names of matplotlib, symbol and dash of plotly."""
 
     colour: str
     on_dark: str
@@ -73,16 +42,15 @@ class Look:
     dash: str
 
 
-def look(place: int) -> Look:
-    """Returns how the line at a place, from 0, is drawn; no two of the first 36 look the same without colour."""
-    again, of = divmod(place, len(MARKERS))
-    line = (of + again) % len(LINES)
-    return Look(ON_WHITE[of], ON_DARK[of], MARKERS[of], SYMBOLS[of], LINES[line], DASHES[line])
+def look(index: int) -> Look:
+    """Returns how the line with this index, from 0, is drawn; the first 36 differ without colour."""
+    repeats, point = divmod(index, len(_POINTS))
+    return Look(*_POINTS[point], *_STROKES[(point + repeats) % len(_STROKES)])
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Sets matplotlib's settings for the time a figure is made or rendered; the same figure gives the same bytes."""
+    """Sets matplotlib's settings while a figure is made or rendered; the same figure gives the same bytes."""
     import matplotlib
 
     with matplotlib.rc_context(SETTINGS):

@@ -1,4 +1,4 @@
-"""Findings in words: who won, what matters, what to be careful about; one finding a line."""
+"""Findings as sentences: which variant is best, what matters, and what to be careful about."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,71 +14,78 @@ from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.paired import smallest_p
 from ablate.analysis.standing import ALPHA, MOST_SEEDS, STRICT_ALPHA, Standing, exact_can_tell
 from ablate.analysis.summary import Summary, ranked
+from ablate.report.columns import Column
 from ablate.report.headings import HEADINGS, factor_words, level_words, levels_words
 from ablate.report.numbers import Unit, counted
+from ablate.report.simulated import EXPLANATION
 
 # A row of a table of differences or effects, by column.
 Row = Mapping[Any, Any]
 
-_NAMED = 3
+_LONGEST_LIST = 3
 _IN_FULL = {
     Standing.TIED: "tied within the margin",
     Standing.FAILED: "failed with every seed",
     Standing.REFERENCE_FAILED: "which failed with every seed",
     Standing.NOT_REACHED: "neither reached the target",
 }
-# An interaction is put into words if it is sure and accounts for at least this share of the variance.
-_WORTH_A_WORD = 0.01
+# An interaction is described if it is significant and accounts for at least this share of the variance.
+_LEAST_SHARE = 0.01
 
 
-def winner(summary: Summary, findings: Findings) -> list[str]:
-    """Returns which variant did best, by how much, and what is as good or cannot be told from it."""
+def describe_winner(summary: Summary, findings: Findings) -> list[str]:
+    """Returns which variant is best, by how much, and which are tied with it or too close to tell, a line each."""
     heading = HEADINGS[findings.metric]
     if findings.winner is None:
-        is_steps = findings.metric == STEPS_TO_TARGET
-        return [
-            "no run reached the target" if is_steps else f"no run finished, so none has a {heading.words}"
-        ]
+        if findings.metric == STEPS_TO_TARGET:
+            return ["no run reached the target"]
+        return [f"no run finished, so none has a {heading.words}"]
     row = {row[VARIANT]: row for row in findings.variants.to_dict("records")}[findings.winner]
     line = findings.winner
     if row["verdict"] == Standing.REFERENCE:
         line += ", the reference"
     elif row["pairs"]:
-        line += (
-            f": {difference(row, heading.unit)}{heading.of_differences} from the reference, {verdict(row)}"
-        )
+        size = f"{format_difference(row, heading.unit)}{heading.unit.of_differences}"
+        line += f": {size} from the reference, {format_verdict(row)}"
     lines = [line]
     verdicts = findings.against_winner.set_index(VARIANT)["verdict"]
     best_first = ranked(summary.variants, findings.metric)[VARIANT].tolist()
-    for found, words in (
+    for verdict, words in (
         (Standing.TIED, "tied with it"),
         (Standing.TOO_FEW, "too few seeds to tell from it"),
     ):
-        names = [name for name in best_first if verdicts[name] == found]
+        names = [name for name in best_first if verdicts[name] == verdict]
         if names:
-            lines.append(f"{words}: {_listed(names)}")
+            lines.append(f"{words}: {_join_names(names)}")
     return lines
 
 
-def margin_words(findings: Findings) -> str:
-    """Returns how large a difference has to be to matter, in words."""
+def format_margin(findings: Findings) -> str:
+    """Returns how large a difference has to be to matter, as text."""
     heading, margin = HEADINGS[findings.metric], findings.margin
     if margin.relative:
         return f"{margin} of the reference's {heading.words}"
-    return f"{margin.size * heading.unit.scale:.6g}{heading.of_differences}"
+    return f"{margin.size * heading.unit.scale:.6g}{heading.unit.of_differences}"
 
 
-def what_matters(summary: Summary, findings: Findings) -> list[tuple[str, str, str]]:
-    """Returns term, share of variance and a sentence of each term of the analysis of variance, largest first."""
+def describe_terms(summary: Summary, findings: Findings) -> list[tuple[str, str, str]]:
+    """Returns name, share and a sentence about each term of the analysis of variance, the largest first."""
     return [
-        (term_words(row["term"]), share(row["share"]), _sentence(row, summary, findings))
+        (name_term(row["term"]), format_share(row["share"]), _describe_term(row, summary, findings))
         for row in findings.effects.to_dict("records")
     ]
 
 
-def warnings(summary: Summary, findings: Findings) -> list[str]:
-    """Returns what a reader has to be careful about, most urgent first."""
-    lines = []
+def terms_columns(summary: Summary, findings: Findings) -> list[Column]:
+    """Returns the same as the columns of a table."""
+    terms = describe_terms(summary, findings)
+    headings = ("term", "share of variance", "finding")
+    return [Column(heading, [term[index] for term in terms]) for index, heading in enumerate(headings)]
+
+
+def collect_warnings(summary: Summary, findings: Findings) -> list[str]:
+    """Returns what a reader has to be careful about, the most urgent first."""
+    lines = [EXPLANATION] if summary.simulated else []
     failed = summary.runs[~summary.runs["finished"]]
     if len(failed):
         statuses = ", ".join(f"{count} {status}" for status, count in failed["status"].value_counts().items())
@@ -89,12 +96,11 @@ def warnings(summary: Summary, findings: Findings) -> list[str]:
         )
     if math.isnan(summary.target_accuracy):
         lines.append("no run of the reference finished, so the target is unknown; give one, as --target 0.9")
-    lines.extend(_seeds_warning(findings))
-    return lines
+    return [*lines, *_seeds_warning(findings)]
 
 
-def verdict(row: Row) -> str:
-    """Returns a verdict in words, with about how many more seeds it would take."""
+def format_verdict(row: Row) -> str:
+    """Returns a verdict in full, with about how many more seeds it would take."""
     if row["verdict"] != Standing.TOO_FEW:
         return _IN_FULL.get(row["verdict"], str(row["verdict"]))
     more = row["more_seeds"]
@@ -102,98 +108,84 @@ def verdict(row: Row) -> str:
     return "too few seeds to tell" + (f" ({needed} needed)" if row["pairs"] > 1 else "")
 
 
-def short_verdict(row: Row) -> str:
+def abbreviate_verdict(row: Row) -> str:
     """Returns a verdict for a table: `better`, `too few, +7`."""
     if row["verdict"] != Standing.TOO_FEW:
         return str(row["verdict"])
     return "too few" if pd.isna(row["more_seeds"]) else f"too few, +{row['more_seeds']}"
 
 
-def difference(row: Row, unit: Unit) -> str:
+def format_difference(row: Row, unit: Unit) -> str:
     """Returns a difference with its interval, `+1.8 [+1.4, +2.2]`, `-` without pairs."""
-    text = signed(row["difference"], unit)
-    if math.isnan(row["low"]):
-        return text
-    return f"{text} [{signed(row['low'], unit)}, {signed(row['high'], unit)}]"
+    text = unit.signed(row["difference"])
+    return (
+        text if math.isnan(row["low"]) else f"{text} [{unit.signed(row['low'])}, {unit.signed(row['high'])}]"
+    )
 
 
-def signed(value: float, unit: Unit) -> str:
-    """Returns a number with its sign, `-` for NaN."""
-    text = unit.text(value)
-    return text if math.isnan(value) or text.startswith("-") or not float(text) else f"+{text}"
-
-
-def share(value: float) -> str:
+def format_share(value: float) -> str:
     """Returns a share of the variance, `55%`, `0.3%`."""
     return "-" if math.isnan(value) else f"{value:.0%}" if value >= 0.0995 else f"{value:.1%}"
 
 
-def p_words(p: float) -> str:
-    """Returns a p value in brackets, ` (p=0.03)`, ` (p<0.001)`, nothing where there is none."""
+def format_p(p: float) -> str:
+    """Returns a p-value in brackets, ` (p=0.03)`, ` (p<0.001)`, nothing for NaN."""
     return "" if math.isnan(p) else " (p<0.001)" if p < 0.001 else f" (p={p:.2g})"
 
 
-def term_words(term: Term) -> str:
-    """Returns a term of the analysis of variance: `activation x batch norm`."""
+def name_term(term: Term) -> str:
+    """Returns the name of a term of the analysis of variance: `activation x batch size`."""
     return " x ".join(map(factor_words, term))
 
 
-def _sentence(row: Row, summary: Summary, findings: Findings) -> str:
+def _describe_term(row: Row, summary: Summary, findings: Findings) -> str:
     term: Term = row["term"]
     if term == (SEED,):
         return "what a seed does to all variants alike"
     if term == (UNEXPLAINED,):
         return "what differs from seed to seed, and interactions of three and more"
-    p = p_words(row["p_holm"])
+    p = format_p(row["p_holm"])
     if not row["p_holm"] <= ALPHA:
         return f"no sign {'of an effect' if len(term) == 1 else 'that they act on each other'}{p}"
     if len(term) == 1:
-        return f"{_main_effect(term[0], summary, findings)}{p}"
-    if row["share"] < _WORTH_A_WORD:
+        return f"{_describe_effect(term[0], summary, findings)}{p}"
+    if row["share"] < _LEAST_SHARE:
         return f"they act on each other, if little{p}"
     pair = term if term in findings.moderations else term[::-1]
-    return f"{interaction_words(findings.moderations[(pair[0], pair[1])], pair)}{p}"
+    return f"{describe_interaction(findings.moderations[(pair[0], pair[1])], pair)}{p}"
 
 
-def _main_effect(factor: str, summary: Summary, findings: Findings) -> str:
+def _describe_effect(factor: str, summary: Summary, findings: Findings) -> str:
     heading, levels = HEADINGS[findings.metric], findings.levels[factor]
     if len(levels) == 2:
         row = levels[levels["verdict"] != Standing.REFERENCE].to_dict("records")[0]
         base = findings.reference_levels[factor]
-        change = f"{difference(row, heading.unit)}{heading.of_differences}"
+        change = f"{format_difference(row, heading.unit)}{heading.unit.of_differences}"
         return f"{level_words(factor, row[factor])}: {change} from {base}"
     table = next(level.table for level in summary.levels if level.factor == factor)
-    means = ranked(table, findings.metric).dropna(subset=f"{findings.metric}_mean")
+    mean = f"{findings.metric}_mean"
+    means = ranked(table, findings.metric).dropna(subset=mean)
     if len(means) < 2:
         return "an effect, but its levels share no background to be averaged over"
     best, worst = (
-        f"{heading.unit.text(row[f'{findings.metric}_mean'])}{heading.of_values} ({level_words(factor, row[factor])})"
+        f"{heading.unit.text(row[mean])}{heading.unit.of_values} ({level_words(factor, row[factor])})"
         for row in (means.iloc[0], means.iloc[-1])
     )
     return f"from {worst} to {best}"
 
 
-def interaction_words(moderations: Sequence[Moderation], pair: Sequence[str]) -> str:
-    """Returns what one factor does to the differences between the levels of another, in words.
-
-    Args:
-        moderations: One a level of the moderator.
-        pair: The factor that differs and the moderator.
-    """
-    sure = [each for each in moderations if each.high < 1 or each.low > 1]
-    if not sure:
+def describe_interaction(moderations: Sequence[Moderation], pair: Sequence[str]) -> str:
+    """Returns how a moderator, the second of a pair, changes the differences between the levels of the first."""
+    certain = [moderation for moderation in moderations if moderation.high < 1 or moderation.low > 1]
+    if not certain:
         return f"which of the {levels_words(pair[0])} is better depends on {factor_words(pair[1])}"
-    most = max(sure, key=lambda each: abs(math.log(max(each.ratio, 1e-9))))
-    subject = level_words(most.moderator, most.level)
+    most = max(certain, key=lambda moderation: abs(math.log(max(moderation.ratio, 1e-9))))
+    subject, levels = level_words(most.moderator, most.level), levels_words(most.factor)
     if most.ratio < 1:
-        gone, low, high = (f"{1 - ratio:.0%}" for ratio in (most.ratio, most.high, most.low))
-        return (
-            f"{subject} removes {gone} [{low}, {high}] of the difference between {levels_words(most.factor)}"
-        )
-    return (
-        f"{subject} makes the difference between {levels_words(most.factor)} {most.ratio:.1f} times as large "
-        f"[{most.low:.1f}, {most.high:.1f}]"
-    )
+        removed, low, high = (f"{1 - ratio:.0%}" for ratio in (most.ratio, most.high, most.low))
+        return f"{subject} removes {removed} [{low}, {high}] of the difference between {levels}"
+    interval = f"[{most.low:.1f}, {most.high:.1f}]"
+    return f"{subject} makes the difference between {levels} {most.ratio:.1f} times as large {interval}"
 
 
 def _seeds_warning(findings: Findings) -> list[str]:
@@ -213,6 +205,7 @@ def _seeds_warning(findings: Findings) -> list[str]:
     ]
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {counted(len(names) - _NAMED, 'other')}"
+def _join_names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_LONGEST_LIST])
+    more = len(names) - _LONGEST_LIST
+    return f"{shown} and {counted(more, 'other')}" if more > 0 else shown

@@ -112,10 +112,13 @@ def test_files_for_ci_are_written_and_the_summary_is_appended(ablate, stored, mo
     code, out, err = ablate("gate", stored[0], bad, "--junit", "junit.xml", *exports, "--json")
     assert code == 4
     json.loads(out)
-    assert err.startswith("::error title=regressed%3A")
+    assert err.startswith("::error title=SIMULATED regressed%3A")
     assert Path("summary.md").read_text().startswith("# before\n## ")
     assert ET.parse("junit.xml").getroot()[0].get("failures") == "3"
-    assert json.loads(Path("bmf.json").read_text())["relu norm=off dropout=0"]["val_accuracy"]["value"] > 0
+    assert (
+        json.loads(Path("bmf.json").read_text())["SIMULATED relu norm=off dropout=0"]["val_accuracy"]["value"]
+        > 0
+    )
     assert len(json.loads(Path("smaller.json").read_text())) > 0
     code, _, err = ablate("gate", *stored, "--junit", "no/such/folder.xml")
     assert (code, "cannot be written" in err) == (2, True)

@@ -7,41 +7,14 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from ablate.analysis.gate.verdict import EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict, reasons
+from ablate.analysis.gate.verdict import EVERY, STATUS, Reason, Verdict, reasons
 from ablate.errors import SpecError
 from ablate.report.ci import SUMMARY_BYTES, to_annotations, to_junit, to_summary
 from ablate.report.dashboards import export
-from ablate.report.verdicts import outcome, print_comparison, to_json
+from ablate.report.gate import describe_outcome, print_comparison, to_json
+from tests.report.comparisons import ALL, RED, comparison, finding_of
 
 NASTY = "pkg:f,100%\n|<b>`x`\x00"
-
-
-def found(verdict: Verdict, variant: str = "relu", metric: str = "val_accuracy", **rest: object) -> Finding:
-    numbers = {"baseline": 0.95, "candidate": 0.93, "low": -0.03, "high": -0.01, "margin": 0.01, "p": 0.016}
-    return Finding(variant, metric, verdict, **(numbers | rest))  # type: ignore[arg-type]  # a test's shorthand
-
-
-def comparison(*findings: Finding) -> Comparison:
-    seeds = tuple(range(6))
-    return Comparison(
-        findings, 0.05, 0.9, seeds, seeds, True, "sign flips", 1 / 64, environment={"torch": ("1", "2")}
-    )
-
-
-RED = (Reason.REGRESSION,)
-MISSING = {"baseline": None, "candidate": None, "low": None, "high": None, "margin": None, "p": None}
-ALL = comparison(
-    found(Verdict.REGRESSED),
-    found(Verdict.IMPROVED, "tanh", candidate=0.97, low=0.01, high=0.03),
-    found(Verdict.UNCHANGED, "elu", candidate=0.95),
-    found(Verdict.INCONCLUSIVE, "gelu", p=0.2, more_seeds=3),
-    found(Verdict.FAILED, "silu", STATUS, cause=Cause.STATUS, note="1 of 6 runs did not finish"),
-    found(
-        Verdict.INCOMPARABLE, "mish", STATUS, cause=Cause.VANISHED, note="missing in the candidate", **MISSING
-    ),
-    found(Verdict.INCOMPARABLE, "celu", STATUS, cause=Cause.NEW, note="missing in the baseline", **MISSING),
-    found(Verdict.REGRESSED, "relu", "step_seconds", decides=False),
-)
 
 
 def test_junit_tells_failures_errors_and_what_was_skipped() -> None:
@@ -70,7 +43,7 @@ def test_junit_tells_failures_errors_and_what_was_skipped() -> None:
 
 
 def test_junit_and_the_summary_hold_any_name() -> None:
-    nasty = comparison(found(Verdict.REGRESSED, NASTY))
+    nasty = comparison(finding_of(Verdict.REGRESSED, NASTY))
     (suite,) = ET.fromstring(to_junit(nasty))
     (case,) = suite.iter("testcase")
     assert case.get("classname") == "ablate." + NASTY.replace("\x00", "\ufffd")
@@ -90,11 +63,11 @@ def test_the_summary_says_what_matters_before_it_folds_the_rest_away() -> None:
     assert "| = | elu |" not in head
     assert "torch 1 -&gt; 2" in head
     assert text.endswith("</details>\n")
-    assert "✅" in to_summary(comparison(found(Verdict.UNCHANGED)), ())
+    assert "✅" in to_summary(comparison(finding_of(Verdict.UNCHANGED)), ())
 
 
 def test_the_summary_is_cut_before_github_refuses_it() -> None:
-    many = comparison(*(found(Verdict.REGRESSED, f"variant {n} " + "é" * 200) for n in range(3000)))
+    many = comparison(*(finding_of(Verdict.REGRESSED, f"variant {n} " + "é" * 200) for n in range(3000)))
     text = to_summary(many, RED)
     assert SUMMARY_BYTES - 2000 < len(text.encode()) <= SUMMARY_BYTES < 2**20
     assert "Cut here" in text
@@ -102,12 +75,12 @@ def test_the_summary_is_cut_before_github_refuses_it() -> None:
 
 
 def test_there_are_at_most_ten_annotations_and_nothing_breaks_out_of_one() -> None:
-    many = comparison(*(found(Verdict.REGRESSED, f"variant {n}") for n in range(300)))
+    many = comparison(*(finding_of(Verdict.REGRESSED, f"variant {n}") for n in range(300)))
     lines = to_annotations(many, RED)
     assert len(lines) == 10
     assert lines[-1] == "::notice title=ablate gate::and 291 more; see the summary"
     assert len(to_annotations(comparison(*many.findings[:10]), RED)) == 10
-    (line,) = to_annotations(comparison(found(Verdict.REGRESSED, NASTY)), RED)
+    (line,) = to_annotations(comparison(finding_of(Verdict.REGRESSED, NASTY)), RED)
     assert line.startswith("::error title=regressed%3A pkg%3Af%2C100%25%0A|")
     assert "\n" not in line
 
@@ -123,7 +96,9 @@ def test_annotations_have_the_level_of_what_they_say() -> None:
 
 def test_dashboards_get_the_values_that_are_better_in_one_direction() -> None:
     measured = comparison(
-        found(Verdict.REGRESSED), found(Verdict.UNCHANGED, "relu", "steps_to_target"), ALL.findings[5]
+        finding_of(Verdict.REGRESSED),
+        finding_of(Verdict.UNCHANGED, "relu", "steps_to_target"),
+        ALL.findings[5],
     )
     (bigger,) = json.loads(export(measured, "bigger"))
     assert bigger == {
@@ -154,7 +129,7 @@ def test_json_has_all_findings_and_no_nan() -> None:
 
 def test_the_table_has_a_mark_for_each_verdict_and_a_line_for_each_that_matters() -> None:
     out = io.StringIO()
-    mean = found(Verdict.UNCHANGED, EVERY, candidate=0.95)
+    mean = finding_of(Verdict.UNCHANGED, EVERY, candidate=0.95)
     shown = replace(ALL, findings=(mean, *ALL.findings))
     print_comparison(shown, RED, Console(file=out, width=200, height=50, color_system=None))
     text = out.getvalue()
@@ -179,4 +154,4 @@ def test_too_few_seeds_are_told() -> None:
     print_comparison(few, (), Console(file=out, width=200, height=50, color_system=None))
     assert "so few seeds give no p below 0.17, so no regression can show at alpha 0.05" in out.getvalue()
     assert Reason.NOT_COMPARABLE in reasons(few, allow_missing=False)
-    assert outcome(comparison(), ()) == "passed (nothing compared)"
+    assert describe_outcome(comparison(), ()) == "passed (nothing compared)"

@@ -37,7 +37,7 @@ def _printed(runs, rows, width=200):
     layers = to_pandas(table.from_pylist(rows, schema=LAYERS))
     out = io.StringIO()
     console = Console(file=out, width=width, no_color=True, highlight=False)
-    print_section(layers_section(health(named(frames(*runs)[0]), layers)), console, ASCII)
+    print_section(layers_section(health(named(frames(*runs)[0]), layers), simulated=False), console, ASCII)
     return out.getvalue()
 
 

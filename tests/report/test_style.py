@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ablate.report.style import DARK, DASHES, LINES, MARKERS, ON_DARK, ON_WHITE, SYMBOLS, WHITE, look
+from ablate.report.style import DARK, ON_DARK, ON_WHITE, WHITE, look
 
 # Machado et al. 2009, severity 1.0, on linear RGB.
 SIGHT = {
@@ -60,8 +60,3 @@ def test_lines_differ_without_colour():
     looks = [look(place) for place in range(36)]
     assert len({(each.marker, each.line) for each in looks}) == 36
     assert len({(each.symbol, each.dash) for each in looks}) == 36
-
-
-def test_both_libraries_have_a_name_for_each_marker_and_line():
-    assert len(MARKERS) == len(SYMBOLS) == len(ON_WHITE) == len(ON_DARK)
-    assert len(LINES) == len(DASHES)

@@ -5,26 +5,26 @@ import pytest
 
 from ablate.analysis.convergence import Target
 from ablate.analysis.findings import find
+from ablate.analysis.gate.verdict import BITS, STATUS
 from ablate.analysis.interactions import Moderation
 from ablate.analysis.margin import Margin
-from ablate.analysis.metrics import METRICS
+from ablate.analysis.metrics import GATE_METRICS, METRICS
 from ablate.analysis.standing import Standing
 from ablate.analysis.summary import summarize
 from ablate.experiment.spec import FACTORS
-from ablate.report.headings import HEADINGS, levels_words
+from ablate.report.headings import HEADINGS, REPORTED, levels_words
 from ablate.report.numbers import PERCENT
 from ablate.report.words import (
-    difference,
-    interaction_words,
-    margin_words,
-    p_words,
-    share,
-    short_verdict,
-    signed,
-    verdict,
-    warnings,
-    what_matters,
-    winner,
+    abbreviate_verdict,
+    collect_warnings,
+    describe_interaction,
+    describe_terms,
+    describe_winner,
+    format_difference,
+    format_margin,
+    format_p,
+    format_share,
+    format_verdict,
 )
 from ablate.store.status import DIVERGED, FAILED
 from tests.made_up import frames, made
@@ -51,13 +51,14 @@ def about(runs, sort="val_accuracy", target="0.5", **options):
 
 
 def test_each_metric_and_factor_has_its_words():
-    assert set(HEADINGS) == set(METRICS)
-    assert len({heading.words for heading in HEADINGS.values()}) == len(METRICS)
+    assert set(REPORTED) == set(METRICS)
+    assert set(HEADINGS) == {*METRICS, *GATE_METRICS, STATUS, BITS}
+    assert len({heading.words for heading in HEADINGS.values()}) == len(HEADINGS)
     assert len({levels_words(factor) for factor in FACTORS}) == len(FACTORS)
 
 
 def test_each_term_of_the_analysis_of_variance_has_one_sentence():
-    rows = {term: (part, sentence) for term, part, sentence in what_matters(*about(lecture()))}
+    rows = {term: (part, sentence) for term, part, sentence in describe_terms(*about(lecture()))}
     assert list(rows)[-2:] == ["seed", "unexplained"]
     part, sentence = rows["activation x norm"]
     assert sentence.startswith("batch norm removes 80% [")
@@ -78,13 +79,13 @@ def moderation(ratio, low, high, level="batch"):
 def test_an_interaction_is_told_by_the_level_that_changes_most():
     pair = ("activation", "norm")
     weaker, stronger = moderation(0.9, 0.85, 0.95, "batch-post"), moderation(0.2, 0.15, 0.25)
-    assert interaction_words([weaker, stronger], pair) == (
+    assert describe_interaction([weaker, stronger], pair) == (
         "batch norm removes 80% [75%, 85%] of the difference between activations"
     )
-    assert interaction_words([moderation(2.0, 1.5, 2.5)], pair) == (
+    assert describe_interaction([moderation(2.0, 1.5, 2.5)], pair) == (
         "batch norm makes the difference between activations 2.0 times as large [1.5, 2.5]"
     )
-    assert interaction_words([moderation(0.9, 0.7, 1.1)], pair) == (
+    assert describe_interaction([moderation(0.9, 0.7, 1.1)], pair) == (
         "which of the activations is better depends on norm"
     )
 
@@ -94,10 +95,10 @@ def row(**changes):
 
 
 def test_a_difference_has_its_sign_and_interval():
-    assert difference(row(), PERCENT) == "+1.8 [+1.4, +2.2]"
-    assert difference(row(low=float("nan")), PERCENT) == "+1.8"
-    assert difference(row(difference=float("nan"), low=float("nan")), PERCENT) == "-"
-    assert [signed(value, PERCENT) for value in (-0.0001, 0.0, -0.01)] == ["0.0", "0.0", "-1.0"]
+    assert format_difference(row(), PERCENT) == "+1.8 [+1.4, +2.2]"
+    assert format_difference(row(low=float("nan")), PERCENT) == "+1.8"
+    assert format_difference(row(difference=float("nan"), low=float("nan")), PERCENT) == "-"
+    assert [PERCENT.signed(value) for value in (-0.0001, 0.0, -0.01)] == ["0.0", "0.0", "-1.0"]
 
 
 @pytest.mark.parametrize(
@@ -116,13 +117,18 @@ def test_a_difference_has_its_sign_and_interval():
     ],
 )
 def test_verdicts_in_words(changes, long, short):
-    assert verdict(row(**changes)) == long
-    assert short_verdict(row(**changes)) == short
+    assert format_verdict(row(**changes)) == long
+    assert abbreviate_verdict(row(**changes)) == short
 
 
 def test_shares_and_p_values():
-    assert [share(value) for value in (0.553, 0.0994, 0.003, float("nan"))] == ["55%", "9.9%", "0.3%", "-"]
-    assert [p_words(value) for value in (0.0312, 0.0004, float("nan"))] == [" (p=0.031)", " (p<0.001)", ""]
+    assert [format_share(value) for value in (0.553, 0.0994, 0.003, float("nan"))] == [
+        "55%",
+        "9.9%",
+        "0.3%",
+        "-",
+    ]
+    assert [format_p(value) for value in (0.0312, 0.0004, float("nan"))] == [" (p=0.031)", " (p<0.001)", ""]
 
 
 def test_the_winner_is_named_with_what_it_is_tied_with_best_first():
@@ -134,7 +140,7 @@ def test_the_winner_is_named_with_what_it_is_tied_with_best_first():
         for name, final in finals.items()
         for seed in range(4)
     ]
-    lines = winner(*about(runs))
+    lines = describe_winner(*about(runs))
     assert lines[0] == (
         "silu norm=off dropout=0: +10.1 [+10.0, +10.1] points from the reference, too few seeds to tell "
         "(about 4 more needed)"
@@ -146,33 +152,33 @@ def test_the_winner_is_named_with_what_it_is_tied_with_best_first():
 
 
 def test_the_reference_can_win_and_nobody_can():
-    assert winner(*about([made("relu"), made("tanh", val=(0.1, 0.2, 0.3))]))[0] == (
+    assert describe_winner(*about([made("relu"), made("tanh", val=(0.1, 0.2, 0.3))]))[0] == (
         "relu norm=off dropout=0, the reference"
     )
-    assert winner(*about([made("relu", status=FAILED)])) == [
+    assert describe_winner(*about([made("relu", status=FAILED)])) == [
         "no run finished, so none has a final validation accuracy"
     ]
 
 
 def test_margins_in_words():
-    assert margin_words(about(lecture())[1]) == "0.5 points"
+    assert format_margin(about(lecture())[1]) == "0.5 points"
     assert (
-        margin_words(about(lecture(), sort="steps_to_target")[1]) == "10% of the reference's steps to target"
+        format_margin(about(lecture(), sort="steps_to_target")[1]) == "10% of the reference's steps to target"
     )
-    assert margin_words(about(lecture(), sort="gap_loss", margin=Margin(0.3))[1]) == "0.3 nats"
+    assert format_margin(about(lecture(), sort="gap_loss", margin=Margin(0.3))[1]) == "0.3 nats"
 
 
 def test_five_seeds_are_warned_of_and_enough_are_not():
     pair = ("relu", "tanh")
-    (line,) = warnings(*about([made(name, seed=seed) for name in pair for seed in range(5)]))
+    (line,) = collect_warnings(*about([made(name, seed=seed) for name in pair for seed in range(5)]))
     assert line.startswith(
         "5 seeds: the smallest p of a sign-flip test is 0.0625, and to get to 0.05 with Holm over 1 "
     )
     assert "it takes 6 seeds" in line
-    assert warnings(*about([made(name, seed=seed) for name in pair for seed in range(6)])) == []
-    (line,) = warnings(*about([made(name) for name in pair]))
+    assert collect_warnings(*about([made(name, seed=seed) for name in pair for seed in range(6)])) == []
+    (line,) = collect_warnings(*about([made(name) for name in pair]))
     assert line.startswith("1 seed: nothing tells a difference from chance")
-    assert warnings(*about([made()])) == []
+    assert collect_warnings(*about([made()])) == []
 
 
 def test_failed_runs_come_first_and_an_unknown_target_next():
@@ -183,6 +189,6 @@ def test_failed_runs_come_first_and_an_unknown_target_next():
         made("elu"),
     ]
     summary = summarize(*frames(*runs), Target.parse("90%"), "relu norm=off dropout=0", "val_accuracy")
-    failed, target, *_ = warnings(summary, find(summary))
+    failed, target, *_ = collect_warnings(summary, find(summary))
     assert failed.startswith("2 of 4 runs did not finish (1 diverged, 1 failed), in 1 variant;")
     assert "--target 0.9" in target

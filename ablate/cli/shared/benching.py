@@ -18,7 +18,7 @@ from ablate.experiment.spec import Experiment
 from ablate.report.bench import Setting, head
 from ablate.report.console import console
 from ablate.report.plan import product_line
-from ablate.report.tables import Section
+from ablate.report.sections import Section
 from ablate.store.provenance import provenance
 from ablate.training.backend import set_environment
 

@@ -9,8 +9,7 @@ import typer
 from ablate.errors import StoreError
 from ablate.report.console import console
 from ablate.report.numbers import symbols_for
-from ablate.report.sections import print_section
-from ablate.report.tables import Section
+from ablate.report.sections import Section, print_section
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of tables")]
 

@@ -53,7 +53,8 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
         )
         metadata = provenance() | PROCESS | {EXPERIMENT: to_toml(experiment), DATA: grid.runs[0].data}
         with grid.folder.writing(to_toml(experiment)), Progress.on_stderr() as progress:
-            progress.start(sum(len(stack.runs) for stack in plan.stacks), plan.run_steps)
+            total = sum(len(stack.runs) for stack in plan.stacks)
+            progress.start(total, plan.run_steps, simulated=grid.runs[0].simulated)
             train_all(plan, executor, grid.folder, context, metadata, progress, fail_fast)
 
 

@@ -24,5 +24,6 @@ def at_chosen_rates(grid: Grid, tuning: Grid) -> Grid:
     """
     stored = tuning.folder.read("runs")
     choices = choose(stored[stored["run_id"].isin([run.run_id for run in tuning.runs])])
-    print_table(tuning_section(choices, tuning.experiment.seeds, symbols_for(console(sys.stdout).encoding)))
+    symbols, simulated = symbols_for(console(sys.stdout).encoding), grid.runs[0].simulated
+    print_table(tuning_section(choices, tuning.experiment.seeds, symbols, simulated=simulated))
     return replace(grid, runs=with_rates(grid.runs, {choice.key: choice.best.rate for choice in choices}))

@@ -1,4 +1,4 @@
-"""Dot plots: means with their intervals, a row a level of the first factor, a mark a combination of the others."""
+"""Dot plots of means and intervals: a row per level of the first factor, a mark per combination of the others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,28 +11,25 @@ from matplotlib.ticker import PercentFormatter
 from ablate.analysis.metrics import STEPS_TO_TARGET
 from ablate.analysis.summary import Summary
 from ablate.experiment.grid import name_of
-from ablate.report.figures.panels import MUTED, grid, key, legend
+from ablate.report.figures.panels import MUTED, grid, legend
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import PERCENT, counted
 from ablate.report.style import Look, drawing, look
 
 _METRICS = (STEPS_TO_TARGET, "gap_accuracy", "gap_loss")
-# With more combinations than this a row can hold no mark for each; then each variant has a row of its own.
+# With more combinations than this, each variant has a row of its own, because a row cannot hold a mark for each.
 _MOST_MARKS = 9
-_SPREAD = 0.76  # of a row's height that its marks take
+_SPREAD = 0.76  # share of a row's height that its marks take
 
 Row = Mapping[Any, Any]
 
 
 @drawing()
 def dots(summary: Summary) -> Figure:
-    """Returns steps to target and the gaps at the end of all variants, each a dot with its 95 % interval.
+    """Returns steps to target and final gaps of all variants, as dots with 95 % intervals.
 
-    Where some runs never reached the target the mean of the steps is a lower bound: an open mark with an arrow. A
-    variant of which no run finished has no gap, and a cross at the edge.
-
-    Args:
-        summary: Of the runs.
+    If some runs missed the target, the mean of the steps is a lower bound, drawn as an open mark with an arrow. A
+    variant without a finished run has no gap, and is drawn as a cross at the edge.
     """
     table = summary.variants
     rows_by, marks_by = _split(summary)
@@ -43,40 +40,39 @@ def dots(summary: Summary) -> Figure:
         f"mean and 95 % interval over {seeds}; open with an arrow: some runs missed the target, a lower bound"
     )
     height = max(0.28 * len(rows) if len(marks) == 1 else (0.115 * len(marks) + 0.1) * len(rows), 1.6) + 0.9
-    figure, axes = grid(
-        "Speed and overfitting", about, 1, len(_METRICS), width=3.4, height=height, sharey=True
+    size = {"width": 3.4, "height": height}
+    figure, (panels,) = grid(
+        "Speed and overfitting", about, 1, len(_METRICS), simulated=summary.simulated, sharey=True, **size
     )
-    for metric, panel in zip(_METRICS, axes[0], strict=True):
+    for metric, panel in zip(_METRICS, panels, strict=True):
         _stripes(panel, len(rows))
         for row in table.to_dict("records"):
             mark = marks.index(_name(row, marks_by))
             shift = _SPREAD * ((mark + 0.5) / len(marks) - 0.5)
             _dot(panel, row, metric, rows.index(_name(row, rows_by)) + shift, look(mark))
         _axis(panel, metric, summary)
-    first = axes[0][0]
-    first.set_yticks(range(len(rows)), rows)
-    first.set_ylim(len(rows) - 0.5, -0.5)
-    first.set_ylabel(", ".join(map(factor_words, rows_by)) if len(rows_by) == 1 else "")
+    panels[0].set_yticks(range(len(rows)), rows)
+    panels[0].set_ylim(len(rows) - 0.5, -0.5)
+    panels[0].set_ylabel(factor_words(rows_by[0]) if len(rows_by) == 1 else "")
     if len(marks) > 1:
-        keys = [key(look(place), name, linestyle="none") for place, name in enumerate(marks)]
-        legend(figure, keys, "")
+        legend(figure, marks, "", linestyle="none")
     return figure
 
 
 def _split(summary: Summary) -> tuple[Sequence[str], Sequence[str]]:
     """Returns the factors whose levels make rows, and those whose combinations make marks in a row."""
-    varied = list(summary.shown_factors)
-    first, rest = varied[:1], varied[1:]
-    combinations = len(summary.variants[rest].drop_duplicates()) if rest else 1
-    return (first, rest) if combinations <= _MOST_MARKS else (varied, [])
+    factors = summary.shown_factors
+    first, rest = factors[:1], factors[1:]
+    combinations = len(summary.variants[list(rest)].drop_duplicates()) if rest else 1
+    return (first, rest) if combinations <= _MOST_MARKS else (factors, ())
 
 
 def _in_order(summary: Summary, factors: Sequence[str]) -> list[str]:
     """Returns the names of all combinations of levels that were run, in the order of the runs."""
     if not factors:
         return [""]
-    chosen = summary.runs[list(factors)].drop_duplicates().to_dict("records")
-    return [_name(row, factors) for row in chosen]
+    combinations = summary.runs[list(factors)].drop_duplicates().to_dict("records")
+    return [_name(row, factors) for row in combinations]
 
 
 def _name(row: Row, factors: Sequence[str]) -> str:
@@ -87,12 +83,12 @@ def _dot(axes: Axes, row: Row, metric: str, y: float, look: Look) -> None:
     if pd.isna(row[f"{metric}_mean"]):
         axes.plot(0.985, y, "x", color=look.colour, transform=axes.get_yaxis_transform(), clip_on=False)
         return
-    mean, low, high = (float(row[f"{metric}_{figure}"]) for figure in ("mean", "low", "high"))
-    bound = metric == STEPS_TO_TARGET and row["reached"] < row["runs"]
+    mean, low, high = (float(row[f"{metric}_{statistic}"]) for statistic in ("mean", "low", "high"))
+    is_bound = metric == STEPS_TO_TARGET and row["reached"] < row["runs"]
     axes.plot([low, high], [y, y], color=look.colour, linewidth=1.3, solid_capstyle="butt")
-    face = "white" if bound else look.colour
+    face = "white" if is_bound else look.colour
     axes.plot(mean, y, look.marker, color=look.colour, markerfacecolor=face, markersize=5)
-    if bound:
+    if is_bound:
         settings = {"ha": "left", "va": "center_baseline", "fontsize": 9, "color": look.colour}
         axes.annotate("→", (mean, y), (4, 0), textcoords="offset points", **settings)
 

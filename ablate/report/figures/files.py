@@ -1,4 +1,4 @@
-"""All figures of some results, and figures as the bytes of a file."""
+"""All figures of a results folder, and figures as the bytes of a file."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -19,18 +19,15 @@ from ablate.report.style import drawing
 
 _HEATMAPS = ("best_val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
 _REGULARIZERS = ("norm", "dropout")
-# Left to itself matplotlib writes its version into a PNG and the time into an SVG.
+# By default matplotlib writes its version into a PNG and the time into an SVG.
 _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 FORMATS = tuple(_METADATA)
 
 
 def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
-    """Yields each figure these results give, with the name of its file without ending.
+    """Yields each figure of these results, with the name of its file without its ending.
 
-    Args:
-        summary: Of the runs.
-        curves: Frame with the columns of `store.schema.CURVES`.
-        layers: Frame with the columns of `store.schema.LAYERS`, without rows if layers were not looked into.
+    The frames have the columns of `store.schema.CURVES` and `LAYERS`; `layers` has no rows without diagnostics.
     """
     for factor in summary.shown_factors:
         yield f"convergence-{factor}", convergence(summary, curves, factor)
@@ -50,12 +47,7 @@ def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Ite
 
 @drawing()
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """Returns a figure as a file, the same bytes for the same figure and version of matplotlib.
-
-    Args:
-        figure: What to write.
-        kind: One of `FORMATS`.
-    """
+    """Returns a figure as a file of a kind in `FORMATS`; the same bytes for the same figure and matplotlib."""
     file = BytesIO()
     figure.savefig(file, format=kind, metadata=_METADATA[kind])
     return file.getvalue()

@@ -1,6 +1,7 @@
-"""Interactions: how a metric depends on each two factors, as a table coloured by its values."""
+"""Interactions: how a metric depends on pairs of factors, as tables coloured by their values."""
 
-from itertools import chain
+import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,55 +20,51 @@ from ablate.report.figures.panels import grid
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import Unit
 from ablate.report.style import drawing
-from ablate.report.words import p_words, share
+from ablate.report.words import format_p, format_share, name_term
 
-_COLUMNS = 3
-_FLAT = 0.5  # height of a cell over its width
+_MOST_COLUMNS = 3
+_ASPECT = 0.5  # height of a cell over its width
 
 
 @drawing()
 def interactions(summary: Summary, findings: Findings) -> Figure | None:
-    """Returns a panel for each two factors with the mean of a metric in each cell, lighter where better.
+    """Returns a panel per pair of factors, with the mean of a metric in each cell; lighter is better.
 
-    Means are taken over seeds and the backgrounds all cells share; a cell without any is hatched. The titles say what
-    share of the variance the interaction accounts for. None where a single factor is varied.
-
-    Args:
-        summary: Of the runs.
-        findings: About the metric to show.
+    Means are taken over seeds and over the backgrounds that all cells share; a cell without any is hatched. The titles
+    say what share of the variance the interaction accounts for. None if a single factor is varied.
     """
     pairs = list(findings.contrasts)
     if not pairs:
         return None
     means = [cells(summary.runs, findings.metric, *pair, summary.factors).means() for pair in pairs]
     heading = HEADINGS[findings.metric]
-    unit = heading.unit
-    rows, columns = -(-len(pairs) // _COLUMNS), min(len(pairs), _COLUMNS)
+    columns = min(len(pairs), _MOST_COLUMNS)
+    size = math.ceil(len(pairs) / columns), columns
     height = max(0.42 * max(map(len, means)) + 1.1, 2.4)
-    words = heading.words[0].upper() + heading.words[1:]
-    about = f"mean over seeds and all other factors, {heading.of_values.strip()}; lighter is better"
-    figure, axes = grid(f"{words} by two factors", about, rows, columns, width=3.2, height=height)
+    title = f"{heading.words[0].upper()}{heading.words[1:]} by two factors"
+    about = f"mean over seeds and all other factors, {heading.unit.of_values.strip()}; lighter is better"
+    figure, axes = grid(title, about, *size, simulated=summary.simulated, width=3.2, height=height)
     scale = _scale(np.concatenate([table.to_numpy(np.float64).ravel() for table in means]))
     colours = colormaps["cividis" if METRICS[findings.metric].higher_is_better else "cividis_r"]
-    for place, panel in enumerate(chain.from_iterable(axes)):
-        if place >= len(pairs):
-            panel.set_axis_off()
-            continue
-        _draw(panel, means[place], unit, scale, colours)
-        panel.set_title(_title(pairs[place], findings))
+    panels = [panel for row in axes for panel in row]
+    for panel in panels[len(pairs) :]:
+        panel.set_axis_off()
+    for panel, pair, table in zip(panels, pairs, means, strict=False):
+        _draw(panel, table, heading.unit, scale, colours)
+        panel.set_title(_title(pair, findings))
     return figure
 
 
 def _title(pair: tuple[str, str], findings: Findings) -> str:
-    names = " x ".join(map(factor_words, pair))
     for row in findings.effects.to_dict("records"):
         if set(row["term"]) == set(pair):
-            return f"{names}\n{share(row['share'])} of the variance{p_words(row['p_holm'])}"
-    return names
+            share = f"{format_share(row['share'])} of the variance{format_p(row['p_holm'])}"
+            return f"{name_term(pair)}\n{share}"
+    return name_term(pair)
 
 
 def _scale(values: Floats) -> Normalize:
-    """Returns the range of the colours: that of the values, without those far from the others (Tukey's fences)."""
+    """Returns the range of the colours: that of the values without outliers (Tukey's fences)."""
     known = values[~np.isnan(values)]
     if not len(known):
         return Normalize(0, 1)
@@ -78,7 +75,7 @@ def _scale(values: Floats) -> Normalize:
 
 def _draw(axes: Axes, means: pd.DataFrame, unit: Unit, scale: Normalize, colours: Colormap) -> None:
     values = means.to_numpy(np.float64)
-    axes.imshow(np.ma.masked_invalid(values), norm=scale, cmap=colours, aspect=_FLAT)
+    axes.imshow(np.ma.masked_invalid(values), norm=scale, cmap=colours, aspect=_ASPECT)
     axes.set_anchor("NW")
     axes.grid(visible=False)
     axes.set_xticks(range(len(means.columns)), [str(level) for level in means.columns])
@@ -88,29 +85,17 @@ def _draw(axes: Axes, means: pd.DataFrame, unit: Unit, scale: Normalize, colours
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
-        known = not np.isnan(value)
-        if not known:
-            axes.add_patch(_hatched(row, column))
-        dark = known and _luminance(colours(scale(value))) < 0.18
-        axes.text(
-            column,
-            row,
-            unit.text(value),
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="white" if dark else "black",
-        )
-
-
-def _hatched(row: int, column: int) -> Rectangle:
-    return Rectangle(
-        (column - 0.5, row - 0.5), 1, 1, facecolor="white", edgecolor="#BBBBBB", hatch="///", linewidth=0
-    )
+        colour = "black"
+        if np.isnan(value):
+            hatch: dict[str, Any] = {"facecolor": "white", "edgecolor": "#BBBBBB", "hatch": "///"}
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, linewidth=0, **hatch))
+        elif _luminance(colours(scale(value))) < 0.18:
+            colour = "white"
+        axes.text(column, row, unit.text(value), ha="center", va="center", fontsize=9, color=colour)
 
 
 def _luminance(colour: tuple[float, float, float, float]) -> float:
-    """Returns the relative luminance of a colour, as WCAG 2 defines it; below 0.18 white text stands out more."""
+    """Returns the relative luminance of a colour, as WCAG 2 defines it; below 0.18 white text has more contrast."""
     channels = np.array(colour[:3])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))

@@ -1,6 +1,7 @@
-"""What all figures share: a grid of panels with a heading, lines with bands, axes in the unit of what they show."""
+"""Parts that figures share: a grid of panels with a heading, lines with bands, and the formats of axes."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,109 +11,130 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from ablate.report.style import Look
+from ablate.analysis.metrics import VARIANT
+from ablate.report.figures.slices import Slice
+from ablate.report.simulated import marked
+from ablate.report.style import Look, look
 
-_MARKERS_A_LINE = 7
 MUTED = "#555555"
+_MARKERS_PER_LINE = 7
+_MARGIN = 0.02  # between a guide and the end of the axis, in accuracy
+_GUIDE: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (2, 3)), "zorder": 1}
+_LABEL: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": 8, "color": MUTED}
 
 
 def grid(
-    title: str, about: str, rows: int, columns: int, *, width: float = 3.9, height: float = 2.9, **shared: Any
+    title: str,
+    about: str,
+    rows: int,
+    columns: int,
+    *,
+    simulated: bool,
+    width: float = 3.9,
+    height: float = 2.9,
+    **shared: Any,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Returns a figure with a heading of two lines, and its axes, row by row.
 
-    Args:
-        title: What is shown.
-        about: Of which runs, and what bands and whiskers are.
-        rows: Of panels.
-        columns: Of panels.
-        width: Of a panel, in inches.
-        height: Of a panel, in inches.
-        **shared: As `Figure.subplots` takes them, `sharex` and the like.
+    Width and height are those of a panel, in inches; `shared` holds arguments of `Figure.subplots`.
     """
     figure = Figure(figsize=(max(width * columns + 1.6, 6.0), height * rows + 0.7), layout="constrained")
-    figure.suptitle(f"{title}\n", x=0.01, ha="left", fontsize=13, fontweight="bold")
+    heading = f"{marked(title, simulated)}\n"
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=13, fontweight="bold")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    # A second line of a suptitle cannot look different, so it is laid over the room left for it.
-    figure.text(
-        0.01, 1 - 0.42 / figure.get_figheight(), about, ha="left", va="center", fontsize=9, color=MUTED
-    )
+    # The second line of a suptitle cannot have another style, so the text is put where that line is empty.
+    y = 1 - 0.42 / figure.get_figheight()
+    figure.text(0.01, y, about, ha="left", va="center", fontsize=9, color=MUTED)
     return figure, axes.tolist()
 
 
-def line(axes: Axes, band: pd.DataFrame, x: str, look: Look, place: int = 0, **changes: Any) -> None:
-    """Draws a mean over seeds and its interval.
+def draw_levels(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str, x: str = "step") -> None:
+    """Draws a line for each level of the slice's factor in a panel, from bands sorted by `x`."""
+    for index, _, variant in chosen.variants(panel):
+        draw_line(axes, bands[bands[VARIANT] == variant], x, look(index), index)
 
-    Args:
-        axes: Where.
-        band: Rows in the order of `x`, with columns `mean`, `low` and `high`.
-        x: The column along the horizontal axis.
-        look: Of the line.
-        place: Among the lines; their markers are staggered by it.
-        **changes: To the line, as `Axes.plot` takes them.
+
+def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -> None:
+    """Draws a mean over seeds and its interval, nothing if there are no rows.
+
+    The offset of the first marker keeps the markers of several lines apart.
     """
-    every = max(len(band) // _MARKERS_A_LINE, 1)
-    settings = {"color": look.colour, "linestyle": look.line, "marker": look.marker} | changes
-    axes.plot(band[x], band["mean"], markevery=(place % every, every), **settings)
-    axes.fill_between(band[x], band["low"], band["high"], color=settings["color"], alpha=0.15, linewidth=0)
+    if band.empty:
+        return
+    every = max(len(band) // _MARKERS_PER_LINE, 1)
+    axes.plot(band[x], band["mean"], markevery=(offset % every, every), **_style(look))
+    axes.fill_between(band[x], band["low"], band["high"], color=look.colour, alpha=0.15, linewidth=0)
 
 
-def key(look: Look, label: str, **changes: Any) -> Line2D:
-    """Returns the entry of a legend for a line."""
-    settings = {"color": look.colour, "linestyle": look.line, "marker": look.marker} | changes
-    return Line2D([], [], label=label, **settings)
+def legend(figure: Figure, names: Sequence[str], title: str, **changes: Any) -> None:
+    """Puts a legend to the right of the panels, names in the order of their looks; `changes` are those of `Line2D`."""
+    keys = [Line2D([], [], label=name, **_style(look(index)) | changes) for index, name in enumerate(names)]
+    style: dict[str, Any] = {"handlelength": 3.2, "alignment": "left", "title_fontsize": 10}
+    figure.legend(handles=keys, title=title, loc="outside right upper", **style)
 
 
-def legend(figure: Figure, keys: list[Line2D], title: str) -> None:
-    """Puts the legend to the right of the panels."""
-    figure.legend(
-        handles=keys,
-        title=title,
-        loc="outside right upper",
-        handlelength=3.2,
-        alignment="left",
-        title_fontsize=10,
-    )
+def _style(look: Look) -> dict[str, Any]:
+    return {"color": look.colour, "linestyle": look.line, "marker": look.marker}
 
 
 def note(axes: Axes, text: str, *, above: bool = False) -> None:
-    """Writes a remark into the lower or upper right corner of a panel, where curves that rise or fall leave room."""
+    """Writes a remark into the lower right corner of a panel, where rising curves leave room, or into the upper one."""
     y, va = (0.97, "top") if above else (0.03, "bottom")
     if text:
         axes.text(0.98, y, text, transform=axes.transAxes, ha="right", va=va, fontsize=8.5, color=MUTED)
 
 
-def whole_steps(axes: Axes) -> None:
-    """Makes the horizontal axis one of steps."""
-    axes.set_xlabel("steps")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_xlim(left=0)
+def horizontal_guide(axes: Axes, y: float, label: str) -> None:
+    """Draws a dotted line across a panel, with its label at the right end."""
+    axes.axhline(y, **_GUIDE)
+    axes.annotate(label, (1, y), (-2, -2), xycoords=("axes fraction", "data"), ha="right", **_LABEL)
 
 
-def logarithmic(axes: Axes) -> None:
-    """Makes the vertical axis a logarithmic one with plain numbers."""
+def vertical_guide(axes: Axes, x: float, label: str) -> None:
+    """Draws a dotted line from bottom to top of a panel, with its label at the upper end."""
+    axes.axvline(x, **_GUIDE)
+    axes.annotate(label, (x, 1), (3, -2), xycoords=("data", "axes fraction"), **_LABEL)
+
+
+def format_scores(
+    axes: list[list[Axes]], titles: Iterable[str], accuracies: Sequence[pd.DataFrame], target: float
+) -> None:
+    """Formats two rows of panels against steps: losses above, on a logarithmic axis, and accuracies in percent below.
+
+    The vertical axis of accuracies fits their bands after the first step, because the untrained network lies far below
+    the rest, and the target unless it is NaN. The panels of a row share it.
+    """
+    top, bottom = axes
+    for panel, title in zip(top, titles, strict=True):
+        panel.set_title(title)
+        _make_logarithmic(panel)
+    for panel in bottom:
+        panel.set_xlabel("steps")
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        panel.set_xlim(left=0)
+    low, high = bottom[0].get_ylim()
+    seen = [bands.loc[bands["step"] > 0, ["mean", "low", "high"]].to_numpy().ravel() for bands in accuracies]
+    values = np.concatenate(seen)
+    values = values[np.isfinite(values)]
+    if len(values):
+        margin = 0.05 * (values.max() - values.min()) or 0.05
+        low, high = values.min() - margin, values.max() + margin
+    if not math.isnan(target):
+        low, high = min(low, target - _MARGIN), max(high, target + _MARGIN)
+    bottom[0].set_ylim(low, high)
+    format_percent(bottom[0])
+
+
+def _make_logarithmic(axes: Axes) -> None:
+    """Makes the vertical axis logarithmic, with plain numbers."""
     axes.set_yscale("log", nonpositive="mask")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def after_the_start(panels: Iterable[Axes], bands: Iterable[pd.DataFrame]) -> None:
-    """Fits the vertical axis, one for all panels, to what was seen after the first step.
-
-    The untrained network lies far below the rest and would take most of the room.
-    """
-    ends = [band.loc[band["step"] > 0, ["mean", "low", "high"]].to_numpy() for band in bands]
-    values = np.concatenate([each.ravel() for each in ends]) if ends else np.empty(0)
-    values = values[np.isfinite(values)]
-    if len(values):
-        room = 0.05 * (values.max() - values.min()) or 0.05
-        for axes in panels:
-            axes.set_ylim(values.min() - room, values.max() + room)
-
-
-def percent(axes: Axes) -> None:
-    """Makes the vertical axis one of shares, written in percent, no further than from 0 to 1."""
+def format_percent(axes: Axes) -> None:
+    """Writes the vertical axis in percent, and limits it to shares from 0 to 1."""
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -0.015), min(high, 1.015))

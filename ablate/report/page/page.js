@@ -11,10 +11,10 @@ function sortBy(table, heading) {
   const down = heading.getAttribute("aria-sort") === "ascending";
   for (const other of heading.parentElement.cells) other.setAttribute("aria-sort", "none");
   heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const rows = [...table.tBodies[0].rows].map((row, place) => [row.cells[column].dataset.value, place, row]);
+  const rows = [...table.tBodies[0].rows].map((row, index) => [row.cells[column].dataset.value, index, row]);
   const number = rows.every(([value]) => value === "" || !isNaN(Number(value)));
   rows.sort(([a, i], [b, j]) => {
-    // What is not known stays last, whichever way round.
+    // Unknown values stay last in both directions.
     if ((a === "") !== (b === "")) return a === "" ? 1 : -1;
     const order = number ? Number(a) - Number(b) : a.localeCompare(b, "en");
     return (down ? -order : order) || i - j;
@@ -65,11 +65,11 @@ function faded(colour) {
   return `rgba(${part(1)}, ${part(3)}, ${part(5)}, 0.16)`;
 }
 
-// What all lines have in common goes without saying in the legend.
+// The factors in which lines differ; the legend leaves out what all of them have in common.
 function differing(lines) {
   const names = data.factors.map(({ name }) => name);
-  const found = names.filter((name) => new Set(lines.map((line) => line.levels[name])).size > 1);
-  return found.length ? found : names.slice(0, 1);
+  const varied = names.filter((name) => new Set(lines.map((line) => line.levels[name])).size > 1);
+  return varied.length ? varied : names.slice(0, 1);
 }
 
 const named = (line, factors) => factors.map((factor) => line.names[factor]).join(" ");
@@ -78,7 +78,7 @@ function traces(line, score, label) {
   const look = data.looks[line.look];
   const colour = dark.matches ? look.on_dark : look.colour;
   const band = line.bands[score.name];
-  const ends = band.step.map((step, place) => [step, band.low[place], band.high[place]]).filter(([, low]) => low !== null);
+  const ends = band.step.map((step, index) => [step, band.low[index], band.high[index]]).filter(([, low]) => low !== null);
   const back = [...ends].reverse();
   return [
     {
@@ -96,15 +96,15 @@ function traces(line, score, label) {
   ];
 }
 
-// The untrained network lies far below the rest and would take most of the room; a double click shows all.
-function reach(lines, score) {
+// The range of the vertical axis leaves out the untrained network, far below the rest; a double click shows all.
+function yRange(lines, score) {
   const bands = lines.map((line) => line.bands[score.name]);
   const seen = bands.flatMap(({ step, mean, low, high }) => [mean, low, high].flatMap((y) => y.filter((v, i) => v !== null && step[i] > 0)));
   if (score.name === "val_accuracy" && data.target !== null) seen.push(data.target);
   if (!score.share || !seen.length) return undefined;
   const [least, most] = [Math.min(...seen), Math.max(...seen)];
-  const room = 0.05 * (most - least) || 0.05;
-  return [least - room, Math.min(most + room, 1.02)];
+  const margin = 0.05 * (most - least) || 0.05;
+  return [least - margin, Math.min(most + margin, 1.02)];
 }
 
 function layout(score, lines) {
@@ -121,7 +121,7 @@ function layout(score, lines) {
     xaxis: { ...axis, title: { text: "steps" } },
     yaxis: {
       ...axis, title: { text: score.words }, tickformat: score.share ? ".0%" : undefined,
-      range: reach(lines, score), type: !score.share && choices.elements.logarithmic.checked ? "log" : "linear",
+      range: yRange(lines, score), type: !score.share && choices.elements.logarithmic.checked ? "log" : "linear",
     },
     legend: narrow.matches ? { orientation: "h", x: 0, xanchor: "left", y: -0.25, yanchor: "top" } : { x: 1.01, y: 1 },
     // On a phone a finger on the plot scrolls the page.
@@ -129,9 +129,15 @@ function layout(score, lines) {
     shapes: target
       ? [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: data.target, y1: data.target, line: { color: of("--muted"), width: 1, dash: "dot" } }]
       : [],
-    annotations: target
-      ? [{ text: "target", xref: "paper", x: 1, y: data.target, xanchor: "right", yanchor: "top", showarrow: false, font: { color: of("--muted"), size: 12 } }]
-      : [],
+    annotations: [
+      ...(target
+        ? [{ text: "target", xref: "paper", x: 1, y: data.target, xanchor: "right", yanchor: "top", showarrow: false, font: { color: of("--muted"), size: 12 } }]
+        : []),
+      // Part of the plot, so that a picture saved from it carries the mark too.
+      ...(data.mark
+        ? [{ text: data.mark, xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, opacity: 0.3, font: { color: of("--worst"), size: 40 } }]
+        : []),
+    ],
   };
 }
 

@@ -1,4 +1,4 @@
-"""Tables of the page: sortable by every column, filtered by words and, where asked, by the levels of each factor."""
+"""Tables of the page: sortable by every column, and filtered by words and by the levels of each factor."""
 
 import re
 from collections.abc import Sequence
@@ -6,27 +6,20 @@ from html import escape
 
 from ablate.report.columns import Column
 from ablate.report.numbers import UNICODE
-from ablate.report.tables import Section
+from ablate.report.sections import Section
 
-# What a cell may begin with before its number: a bound, a sign.
+# The first number of a cell, after the sign of a bound.
 _NUMBER = re.compile(r"\s*[≥>]?\s*([+-]?[0-9][0-9,]*\.?[0-9]*(?:e[+-]?[0-9]+)?)")
-# A column with a cell longer than this holds sentences, and its lines are wrapped.
+# The lines of a column with a longer cell are wrapped, because it holds sentences.
 _SENTENCE = 40
 
 
 def section_html(section: Section, name: str, filtered: bool) -> str:
-    """Returns a section of a report as HTML.
-
-    Args:
-        section: Title and columns; one without columns is its title alone.
-        name: Of the table on the page.
-        filtered: Whether its rows can be filtered.
-    """
-    columns = [*section.identifying, *(column for group in section.groups for column in group)]
-    if not columns:
+    """Returns a section as HTML, under a name of the page; a section without columns becomes its title alone."""
+    if not section.columns:
         return f'<p class="title">{escape(section.title)}</p>'
-    levels = len(section.identifying) if filtered else 0
-    return table_html(section.title, name, columns, levels if filtered else None)
+    levels = len(section.identifying) if filtered else None
+    return table_html(section.title, name, section.columns, levels)
 
 
 def table_html(title: str, name: str, columns: Sequence[Column], levels: int | None = None) -> str:
@@ -38,7 +31,7 @@ def table_html(title: str, name: str, columns: Sequence[Column], levels: int | N
         columns: Its columns; the first names the row.
         levels: How many of the first columns can be filtered by exact value; None for no filter at all.
     """
-    filters = "" if levels is None else _filters(name, columns, levels)
+    filters = "" if levels is None else _filters(columns, levels)
     heads = "".join(
         f'<th scope="col" aria-sort="none"><button type="button">{escape(column.heading.strip())}</button></th>'
         for column in columns
@@ -46,7 +39,7 @@ def table_html(title: str, name: str, columns: Sequence[Column], levels: int | N
     numeric = [_is_numeric(column.cells) for column in columns]
     rows = "".join(
         "<tr>"
-        + "".join(_cell(column, row, place, numeric[place]) for place, column in enumerate(columns))
+        + "".join(_cell(column, row, index == 0, numeric[index]) for index, column in enumerate(columns))
         + "</tr>\n"
         for row in range(len(columns[0].cells))
     )
@@ -60,11 +53,11 @@ def table_html(title: str, name: str, columns: Sequence[Column], levels: int | N
 
 
 def value(text: str, numeric: bool) -> str:
-    """Returns what a cell is sorted by: its first number, or its text; nothing where it holds none."""
+    """Returns what a cell is sorted by: its text, or in a numeric column its first number, if it has one."""
     if not numeric:
         return text.strip()
-    found = _NUMBER.match(text)
-    return found[1].replace(",", "") if found else ""
+    number = _NUMBER.match(text)
+    return number[1].replace(",", "") if number else ""
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
@@ -72,11 +65,11 @@ def _is_numeric(cells: Sequence[str]) -> bool:
     return bool(known) and all(_NUMBER.match(cell) for cell in known)
 
 
-def _cell(column: Column, row: int, place: int, numeric: bool) -> str:
+def _cell(column: Column, row: int, names_row: bool, numeric: bool) -> str:
     text = column.cells[row]
     shown = escape(text if numeric else text.strip())
     data = f'data-value="{escape(value(text, numeric))}" data-text="{escape(text.strip())}"'
-    if place == 0:
+    if names_row:
         return f'<th scope="row" {data}>{shown}</th>'
     marks = {UNICODE.best: " best", UNICODE.worst: " worst"}
     mark = next((name for sign, name in marks.items() if text.rstrip().endswith(sign)), "")
@@ -84,19 +77,17 @@ def _cell(column: Column, row: int, place: int, numeric: bool) -> str:
     return f'<td class="{"number" if numeric else ""}{mark}{wide}" {data}>{shown}</td>'
 
 
-def _filters(name: str, columns: Sequence[Column], levels: int) -> str:
+def _filters(columns: Sequence[Column], levels: int) -> str:
     selects = []
-    for place, column in enumerate(columns[:levels]):
-        found = list(dict.fromkeys(cell.strip() for cell in column.cells))
-        if 1 < len(found) < len(column.cells) or (len(found) > 1 and place == 0):
-            options = "".join(
-                f'<option value="{escape(level)}">{escape(level)}</option>' for level in sorted(found)
-            )
+    for index, column in enumerate(columns[:levels]):
+        texts = sorted({cell.strip() for cell in column.cells})
+        if 1 < len(texts) < len(column.cells) or (len(texts) > 1 and index == 0):
+            options = "".join(f'<option value="{escape(level)}">{escape(level)}</option>' for level in texts)
             selects.append(
-                f'<label>{escape(column.heading)}<select data-column="{place}"><option value="">all</option>'
+                f'<label>{escape(column.heading)}<select data-column="{index}"><option value="">all</option>'
                 f"{options}</select></label>"
             )
     return (
-        f'<div class="filters"><label>Rows with all these words<input type="search" autocomplete="off"></label>'
+        '<div class="filters"><label>Rows with all these words<input type="search" autocomplete="off"></label>'
         f'{"".join(selects)}<output aria-live="polite"></output></div>'
     )
