@@ -27,10 +27,11 @@ def test_every_command_marks_made_up_results(ablate, tmp_path):
 
 def test_a_gate_marks_made_up_results_also_from_a_baseline_file(ablate, tmp_path):
     ablate("run", *GRID)
-    ablate("baseline", "results/x", "-o", "x.parquet")
+    assert ablate("baseline", "results/x", "-o", "x.parquet")[2].startswith(MARK)
     assert MARK in ablate("compare", "x.parquet", "results/x")[1]
     files = ["--junit", "x.xml", "--summary", "x.md", "--export", "bmf=x.json"]
     assert json.loads(ablate("gate", "x.parquet", "results/x", "--json", *files)[1])["simulated"] is True
+    assert MARK in ablate("gate", "--self-test", "x.parquet")[1]
     for name in ("x.xml", "x.md", "x.json"):
         assert MARK in (tmp_path / name).read_text(encoding="utf-8")
 

@@ -1,4 +1,3 @@
-import json
 import re
 from base64 import b64encode
 from hashlib import sha256
@@ -7,45 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from ablate.analysis.convergence import Target
-from ablate.analysis.findings import find
-from ablate.analysis.summary import summarize
-from ablate.report.columns import Column
-from ablate.report.html import Origin, to_html
-from ablate.report.page.curves import curves_data
-from ablate.report.page.tables import table_html, value
-from ablate.store.status import DIVERGED, FAILED
-from tests.made_up import frames, made
-
-EVIL = '</script><img src=x onerror="document.title=1">&'
-ORIGIN = Origin(
-    "de<mo", f'dataset = "digits" # {EVIL}\n', {"torch": "2.15.0", "cpu": EVIL, "experiment": "hidden"}
-)
-
-
-def grid():
-    return [
-        made(
-            activation,
-            norm,
-            seed=seed,
-            val=(0.1, 0.5 + 0.01 * seed, last - 0.02 * seed),
-            status={"tanh": DIVERGED, EVIL: FAILED}.get(activation, "finished"),
-        )
-        for activation, last in (("sigmoid", 0.6), ("tanh", 0.8), ("relu", 0.9), ("gelu", 0.95), (EVIL, 0.5))
-        for norm in ("off", "batch")
-        for seed in (0, 1)
-    ]
-
-
-def summary_of(runs):
-    stored, curves = frames(*runs)
-    return summarize(stored, curves, Target.parse("0.7"), None, "best_val_accuracy"), curves
-
-
-def page_of(runs, origin=ORIGIN):
-    summary, curves = summary_of(runs)
-    return to_html(summary, curves, find(summary), origin)
+from tests.report.page.pages import grid, page_of
 
 
 @pytest.fixture(scope="module")
@@ -87,55 +48,6 @@ def test_only_the_scripts_of_the_page_may_run_and_nothing_may_be_loaded(page):
     assert re.findall(r"'(sha256-[^']*)'", policy) == hashes
     assert len(hashes) == 2
     assert not re.search(r"(?:src|href)=\"(?!#)", without_plotly(page))
-
-
-def test_the_curves_are_the_bands_over_seeds_and_null_where_nothing_is_known(page):
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, flags=re.DOTALL)[1])
-    assert data == curves_data(*summary_of(grid()))
-    lines = {line["variant"]: line for line in data["lines"]}
-    relu = lines["relu norm=off dropout=0"]["bands"]["val_accuracy"]
-    assert relu["step"] == [0, 10, 20]
-    assert relu["mean"] == pytest.approx([0.1, 0.505, 0.89])
-    assert lines["tanh norm=batch dropout=0"]["bands"]["val_loss"] == {
-        "step": [],
-        "mean": [],
-        "low": [],
-        "high": [],
-    }
-    single = curves_data(*summary_of([made(), made("gelu")]))["lines"][0]["bands"]["val_accuracy"]
-    assert single["low"] == [None, None, None]
-
-
-def test_lines_of_one_level_share_a_colour_and_those_of_one_background_a_dash():
-    lines = curves_data(*summary_of(grid()))["lines"]
-    assert len({(line["levels"]["activation"], line["look"]) for line in lines}) == 5
-    assert len({(line["levels"]["norm"], line["dash"]) for line in lines}) == 2
-    assert len({(line["look"], line["dash"]) for line in lines}) == 10
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("98.8 ±0.4 ▲", "98.8"),
-        ("≥1,430 ±20", "1430"),
-        (">540", "540"),
-        ("-0.2 [-0.4, +0.1]", "-0.2"),
-        ("+1.8", "+1.8"),
-        ("-", ""),
-        ("", ""),
-        ("5/5", "5"),
-    ],
-)
-def test_a_cell_is_sorted_by_its_number(text, number):
-    assert value(text, numeric=True) == number
-
-
-def test_a_column_with_any_word_is_sorted_as_text():
-    columns = [Column("name", ["b", "a"]), Column("mixed", ["10", "no"]), Column("n", ["9", "-"])]
-    html = table_html("t", "t", columns)
-    assert re.findall(r'data-value="([^"]*)"', html) == ["b", "10", "9", "a", "no", ""]
-    assert 'class="number" data-value="10"' not in html
-    assert 'class="number" data-value="9"' in html
 
 
 def luminance(colour):

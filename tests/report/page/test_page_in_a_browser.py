@@ -5,8 +5,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from tests.report.browser import chromium, console, open_page, requests
-from tests.report.test_html import EVIL, grid, page_of
+from tests.report.page.browser import chromium, console, open_page, requests
+from tests.report.page.pages import EVIL, grid, page_of
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
