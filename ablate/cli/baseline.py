@@ -12,6 +12,7 @@ from ablate.analysis.gate.sides import absolute_target, score
 from ablate.cli.shared.summary import Results, TargetText
 from ablate.errors import NothingToShow, SpecError
 from ablate.report.numbers import PERCENT, counted
+from ablate.report.simulated import marked
 from ablate.store.baseline import read_results, write_baseline
 
 
@@ -36,8 +37,8 @@ def baseline(
             "accuracy cannot be the target; give an accuracy, as --target 0.9"
         )
     write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
-    print(
+    text = (
         f"Wrote {output}: {counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, "
-        f"{output.stat().st_size / 1024:.0f} KiB.",
-        file=sys.stderr,
+        f"{output.stat().st_size / 1024:.0f} KiB."
     )
+    print(marked(text, bool(stored.runs["simulated"].any())), file=sys.stderr)

@@ -25,7 +25,6 @@ ANNOTATIONS = 10
 _CUT = "\n\nCut here: the summary would be larger than GitHub takes. `--json` and `--junit` have all of it.\n"
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_JUNIT_COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def to_junit(comparison: Comparison) -> bytes:
@@ -34,28 +33,25 @@ def to_junit(comparison: Comparison) -> bytes:
     A regression is a failure; what failed, or is missing in the candidate, is an error; what is inconclusive, new or
     incomparable in other ways is skipped, as is any bad news of a metric that does not decide.
     """
+    elements = [_junit_element(finding) for finding in comparison.findings]
+    attributes = {"name": marked("ablate gate", comparison.simulated), "time": "0"}
+    attributes |= {"tests": str(len(elements)), "failures": str(elements.count("failure"))}
+    attributes |= {"errors": str(elements.count("error")), "skipped": str(elements.count("skipped"))}
     root = ET.Element("testsuites")
-    name = marked("ablate gate", comparison.simulated)
-    suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(comparison.findings)), time="0")
+    suite = ET.SubElement(root, "testsuite", attributes)
     properties = ET.SubElement(suite, "properties")
     values = {name: f"{old} -> {new}" for name, (old, new) in comparison.environment.items()}
     if comparison.simulated:
         values["simulated"] = "true"
     for name, value in values.items():
         ET.SubElement(properties, "property", name=_xml(name), value=_xml(value))
-    counts = dict.fromkeys(_JUNIT_COUNTS, 0)
-    for finding in comparison.findings:
+    for finding, element in zip(comparison.findings, elements, strict=True):
         classname, metric = _xml(f"ablate.{finding.variant}"), _xml(finding.metric)
         case = ET.SubElement(suite, "testcase", classname=classname, name=metric, time="0")
-        element = _junit_element(finding)
         if element:
-            counts[element] += 1
-            attributes = {"message": _xml(marked(describe_finding(finding), comparison.simulated))}
-            if element != "skipped":
-                attributes["type"] = str(finding.verdict)
-            ET.SubElement(case, element, attributes)
-    for element, attribute in _JUNIT_COUNTS.items():
-        suite.set(attribute, str(counts[element]))
+            kind = {} if element == "skipped" else {"type": str(finding.verdict)}
+            message = _xml(marked(describe_finding(finding), comparison.simulated))
+            ET.SubElement(case, element, kind, message=message)
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 

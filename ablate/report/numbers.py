@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,10 @@ def aligned(cells: Sequence[Cell]) -> list[str]:
 
 def spans(numbers: Iterable[int]) -> str:
     """Returns whole numbers as ranges, `0-4, 7`."""
-    parts: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if parts and number == parts[-1][1] + 1:
-            parts[-1] = (parts[-1][0], number)
-        else:
-            parts.append((number, number))
-    return ", ".join(f"{low}-{high}" if low < high else str(low) for low, high in parts)
+    # Consecutive numbers have one difference to their index.
+    runs = groupby(enumerate(sorted(set(numbers))), key=lambda pair: pair[1] - pair[0])
+    parts = [[number for _, number in run] for _, run in runs]
+    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
 def plural(noun: str, number: int) -> str:

@@ -6,6 +6,7 @@ from ablate.cli.shared.comparing import Judging
 from ablate.cli.shared.confirm import scored_runs
 from ablate.cli.shared.running import Training
 from ablate.experiment.spec import build
+from ablate.report.simulated import marked
 
 _SIMULATED = {"activation": "relu,tanh", "norm": "off", "dropout": "0,0.5", "seeds": "6", "epochs": "4"}
 _TARGET = 0.8
@@ -21,13 +22,14 @@ def passes_self_test(baseline: Side | None, judging: Judging) -> bool:
     if baseline is None:
         runs = scored_runs([build(_SIMULATED)], _TARGET, Training(executor="fake", device="cpu"))
         baseline = Side(runs, _TARGET)
+    simulated = bool(baseline.runs["simulated"].any())
     trials = list(self_test(baseline, judging.metrics, judging.alpha))
     for trial in trials:
-        print(f"{'ok    ' if trial.passed else 'WRONG '} {trial.fault}: {_outcome(trial)}")
+        line = f"{'ok    ' if trial.passed else 'WRONG '} {trial.fault}: {_outcome(trial)}"
+        print(marked(line, simulated))
     wrong = sum(not trial.passed for trial in trials)
-    print(
-        f"self-test {'failed' if wrong else 'passed'}: {len(trials) - wrong} of {len(trials)} trials as expected"
-    )
+    verdict = f"self-test {'failed' if wrong else 'passed'}"
+    print(marked(f"{verdict}: {len(trials) - wrong} of {len(trials)} trials as expected", simulated))
     return not wrong
 
 
