@@ -9,7 +9,7 @@ from torch import Tensor
 from ablate.bench.timing import seconds_of
 from ablate.bench.warm_process import WarmProcess
 from ablate.training.gemm import GEMMS, SINGLE_ERROR, error, use
-from ablate.training.result import Gemm
+from ablate.training.result import MatmulLibrary
 
 # Rows and columns: large enough for the best rate, small enough for a fraction of a second.
 _SIZE = {"cpu": 1024, "cuda": 8192}
@@ -58,7 +58,7 @@ def prepare_gemm(device: str) -> Callable[[], Rates]:
     return lambda: {name: _rate(name, a, b) for name in names}
 
 
-def usable_backends() -> tuple[Gemm, ...]:
+def usable_backends() -> tuple[MatmulLibrary, ...]:
     """Returns the libraries whose products on the CPU have the precision of float32."""
     return tuple(gemm for gemm in GEMMS if error(gemm) < SINGLE_ERROR)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import prod
 
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -10,8 +9,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from ablate.bench.loop import Scores, optimizer_of, score, train
 from ablate.bench.plain_data import CHANNELS_LAST, PlainData
 from ablate.experiment.grid import Run
-from ablate.nn.conv_shape import ConvShape
-from ablate.nn.members import Member, Shape
+from ablate.nn.build import architecture_of, member_of
+from ablate.nn.mlp import MLP
 from ablate.nn.reference import PlainChannelDropout, PlainDropout, plain_conv_network, plain_network
 
 
@@ -92,8 +91,7 @@ def plain_module(
 
 
 def _reference(run: Run, sample: tuple[int, ...], classes: int) -> nn.Sequential:
-    member = Member(run.activation, run.dropout, run.seed)
-    if run.model == "mlp":
-        return plain_network(Shape(prod(sample), run.hidden, classes, run.norm), member)
-    shape = ConvShape(run.model, sample, run.channels, run.hidden, classes, run.norm)
-    return plain_conv_network(shape, member)
+    architecture, member = architecture_of(run, sample, classes), member_of(run)
+    if isinstance(architecture, MLP):
+        return plain_network(architecture, member)
+    return plain_conv_network(architecture, member)

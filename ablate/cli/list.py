@@ -66,11 +66,11 @@ def _draw(path: Path) -> None:
     if path.suffix not in (".png", ".svg"):
         raise SpecError(f"--plot: {str(path)!r} ends in neither .png nor .svg")
     from ablate.cli.shared.output import write
-    from ablate.nn.properties import drawn
+    from ablate.nn.properties import sampled
     from ablate.report.activations import curves_figure
     from ablate.report.figures.files import to_bytes
 
-    figure = curves_figure([drawn(name) for name in ACTIVATIONS])
+    figure = curves_figure([sampled(name) for name in ACTIVATIONS])
     print(write(path, to_bytes(figure, path.suffix.removeprefix(".")), "--plot"))
 
 

@@ -24,7 +24,7 @@ from ablate.errors import AblateError
 from ablate.execution.executor import Died
 from ablate.execution.messages import Calibrate, TooLarge, Use
 from ablate.experiment.plan import Stack, halves
-from ablate.training.result import Gemm, StackResult
+from ablate.training.result import MatmulLibrary, StackResult
 
 
 class LocalExecutor:
@@ -41,7 +41,7 @@ class LocalExecutor:
 
     simulated = False
 
-    def __init__(self, jobs: int, gpus: int = 0, gemm: Gemm | None = None) -> None:
+    def __init__(self, jobs: int, gpus: int = 0, gemm: MatmulLibrary | None = None) -> None:
         names = [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
         self.devices = [names[index % len(names)] for index in range(jobs)]
         self.jobs, self.has_gpus = jobs, gpus > 0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ablate.training.result import Gemm
+from ablate.training.result import MatmulLibrary
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Calibrate:
 class Use:
     """Tells a worker which GEMM library to use, so that all workers use the same."""
 
-    library: Gemm
+    library: MatmulLibrary
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ablate.execution.messages import Calibrate, TooLarge, Use
 from ablate.experiment.plan import Stack
 from ablate.training import gemm
 from ablate.training.backend import prepare_cuda, prepare_process
-from ablate.training.result import Gemm, StackResult
+from ablate.training.result import MatmulLibrary, StackResult
 from ablate.training.train import train_stack
 
 
@@ -37,7 +37,7 @@ class MessageHandler:
     folder: Path
     device: str
     dataset: Dataset | None = None
-    library: Gemm = "mkl"
+    library: MatmulLibrary = "mkl"
 
     def answer(self, message: object) -> object:
         """Does what a message asks for and returns the answer, or None if the parent expects none.
@@ -56,7 +56,7 @@ class MessageHandler:
             case _:
                 raise TypeError(f"a worker has no answer to {message!r}")
 
-    def _calibrated(self) -> Gemm:
+    def _calibrated(self) -> MatmulLibrary:
         if self.device == "cpu":
             return gemm.calibrate()
         if not torch.cuda.is_available():

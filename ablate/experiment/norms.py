@@ -38,3 +38,8 @@ def norm_name(level: str) -> str:
 def is_after_activation(level: str) -> bool:
     """Says whether a level places the normalization after the activation."""
     return level.endswith(AFTER)
+
+
+def makes_bias_redundant(level: str) -> bool:
+    """Says whether a level subtracts the bias of the layer before it again: not after an activation."""
+    return level != OFF and not is_after_activation(level) and NORMS[norm_name(level)].makes_bias_redundant

@@ -1,38 +1,19 @@
-"""The activation layer of a stack: each function on the neighbouring runs that use it."""
+"""The activation layer of a stack: each function is applied to the adjacent runs that use it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from ablate.nn.activations import Activation, resolve
 from ablate.nn.members import Segment
+from ablate.nn.parameters import Parameter
+from ablate.nn.parametric import PARAMETRIC
+from ablate.nn.views import Cached
 
-# Vectorized kernels give the elements left over after whole registers, unrolled twice, to scalar code that rounds
-# otherwise. Where a run holds a multiple of this many elements none is left over, wherever a slice of runs ends.
+# Vectorized kernels process whole registers, unrolled twice, and the elements that are left over with scalar code that
+# rounds differently. If a run has a multiple of this many elements none is left over, wherever a slice of runs ends.
 LANES = 32
-
-
-def prelu(slope: Tensor, slope_grad: Tensor) -> Activation:
-    """Returns y = max(z, 0) + slope * min(z, 0) with one slope a run (He et al., 2015).
-
-    Args:
-        slope: Shape (runs,).
-        slope_grad: Where `backward` writes its gradient.
-    """
-    slope = slope[:, None, None]
-
-    def forward(z: Tensor, out: Tensor) -> None:
-        torch.mul(z, slope, out=out)
-        torch.where(z > 0, z, out, out=out)
-
-    def backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
-        del y
-        negative = torch.clamp_max(z, 0.0).mul_(grad)
-        torch.sum(negative.view(z.shape[0], -1), 1, out=slope_grad)
-        grad.mul_(torch.where(z > 0, 1.0, slope))
-
-    return Activation(forward, backward, forward)
 
 
 class StackedActivation:
@@ -40,53 +21,57 @@ class StackedActivation:
 
     Args:
         parts: The segments of the stack.
-        slope: PReLU's slopes, shape (PReLU runs,), or None if no segment is `prelu`.
-        slope_grad: Where `backward` writes their gradient.
+        parameters: Those of parametric activations by name, each of shape (runs with it, 1).
     """
 
-    def __init__(self, parts: Sequence[Segment], slope: Tensor | None, slope_grad: Tensor | None) -> None:
-        self.functions: list[tuple[Segment, Activation]] = []
-        for part in parts:
-            if part.activation == "prelu" and slope is not None and slope_grad is not None:
-                self.functions.append((part, prelu(slope, slope_grad)))
-            else:
-                self.functions.append((part, resolve(part.activation)))
-        self.z = self.y = self.grad = torch.empty(0)
-        self.slices: list[tuple[Activation, Tensor, Tensor]] = []
-        self.grads: list[Tensor] = []
+    def __init__(self, parts: Sequence[Segment], parameters: Mapping[str, Parameter]) -> None:
+        self.functions = [(part, _function(part.activation, parameters)) for part in parts]
+        self.slices_of = Cached(self._slices)
+        self.grads_of = Cached(self._by_application)
+        self.y = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
         """Returns y; z is overwritten by what `backward` needs of it."""
-        if self.z is not z:
-            self.y = self.y if self.y.shape == z.shape else torch.empty_like(z)
-            self.z = z
-            self.slices = [(function, z[runs], self.y[runs]) for function, runs in self.applications(z)]
-        for function, part, y in self.slices:
-            function.train(part, y)
+        for function, part, y in self.slices_of(z):
+            function.forward_train(part, y)
         return self.y
 
-    def apply(self, z: Tensor, out: Tensor) -> Tensor:
-        """Writes f(z) into out, another buffer than z, and returns it."""
-        for function, runs in self.applications(z):
-            function.forward(z[runs], out[runs])
-        return out
-
     def backward(self, grad: Tensor) -> Tensor:
-        """Turns the gradient of y into that of z, in place, and writes that of PReLU's slopes."""
-        if self.grad is not grad:
-            self.grad, self.grads = grad, [grad[runs] for _, runs in self.applications(grad)]
-        for (function, kept, y), part in zip(self.slices, self.grads, strict=True):
+        """Turns the gradient of y into that of z, in place, and writes the gradients of parameters."""
+        for (function, kept, y), part in zip(self.slices_of.value, self.grads_of(grad), strict=True):
             function.backward(part, kept, y)
         return grad
 
-    def applications(self, z: Tensor) -> list[tuple[Activation, slice]]:
-        """Returns each function with the runs to apply it to: all of a segment, or one by one where they are ragged."""
-        found = []
+    def infer(self, z: Tensor) -> Tensor:
+        """Returns y in a tensor of its own."""
+        y = torch.empty_like(z)
+        for function, runs in self._applications(z):
+            function.forward(z[runs], y[runs])
+        return y
+
+    def observed(self) -> tuple[Tensor, Tensor]:
+        """Returns y and f'(z) of the last `forward`, each (runs, units, samples); it overwrites parameter gradients."""
+        return self.y, self.backward(torch.ones_like(self.y))
+
+    def _slices(self, z: Tensor) -> list[tuple[Activation, Tensor, Tensor]]:
+        self.y = self.y if self.y.shape == z.shape else torch.empty_like(z)
+        return [(function, z[runs], self.y[runs]) for function, runs in self._applications(z)]
+
+    def _by_application(self, grad: Tensor) -> list[Tensor]:
+        return [grad[runs] for _, runs in self._applications(grad)]
+
+    def _applications(self, z: Tensor) -> list[tuple[Activation, slice]]:
+        """Returns each function with its runs: a whole segment, or run by run where elements would be left over."""
+        applications = []
         for part, function in self.functions:
-            # A PReLU's slopes are those of all its runs, and none of its kernels knows a tail.
-            is_ragged = z[0].numel() % LANES != 0 and part.activation != "prelu"
+            # A parametric function is made for all its runs, and none of its kernels treats left-over elements apart.
+            is_ragged = z[0].numel() % LANES != 0 and part.activation not in PARAMETRIC
             width = 1 if is_ragged else part.stop - part.start
-            found += [
+            applications += [
                 (function, slice(start, start + width)) for start in range(part.start, part.stop, width)
             ]
-        return found
+        return applications
+
+
+def _function(name: str, parameters: Mapping[str, Parameter]) -> Activation:
+    return PARAMETRIC[name].make(parameters[name]) if name in PARAMETRIC else resolve(name)

@@ -1,7 +1,7 @@
-"""Activation functions by name: value, value in training, and derivative, written into buffers they are given.
+"""Activation functions by name: value, value in training, and derivative, written into given buffers.
 
-Written out instead of left to autograd: a stack applies each function to a slice of its runs, and slices of a graph
-cost a copy forward and a full-size zero-filled gradient backward. The oracle for every function is `torch.nn`.
+They are written out instead of left to autograd: a stack applies each function to a slice of its runs, and slices of a
+graph cost a copy forward and a full-size zero-filled gradient backward. The oracle for every function is `torch.nn`.
 """
 
 import importlib
@@ -25,32 +25,32 @@ class Activation(NamedTuple):
     Attributes:
         forward: `(z, out)` writes f(z) into out and leaves z alone.
         backward: `(grad, kept, y)` multiplies grad by f'(z) in place, where y is f(z) and `kept` is what z has become.
-        train: `(z, out)` writes f(z) into out, as `forward`, and may replace z by what `backward` wants of it.
+        forward_train: `(z, out)` writes f(z) into out, as `forward`, and may replace z by what `backward` needs of it.
     """
 
     forward: Callable[[Tensor, Tensor], object]
     backward: Callable[[Tensor, Tensor, Tensor], object]
-    train: Callable[[Tensor, Tensor], object]
+    forward_train: Callable[[Tensor, Tensor], object]
 
 
 def _plain(
     forward: Callable[[Tensor, Tensor], object], backward: Callable[[Tensor, Tensor, Tensor], object]
 ) -> Activation:
-    """Returns a function whose derivative is found in `backward`, from z as it was."""
+    """Returns a function whose `backward` computes the derivative from z, which training leaves unchanged."""
     return Activation(forward, backward, forward)
 
 
-def _with_slope(
-    forward: Callable[[Tensor, Tensor], object], train: Callable[[Tensor, Tensor], object]
+def _with_derivative(
+    forward: Callable[[Tensor, Tensor], object], forward_train: Callable[[Tensor, Tensor], object]
 ) -> Activation:
-    """Returns a function whose derivative shares so much with its value that `train` leaves it in place of z."""
-    return Activation(forward, lambda grad, slope, y: grad.mul_(slope), train)
+    """Returns a function whose `forward_train` replaces z by the derivative, most of which it computes anyway."""
+    return Activation(forward, lambda grad, derivative, y: grad.mul_(derivative), forward_train)
 
 
 def value_and_derivative(function: Activation, z: Tensor) -> tuple[Tensor, Tensor]:
     """Returns f(z) and f'(z), by the very kernels that train."""
     kept, y, derivative = z.clone(), torch.empty_like(z), torch.ones_like(z)
-    function.train(kept, y)
+    function.forward_train(kept, y)
     function.backward(derivative, kept, y)
     return y, derivative
 
@@ -63,7 +63,7 @@ def resolve(name: str) -> Activation:
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    with torch.inference_mode(False):  # or no tensor that is made on import could ever take part in autograd
+    with torch.inference_mode(False):  # otherwise tensors made on import could never take part in autograd
         function = _imported(name)
     return from_callable(function, name)
 
@@ -77,7 +77,7 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
     _check(function, name)
 
     def forward(z: Tensor, out: Tensor) -> None:
-        # Not in inference mode, so that what the function may keep can take part in autograd later.
+        # Not in inference mode, so that tensors which the function keeps can take part in autograd later.
         with torch.inference_mode(False), torch.no_grad():
             y = function(z)
         out.copy_(y)
@@ -93,7 +93,7 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
 
 
 def _check(function: Callable[[Tensor], Tensor], name: str) -> None:
-    """Refuses what is no differentiable elementwise function: one that fails, mixes elements or is random."""
+    """Raises unless it is a differentiable elementwise function: it must not fail, mix elements or be random."""
     try:
         with torch.inference_mode(False):
             probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
@@ -102,7 +102,7 @@ def _check(function: Callable[[Tensor], Tensor], name: str) -> None:
             if isinstance(result, Tensor) and result.dtype == probe.dtype:
                 torch.autograd.grad(result.sum(), leaf)
             again = [function(part.clone()) for part in probe.view(6, 8)]
-    except Exception as error:  # whatever a user's code raises is the user's to mend
+    except Exception as error:  # the user's code may raise anything
         raise SpecError(
             f"--activation: {name!r} fails on a tensor ({type(error).__name__}: {error})"
         ) from None
@@ -131,14 +131,14 @@ def _described(result: object) -> str:
 def _imported(name: str) -> Callable[[Tensor], Tensor]:
     module_name, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
+        function = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise SpecError(
             f"--activation: {name!r} cannot be imported ({error}); legal is package.module:Name"
         ) from None
-    if isinstance(found, type) and issubclass(found, torch.nn.Module):
+    if isinstance(function, type) and issubclass(function, torch.nn.Module):
         try:
-            module = found()
+            module = function()
         except TypeError as error:
             raise SpecError(f"--activation: {name!r} cannot be made without arguments ({error})") from None
         if next(module.parameters(), None) is not None:
@@ -146,11 +146,11 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
                 f"--activation: {name!r} has parameters of its own; legal are functions without any"
             )
         return module
-    if not callable(found):
+    if not callable(function):
         raise SpecError(
-            f"--activation: {name!r} is a {type(found).__name__}; legal is a function or a torch Module"
+            f"--activation: {name!r} is a {type(function).__name__}; legal is a function or a torch Module"
         )
-    return found  # type: ignore[no-any-return]  # what it returns is checked by from_callable
+    return function  # type: ignore[no-any-return]  # what it returns is checked by from_callable
 
 
 def _softsign_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
@@ -164,15 +164,14 @@ def _logsigmoid_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
 
 
 def _tanhshrink_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
-    grad.mul_(
-        torch.sub(z, y).square_()
-    )  # z - y is tanh(z), and the derivative of z - tanh(z) is tanh(z) ** 2
+    # z - y is tanh(z), and the derivative of z - tanh(z) is tanh(z) ** 2.
+    grad.mul_(torch.sub(z, y).square_())
 
 
 def _tanh(z: Tensor, out: Tensor) -> None:
     """tanh(z) = e / (e + 2) with e = exp(2z) - 1, in two thirds of the time of torch.tanh and as exact near 0.
 
-    Where tanh has long been 1, z is held so that e does not overflow.
+    z is clamped where tanh is 1 to the last bit, so that e does not overflow.
     """
     torch.add(z, z, out=out).clamp_max_(40.0).expm1_()
     out.div_(out + constant(2, z.dtype))
@@ -199,7 +198,7 @@ def _gelu_train(z: Tensor, out: Tensor) -> None:
 def _mish_parts(z: Tensor) -> tuple[Tensor, Tensor]:
     """Returns e = exp(z) and n = e (e + 2): tanh(softplus(z)) is n / (n + 2), without loss where z is very negative.
 
-    Beyond 20, where it is 1 to the last bit of float32, z is held so that squares do not overflow.
+    z is clamped to 20, beyond which it is 1 to the last bit of float32, so that squares do not overflow.
     """
     e = torch.clamp_max(z, 20.0).mul_(constant(LOG2_E, z.dtype)).exp2_()
     return e, torch.add(e, constant(2, z.dtype)).mul_(e)
@@ -240,7 +239,7 @@ def _clipped(low: float, high: float) -> Activation:
 # Constants of selu: Klambauer et al., "Self-Normalizing Neural Networks", 2017. Others are torch.nn's defaults.
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
-# prelu stands apart: its slope is a parameter, see activation.py.
+# Kernels by the names of `experiment.activations.ACTIVATIONS`; those with parameters are in parametric.py.
 ACTIVATIONS: dict[str, Activation] = {
     "identity": _plain(lambda z, out: out.copy_(z), lambda grad, z, y: grad),
     "sigmoid": _plain(
@@ -256,15 +255,15 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda z, out: aten.leaky_relu.out(z, 0.01, out=out),
         lambda grad, z, y: aten.leaky_relu_backward.grad_input(grad, z, 0.01, False, grad_input=grad),
     ),
-    "elu": _with_slope(_elu, _elu_train),
+    "elu": _with_derivative(_elu, _elu_train),
     "selu": _plain(
         lambda z, out: aten.elu.out(z, _ALPHA, _SCALE, 1.0, out=out),
         lambda grad, z, y: aten.elu_backward.grad_input(grad, _ALPHA, _SCALE, 1.0, False, z, grad_input=grad),
     ),
-    "celu": _with_slope(_elu, _elu_train),  # equal to elu at celu's default alpha of 1
-    "gelu": _with_slope(lambda z, out: aten.gelu.out(z, out=out), _gelu_train),
-    "silu": _with_slope(lambda z, out: aten.silu.out(z, out=out), _silu_train),
-    "mish": _with_slope(_mish, _mish_train),
+    "celu": _with_derivative(_elu, _elu_train),  # equal to elu at celu's default alpha of 1
+    "gelu": _with_derivative(lambda z, out: aten.gelu.out(z, out=out), _gelu_train),
+    "silu": _with_derivative(lambda z, out: aten.silu.out(z, out=out), _silu_train),
+    "mish": _with_derivative(_mish, _mish_train),
     "softplus": _plain(
         lambda z, out: aten.softplus.out(z, out=out),
         lambda grad, z, y: aten.softplus_backward.grad_input(grad, z, 1, 20, grad_input=grad),

@@ -1,54 +1,56 @@
-"""The network of a stack, whichever model it is."""
+"""The stacked network of runs, for every model."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from ablate.experiment.grid import Run
-from ablate.nn.conv_shape import ConvShape
-from ablate.nn.convolutional import StackedConvNet
-from ablate.nn.members import Member, Shape
-from ablate.nn.network import StackedMLP
-from ablate.nn.parameters import FlatParameters
+from ablate.experiment.spec import Init, Precision
+from ablate.nn.conv.network import ConvNet
+from ablate.nn.members import Member
+from ablate.nn.mlp import MLP
+from ablate.nn.parameters import StackParameters
+from ablate.nn.stacked import Architecture, StackedNetwork
 
 
-class Network(Protocol):
-    """What training asks of a stacked network."""
+def architecture_of(run: Run, sample: Sequence[int], classes: int) -> MLP | ConvNet:
+    """Returns what all runs of a stack share.
 
-    members: tuple[Member, ...]
-    parameters: FlatParameters
+    Args:
+        run: Any of them.
+        sample: Shape of one sample, channels first.
+        classes: Number of outputs.
+    """
+    if run.model == "mlp":
+        return MLP(torch.Size(sample).numel(), run.hidden, classes, run.norm)
+    return ConvNet(run.model, tuple(sample), run.channels, run.hidden, classes, run.norm)
 
-    @staticmethod
-    def arrange(samples: Tensor) -> Tensor:
-        """Returns samples, shape (samples, ...), as the network reads them best."""
-        ...
 
-    @property
-    def weights(self) -> slice:
-        """Where in the flat parameters the weights are that can take their steps by themselves."""
-        ...
+def member_of(run: Run) -> Member:
+    """Returns what distinguishes a run from the others of its stack."""
+    return Member(run.activation, run.dropout, run.seed)
 
-    def prepare(self, step: int, batch: int) -> None:
-        """Lays ready what `train_step` needs of the host: the dropout uniforms of a step, counted from 0."""
-        ...
 
-    def train_step(self, x: Tensor, labels: Tensor, descent: Tensor | None = None) -> Tensor:
-        """Returns the loss of each run on one batch, shape (runs,), and fills the gradients; `prepare` comes before."""
-        ...
+def stacked(
+    architecture: Architecture,
+    members: Sequence[Member],
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    init: Init = "torch",
+    precision: Precision = "fp32",
+) -> StackedNetwork:
+    """Returns an untrained network.
 
-    def logits(self, x: Tensor) -> Tensor:
-        """Returns the outputs at inference, shape (runs, classes, samples)."""
-        ...
-
-    def member_state(self, run: int) -> dict[str, Tensor]:
-        """Returns copies of one run's parameters and running statistics, by name."""
-        ...
-
-    def parameter_count(self, run: int) -> int:
-        """Returns how many numbers one run trains."""
-        ...
+    Args:
+        architecture: What the members share.
+        members: One per run; members of equal activation must be adjacent.
+        dtype: Of parameters and samples: float32, or float64 for a comparison with the reference.
+        device: Where everything lives.
+        init: How initial weights are scaled, see `initial.weight_specs`.
+        precision: Of products and convolutions, see `linear.multiplication`.
+    """
+    parameters = StackParameters(architecture.specs(init), members, dtype, device)
+    return StackedNetwork(architecture, parameters, precision)
 
 
 def build_network(
@@ -57,20 +59,15 @@ def build_network(
     classes: int,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
-) -> StackedMLP | StackedConvNet:
+) -> StackedNetwork:
     """Returns the untrained network of runs that differ in activation, dropout and seed only.
 
     Args:
-        runs: Equal activations side by side.
+        runs: Equal activations adjacent.
         sample: Shape of one sample, channels first.
         classes: Number of outputs.
         dtype: Of parameters and samples.
         device: Where everything lives.
     """
-    run = runs[0]
-    members = [Member(each.activation, each.dropout, each.seed) for each in runs]
-    if run.model == "mlp":
-        flat = Shape(torch.Size(sample).numel(), run.hidden, classes, run.norm)
-        return StackedMLP(flat, members, dtype, device, run.init, run.precision)
-    shape = ConvShape(run.model, tuple(sample), run.channels, run.hidden, classes, run.norm)
-    return StackedConvNet(shape, members, dtype, device, run.init, run.precision)
+    architecture, members = architecture_of(runs[0], sample, classes), [member_of(run) for run in runs]
+    return stacked(architecture, members, dtype, device, runs[0].init, runs[0].precision)

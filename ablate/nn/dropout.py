@@ -1,19 +1,20 @@
 """Inverted dropout for a stack: every run with its own rate, all runs of a seed with the same uniforms.
 
-In training a unit is kept where its uniform u >= p, and what is kept is scaled by 1/(1-p); at inference nothing happens
-(Srivastava et al., 2014, in the inverted form). Because the uniforms depend on (seed, layer, step) alone, the
-units a run with p = 0.2 drops are among those its twin with p = 0.5 drops.
+In training a unit is kept where its uniform u >= p, and kept units are scaled by 1/(1-p); at inference nothing happens
+(Srivastava et al., 2014, in the inverted form). The uniforms depend on (seed, layer, step) alone, so the units that a
+run with p = 0.2 drops are among those that the run of the same seed with p = 0.5 drops.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ablate.experiment.seeding import derive
-from ablate.nn.members import Member, distinct_seeds
+from ablate.nn.views import Cached
 
-# Steps whose uniforms are made in one go: enough to hide the cost of a call, few enough to stay in cache.
+# Steps whose uniforms are made in one call: enough to amortize its cost, few enough to stay in cache.
 BLOCK = 16
 
 
@@ -22,7 +23,7 @@ def uniforms(
 ) -> Tensor:
     """Returns uniforms in [0, 1) of shape (len(steps), features, batch), float32: a pure function of its arguments.
 
-    A counter-based generator: element counters are mixed with two keys a step by the finalizer of MurmurHash3
+    A counter-based generator: element counters are mixed with two keys per step by the finalizer of MurmurHash3
     (Appleby, 2011). It has no state, so any step can be computed alone, and integer arithmetic is the same everywhere.
     """
     keys = [derive(seed, "dropout", layer, step) for step in steps]
@@ -46,69 +47,81 @@ def _int32(key: int) -> int:
     return low - (1 << 32) if low >= 1 << 31 else low
 
 
+class _Views(NamedTuple):
+    y: Tensor  # runs arranged so that the masks broadcast over them
+    out: Tensor
+    out_by_mask: Tensor  # the same, arranged as y
+    flat_masks: Tensor  # (rates * seeds, features, batch)
+    mask: Tensor  # the mask of every run, or the masks that broadcast
+
+
 class StackedDropout:
-    """Dropout after one hidden layer, on activations of shape (runs, features, batch). Training only.
+    """Dropout after one hidden layer, on activations of shape (runs, features, batch); at inference the identity.
 
     A mask is made for each rate with each seed of the stack, and serves every run that has both.
 
     Args:
-        members: One a run.
-        layer: Which hidden layer, from 0.
+        rates: One per run.
+        seeds: One per run.
+        layer: Number of the layer, which tells its uniforms from those of the others.
+        features: How many the layer has.
         like: Of the dtype and on the device to work in.
     """
 
-    def __init__(self, members: Sequence[Member], layer: int, like: Tensor) -> None:
-        rates = sorted({member.dropout[layer] for member in members})
-        self.layer, self.seeds = layer, distinct_seeds(members)
-        drop = torch.tensor(rates, dtype=torch.float64, device=like.device)[:, None, None, None]
+    def __init__(
+        self, rates: Sequence[float], seeds: Sequence[int], layer: int, features: int, like: Tensor
+    ) -> None:
+        levels, self.seeds = sorted(set(rates)), tuple(dict.fromkeys(seeds))
+        self.layer, self.features = layer, features
+        drop = torch.tensor(levels, dtype=torch.float64, device=like.device)[:, None, None, None]
         self.rates, self.scales = drop.to(like), (1 / (1 - drop)).to(like)
-        places = [
-            rates.index(member.dropout[layer]) * len(self.seeds) + self.seeds.index(member.seed)
-            for member in members
+        index = [
+            levels.index(rate) * len(self.seeds) + self.seeds.index(seed)
+            for rate, seed in zip(rates, seeds, strict=True)
         ]
-        self.period = len(rates) * len(self.seeds)
-        # Runs in the order of the masks, over and over, need no copy of a mask for each of them.
-        self.is_periodic = places == list(range(self.period)) * (len(places) // self.period)
-        self.places = torch.tensor(places, device=like.device)
-        self.uniforms = self.masks = self.flat_masks = self.mask = like.new_empty(0)
-        self.y = self.parts = self.out = self.out_parts = like.new_empty(0)
+        self.period = len(levels) * len(self.seeds)
+        # Runs in the order of the masks, repeated, need no copy of a mask for each of them.
+        self.is_periodic = index == list(range(self.period)) * (len(index) // self.period)
+        self.index = torch.tensor(index, device=like.device)
+        self.uniforms = self.masks = like.new_empty(0)
         self.block, self.block_start = like.new_empty(0), -1
+        self.views_of = Cached(self._views)
 
-    def prepare(self, step: int, shape: tuple[int, int]) -> None:
-        """Lays ready the uniforms of a step for activations of (features, batch); what follows needs no host."""
-        start = step - step % BLOCK
+    def prepare(self, step: int, batch: int) -> None:
+        """Writes the uniforms of a step into a permanent buffer; what follows needs nothing from the host."""
+        start, shape = step - step % BLOCK, (self.features, batch)
         if self.uniforms.shape[1:] != shape:
             self.uniforms = self.rates.new_empty((len(self.seeds), *shape))
             self.masks = self.rates.new_empty((len(self.rates), len(self.seeds), *shape))
             self.block_start = -1
         if start != self.block_start:
             steps, device = range(start, start + BLOCK), self.rates.device
-            drawn = [uniforms(seed, self.layer, steps, shape, device) for seed in self.seeds]
-            self.block, self.block_start = torch.stack(drawn, dim=1), start
+            blocks = [uniforms(seed, self.layer, steps, shape, device) for seed in self.seeds]
+            self.block, self.block_start = torch.stack(blocks, dim=1), start
         self.uniforms.copy_(self.block[step - start])
 
     def forward(self, y: Tensor) -> Tensor:
-        """Returns y with dropped units at 0 and the others scaled; y itself stays, activations need it later."""
+        """Returns y with dropped units at 0 and the others scaled; y is unchanged, activations need it later."""
         torch.ge(self.uniforms, self.rates, out=self.masks).mul_(self.scales)
-        if self.y is not y:
-            self._make_views(y)
+        views = self.views_of(y)
         if not self.is_periodic:
-            torch.index_select(self.flat_masks, 0, self.places, out=self.mask)
-        torch.mul(self.parts, self.mask, out=self.out_parts)
-        return self.out
+            torch.index_select(views.flat_masks, 0, self.index, out=views.mask)
+        torch.mul(views.y, views.mask, out=views.out_by_mask)
+        return views.out
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Turns the gradient behind dropout into that before it, in place."""
-        self._by_mask(grad).mul_(self.mask)
+        """Turns the gradient of the output into that of y, in place."""
+        self._by_mask(grad).mul_(self.views_of.value.mask)
         return grad
 
-    def _make_views(self, y: Tensor) -> None:
-        """Makes what belongs to one place where activations are written: they are found there step by step."""
-        if self.out.shape != y.shape:
-            self.out = torch.empty_like(y)
-        self.y, self.parts, self.out_parts = y, self._by_mask(y), self._by_mask(self.out)
-        self.flat_masks = self.masks.flatten(0, 1)
-        self.mask = self.flat_masks if self.is_periodic else torch.empty_like(y)
+    def infer(self, y: Tensor) -> Tensor:
+        """Returns y."""
+        return y
+
+    def _views(self, y: Tensor) -> _Views:
+        flat_masks, out = self.masks.flatten(0, 1), torch.empty_like(y)
+        mask = flat_masks if self.is_periodic else torch.empty_like(y)
+        return _Views(self._by_mask(y), out, self._by_mask(out), flat_masks, mask)
 
     def _by_mask(self, y: Tensor) -> Tensor:
         """Views the runs of y so that the masks broadcast over them."""

@@ -1,4 +1,4 @@
-"""Numbers that belong to an activation function, found numerically: its gain and its largest derivative."""
+"""Numbers that characterize an activation function, computed numerically: its gain and its largest derivative."""
 
 import math
 from collections.abc import Callable
@@ -8,31 +8,25 @@ import torch
 from torch import Tensor
 
 from ablate.errors import SpecError
-from ablate.nn.activation import prelu
 from ablate.nn.activations import resolve, value_and_derivative
+from ablate.nn.parametric import PARAMETRIC, before_training
 
-# PReLU's slope before training, as in torch.nn.
-PRELU_SLOPE = 0.25
 # Simpson's rule on 24,576 panels; the kinks of all our functions lie between two of them, which keeps its order.
 _REACH, _STEP = 12.0, 2.0**-10
 
 
 def curve(name: str, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns f(z) and f'(z) of an activation, by the very kernels that train; a PReLU as it is before training.
+    """Returns f(z) and f'(z) of an activation, computed by the kernels that train; parameters have initial values.
 
     Args:
-        name: In `activations.ACTIVATIONS`, `prelu`, or `package.module:Name`.
+        name: In `experiment.activations.ACTIVATIONS`, or `package.module:Name`.
         z: Any shape.
 
     Raises:
         SpecError: As `activations.resolve`.
     """
     z = z.reshape(1, -1, 1)
-    function = (
-        prelu(torch.full((1,), PRELU_SLOPE, dtype=z.dtype), torch.empty(1, dtype=z.dtype))
-        if name == "prelu"
-        else resolve(name)
-    )
+    function = before_training(name, z.dtype) if name in PARAMETRIC else resolve(name)
     y, derivative = value_and_derivative(function, z)
     return y.view(-1), derivative.view(-1)
 
@@ -55,7 +49,7 @@ def expectation(name: str, of: Callable[[Tensor], Tensor]) -> float:
 
 @cache
 def gain(name: str) -> float:
-    """Returns what weights are scaled by so that f keeps the scale of its input: 1 / sqrt(E[f(z)^2]), z from N(0, 1).
+    """Returns the factor of weights with which f keeps the scale of its input: 1 / sqrt(E[f(z)^2]), z from N(0, 1).
 
     It is sqrt(2) for relu (He et al., 2015) and 1 for the identity.
 

@@ -1,61 +1,60 @@
-"""Initial values of one run, the same for every variant of a seed whose shapes are equal."""
+"""Initial weights of one run, the same for every variant of a seed with equal shapes."""
 
 import math
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from ablate.experiment.seeding import derive
 from ablate.experiment.spec import Init
-from ablate.nn.gains import PRELU_SLOPE, gain
-from ablate.nn.members import Shape
+from ablate.nn.gains import gain
+from ablate.nn.members import Member
+from ablate.nn.parameters import Spec
 
 
-def initial_values(
-    shape: Shape, activation: str, seed: int, dtype: torch.dtype, init: Init = "torch"
-) -> dict[str, Tensor]:
-    """Returns the parameters of one run before training, by name, without a runs axis.
+def weight_specs(
+    name: str,
+    shape: tuple[int, ...],
+    init: Init,
+    *,
+    has_bias: bool,
+    is_standardized: bool,
+    is_fused: bool = False,
+) -> list[Spec]:
+    """Returns the declarations of the weight and the bias of a linear layer or a convolution.
 
-    Every tensor has a stream of its own, so that one more tensor leaves the others alone, and its uniforms do not
-    depend on `init`, which only scales them. Batch norm starts at weight 1 and bias 0, a PReLU slope at 0.25, as in
-    torch.nn. Linear weights and biases are, by `init`,
+    Every tensor has its own random stream, so that adding one leaves the others unchanged, and its uniforms do not
+    depend on `init`, which only scales them. With `init`
 
-    - torch: from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of `torch.nn.Linear`.
+    - torch: weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of torch.nn.
     - kaiming: weights from U(-b, b), b = gain * sqrt(3 / fan_in), with the gain of relu, sqrt(2), whatever the
-      activation (He et al., 2015); biases 0. The input layer and the output layer count as any other.
-    - auto-gain: the same with the gain of the activation the layer's input has been through (`gains.gain`), and 1
-      where that input is standardized, in the first layer and right after batch norm. Pre-activations start with a
-      variance of about 1 in every layer.
+      activation (He et al., 2015); biases 0. The first and the last layer are no exception.
+    - auto-gain: the same with the gain of the activation that made the layer's input (`gains.gain`), and 1 where that
+      input is standardized. Pre-activations start with a variance of about 1 in every layer.
+
+    Args:
+        name: Of the layer.
+        shape: Of the weight: (outputs, inputs), or (outputs, inputs, *kernel).
+        init: How weights are scaled.
+        has_bias: Whether there is a bias.
+        is_standardized: Whether inputs have a mean square of 1: samples, or what a normalization returns.
+        is_fused: As of `Spec`, for the weight.
     """
-    values: dict[str, Tensor] = {}
-    for layer, (inputs, outputs) in enumerate(pairwise(shape.widths)):
-        name = f"linear.{layer}"
-        bound = _weight_bound(shape, activation, layer, init) / math.sqrt(inputs)
-        values[f"{name}.weight"] = uniform(
-            (outputs, inputs), bound, derive(seed, "init", name, "weight"), dtype
-        )
-        if shape.has_bias(layer):
-            values[f"{name}.bias"] = (
-                uniform((outputs,), 1 / math.sqrt(inputs), derive(seed, "init", name, "bias"), dtype)
-                if init == "torch"
-                else torch.zeros(outputs, dtype=dtype)
-            )
-    for layer, width in enumerate(shape.hidden):
-        if shape.norm != "off":
-            values[f"norm.{layer}.weight"] = torch.ones(width, dtype=dtype)
-            values[f"norm.{layer}.bias"] = torch.zeros(width, dtype=dtype)
-        if activation == "prelu":
-            values[f"prelu.{layer}.weight"] = torch.full((), PRELU_SLOPE, dtype=dtype)
-    return values
+    root = math.sqrt(math.prod(shape[1:]))
+
+    def weight(member: Member) -> Tensor:
+        return _uniform(shape, _bound(member, init, is_standardized) / root, member, name, "weight")
+
+    def bias(member: Member) -> Tensor:
+        if init != "torch":
+            return torch.zeros(shape[:1], dtype=torch.float64)
+        return _uniform(shape[:1], 1 / root, member, name, "bias")
+
+    specs = [Spec(f"{name}.weight", weight, is_fused=is_fused)]
+    return [*specs, Spec(f"{name}.bias", bias)] if has_bias else specs
 
 
-def _weight_bound(shape: Shape, activation: str, layer: int, init: Init) -> float:
-    is_standardized = (layer == 0 and shape.standardized) or shape.norm == "batch-post"
-    return weight_bound(activation, init, is_standardized=is_standardized)
-
-
-def weight_bound(activation: str, init: Init, *, is_standardized: bool) -> float:
+def _bound(member: Member, init: Init, is_standardized: bool) -> float:
     """Returns the bound of a layer's weights times the root of its fan-in."""
     match init:
         case "torch":
@@ -63,11 +62,10 @@ def weight_bound(activation: str, init: Init, *, is_standardized: bool) -> float
         case "kaiming":
             return math.sqrt(2) * math.sqrt(3)
         case "auto-gain":
-            return (1.0 if is_standardized else gain(activation)) * math.sqrt(3)
+            return (1.0 if is_standardized else gain(member.activation)) * math.sqrt(3)
 
 
-def uniform(shape: tuple[int, ...], bound: float, seed: int, dtype: torch.dtype) -> Tensor:
-    """Returns numbers from U(-bound, bound) that depend on nothing but the seed and the shape."""
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
-    return drawn.to(dtype)
+def _uniform(shape: tuple[int, ...], bound: float, member: Member, layer: str, short: str) -> Tensor:
+    """Returns numbers from U(-bound, bound), float64, from the stream of a seed and a tensor."""
+    generator = torch.Generator().manual_seed(derive(member.seed, "init", layer, short))
+    return torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)

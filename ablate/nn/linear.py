@@ -1,11 +1,13 @@
-"""The linear layer of a stack: every run's own weights, z = W x + b."""
+"""The linear layer of a stack, z = W x + b with each run's own weights."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from ablate.experiment.spec import Precision
+from ablate.nn.parameters import Parameter
+from ablate.nn.views import Cached
 
 
 class Multiply(Protocol):
@@ -19,19 +21,48 @@ class Multiply(Protocol):
 def multiplication(precision: Precision) -> Multiply:
     """Returns the batched product in a precision.
 
-    bf16 rounds both operands and the result to bfloat16, which has 8 bits of significand, and adds up in float32. fp32
-    and tf32 are the same calls: whether a GPU rounds operands to TF32 in them is a setting of the process.
+    bf16 rounds both operands and the result to bfloat16, which has 8 bits of significand, and accumulates in float32.
+    fp32 and tf32 are the same calls: whether a GPU rounds operands to TF32 in them is a setting of the process.
     """
     return _rounded if precision == "bf16" else _exact
 
 
 def _exact(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
+    if _is_single(out):
+        product = _sums(a, b)
+        return out.add_(product) if add else out.copy_(product)
     return out.baddbmm_(a, b) if add else torch.bmm(a, b, out=out)
 
 
 def _rounded(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
-    product = torch.bmm(a.bfloat16(), b.bfloat16())
+    a, b = a.bfloat16(), b.bfloat16()
+    product = _sums(a.to(out.dtype), b.to(out.dtype)).bfloat16() if _is_single(out) else torch.bmm(a, b)
     return out.add_(product) if add else out.copy_(product)
+
+
+def _is_single(out: Tensor) -> bool:
+    """Says whether a product has a single row or column.
+
+    The kernels of matrix-vector products round differently for different numbers of slices, so a run would get
+    other bits alone than in a stack.
+    """
+    return out.size(1) == 1 or out.size(2) == 1
+
+
+def _sums(a: Tensor, b: Tensor) -> Tensor:
+    """Returns a product with a single row or column by kernels whose bits do not depend on the number of slices."""
+    if a.size(1) == 1:
+        return (a.transpose(1, 2) * b).sum(1, keepdim=True)
+    return (a * b.transpose(1, 2)).sum(2, keepdim=True)
+
+
+class _Buffers(NamedTuple):
+    x: Tensor  # with a slice for each run
+    samples: Tensor  # the same as (runs, batch, inputs)
+    z: Tensor
+    x_grad: Tensor
+    sample_grads: Tensor  # the same as (runs, batch, inputs)
+    is_by_sample: bool  # whether that is the contiguous one
 
 
 class StackedLinear:
@@ -39,82 +70,69 @@ class StackedLinear:
 
     The same in training and at inference. An x of shape (1, inputs, batch) is shared by all runs without a copy.
 
-    Products are batched GEMMs of one slice a run, whose bits do not depend on the number of slices. Where x is shared
-    one product with the weights of all runs as its rows is a little faster, but its kernel, and so its bits, depend on
-    their number.
+    Products are batched GEMMs with one slice per run, whose bits do not depend on the number of slices. For a shared x
+    one product with the weights of all runs as its rows would be slightly faster, but its kernel, and with it its bits,
+    depend on their number.
 
     Args:
         weight: Shape (runs, outputs, inputs).
         bias: Shape (runs, outputs), or None.
-        weight_grad: Where `backward` writes the gradient of the weight, same shape.
-        bias_grad: The same for the bias.
-        multiply: Writes the products, see `multiplication`.
+        multiply: Computes the products, see `multiplication`.
+        needs_input_grad: Whether `backward` returns the gradient of x, which is then not shared.
+
+    Attributes:
+        is_fused: Whether gradients have been multiplied by minus the rate of plain SGD. The SGD update is then fused
+            into the GEMM that would have written the gradient of the weight, so that the largest tensor of a run is
+            passed over twice per step and not five times.
     """
 
     def __init__(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        weight_grad: Tensor,
-        bias_grad: Tensor | None,
-        multiply: Multiply,
+        self, weight: Parameter, bias: Parameter | None, multiply: Multiply, *, needs_input_grad: bool
     ) -> None:
-        self.multiply = multiply
-        self.weight, self.bias = weight, bias
-        self.weight_grad, self.bias_grad = weight_grad, bias_grad
-        # A view costs as much as a small operation, so those of what stays in its place are made once.
-        self.transposed = weight.transpose(1, 2)
-        self.column = None if bias is None else bias.unsqueeze(2)
-        self.given = self.x = self.z = self.x_grad = torch.empty(0)
-        self.samples, self.sample_grads = self.x, self.x_grad  # the same, as (runs, batch, inputs)
+        self.weight, self.bias, self.multiply = weight, bias, multiply
+        self.needs_input_grad = needs_input_grad
+        self.is_fused = False
+        self.transposed = weight.value.transpose(1, 2)
+        self.column = None if bias is None else bias.value.unsqueeze(2)
+        self.buffers_for = Cached(self._buffers)
+        self.buffers: _Buffers
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns z, shape (runs, outputs, batch), and keeps x for `backward`."""
-        if self.given is not x:
-            self.given, self.x = x, self._expanded(x)
-            self.samples = self.x.transpose(1, 2)
-        if self.z.shape[-1] != x.shape[-1]:
-            self.z = x.new_empty((*self.weight.shape[:2], x.shape[-1]))
-        return self.affine(self.x, self.z)
+        self.buffers = self.buffers_for(x)
+        return self._affine(self.buffers.x, self.buffers.z)
 
-    def affine(self, x: Tensor, out: Tensor) -> Tensor:
-        """Writes W x + b of every run into out, shape (runs, outputs, batch), and returns it."""
-        self.multiply(self.weight, self._expanded(x), out)
+    def infer(self, x: Tensor) -> Tensor:
+        """Returns z in a tensor of its own."""
+        return self._affine(self._expanded(x), self._new_z(x))
+
+    def backward(self, grad: Tensor) -> Tensor:
+        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed."""
+        _, samples, _, x_grad, sample_grads, is_by_sample = self.buffers
+        if self.bias is not None:
+            torch.sum(grad, 2, out=self.bias.grad)
+        if self.needs_input_grad and is_by_sample:
+            self.multiply(grad.transpose(1, 2), self.weight.value, sample_grads)
+        elif self.needs_input_grad:
+            self.multiply(self.transposed, grad, x_grad)
+        target = self.weight.value if self.is_fused else self.weight.grad
+        self.multiply(grad, samples, target, add=self.is_fused)
+        return x_grad
+
+    def _affine(self, x: Tensor, out: Tensor) -> Tensor:
+        self.multiply(self.weight.value, x, out)
         return out if self.column is None else out.add_(self.column)
 
-    def backward(self, grad: Tensor, *, needs_input_grad: bool, descends: bool = False) -> Tensor:
-        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed.
+    def _buffers(self, x: Tensor) -> _Buffers:
+        x = self._expanded(x)
+        x_grad = torch.empty_like(x) if self.needs_input_grad else x.new_empty((0, 0, 0))
+        samples, sample_grads = x.transpose(1, 2), x_grad.transpose(1, 2)
+        return _Buffers(x, samples, self._new_z(x), x_grad, sample_grads, sample_grads.is_contiguous())
 
-        Args:
-            grad: Of z, shape (runs, outputs, batch).
-            needs_input_grad: Whether the gradient of x is wanted, which is then not shared.
-            descends: Whether gradients have been multiplied by minus the rate of plain gradient descent. The weight
-                then takes its step in the product that would else have written its gradient, so that the largest
-                tensor of a run is passed over twice a step and not five times.
-        """
-        # A product with a single column or row is a kernel of its own, whose bits do depend on the number of slices.
-        single = self.x.shape[1] == 1
-        if self.bias_grad is not None:
-            torch.sum(grad, 2, out=self.bias_grad)
-        if needs_input_grad:
-            if self.x_grad.shape != self.x.shape:
-                self.x_grad = torch.empty_like(self.x)
-                self.sample_grads = self.x_grad.transpose(1, 2)
-            if single:
-                torch.sum(self.weight * grad, 1, keepdim=True, out=self.x_grad)
-            elif self.sample_grads.is_contiguous():
-                self.multiply(grad.transpose(1, 2), self.weight, self.sample_grads)
-            else:
-                self.multiply(self.transposed, grad, self.x_grad)
-        if single:
-            torch.sum(grad * self.x, 2, keepdim=True, out=self.weight_grad)
-            if descends:
-                self.weight.add_(self.weight_grad)
-        else:
-            place = self.weight if descends else self.weight_grad
-            self.multiply(grad, self.samples, place, add=descends)
-        return self.x_grad
+    def _new_z(self, x: Tensor) -> Tensor:
+        return x.new_empty((*self.weight.value.shape[:2], x.shape[2]))
 
     def _expanded(self, x: Tensor) -> Tensor:
         """Returns x with a slice for each run."""
-        return x if len(x) == len(self.weight) else x.expand(len(self.weight), -1, -1)
+        runs = len(self.weight.value)
+        return x if len(x) == runs else x.expand(runs, -1, -1)

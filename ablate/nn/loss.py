@@ -1,4 +1,4 @@
-"""Cross-entropy of a stack: one loss a run, and the gradient of their sum."""
+"""Cross-entropy of a stack: one loss per run, and the gradient of their sum."""
 
 import torch
 from torch import Tensor
@@ -18,9 +18,9 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """
     classes, batch = logits.shape[1:]
     log_probabilities = torch.log_softmax(logits, 1)
-    found = log_probabilities.gather(1, labels.expand(len(logits), -1).unsqueeze(1))
-    losses = found.view(-1, batch).mean(1).neg_()
-    # Compared and not scattered: additions at an index are in no fixed order on CUDA.
+    of_labels = log_probabilities.gather(1, labels.expand(len(logits), -1).unsqueeze(1))
+    losses = of_labels.view(-1, batch).mean(1).neg_()
+    # A comparison and not a scatter, whose additions have no fixed order on CUDA.
     is_label = labels.unsqueeze(1) == torch.arange(classes, device=logits.device).unsqueeze(1)
     grad = log_probabilities.exp_().sub_(is_label.to(logits.dtype))
     return losses, grad.mul_(constant(1 / batch, logits.dtype))

@@ -1,4 +1,4 @@
-"""What a stacked network is made of: its members, one a run, and the shape they share."""
+"""The members of a stack, one per run, and how runs of equal activation are grouped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from itertools import groupby
 
 @dataclass(frozen=True)
 class Member:
-    """One run's place in a stack: what may differ between the runs of one stack.
+    """What may differ between the runs of one stack.
 
     Attributes:
-        activation: Name in `activations.ACTIVATIONS`, or `package.module:Name`.
-        dropout: One rate a layer, in order: blocks of a convolutional network first, then hidden layers.
+        activation: Name in `experiment.activations.ACTIVATIONS`, or `package.module:Name`.
+        dropout: One rate per layer, in order: blocks of a convolutional network first, then hidden layers.
         seed: Of the initial weights, the batch order and the dropout uniforms.
     """
 
@@ -21,36 +21,8 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What all runs of a stack have in common.
-
-    Attributes:
-        features: Numbers in one input sample.
-        hidden: Widths of the hidden layers.
-        classes: Number of outputs.
-        norm: off, or before or after the activation.
-        standardized: Whether the inputs are samples, of variance 1, and not what an activation has given.
-    """
-
-    features: int
-    hidden: tuple[int, ...]
-    classes: int
-    norm: str
-    standardized: bool = True
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Inputs of the first layer, then outputs of every linear layer."""
-        return (self.features, *self.hidden, self.classes)
-
-    def has_bias(self, layer: int) -> bool:
-        """Says whether a linear layer has a bias: not right before batch norm, which would subtract it again."""
-        return self.norm != "batch" or layer == len(self.hidden)
-
-
-@dataclass(frozen=True)
 class Segment:
-    """Neighbouring runs of a stack, `start` to `stop`, that share an activation."""
+    """Adjacent runs of a stack, `start` to `stop`, that share an activation."""
 
     activation: str
     start: int
@@ -58,15 +30,15 @@ class Segment:
 
 
 def segments(members: Sequence[Member]) -> tuple[Segment, ...]:
-    """Returns the runs of equal activation that stand side by side, in order."""
-    found, start = [], 0
+    """Returns the groups of adjacent runs with equal activation, in order."""
+    groups, start = [], 0
     for activation, group in groupby(members, key=lambda member: member.activation):
         stop = start + len(list(group))
-        found.append(Segment(activation, start, stop))
+        groups.append(Segment(activation, start, stop))
         start = stop
-    return tuple(found)
+    return tuple(groups)
 
 
 def distinct_seeds(members: Sequence[Member]) -> tuple[int, ...]:
-    """Returns the seeds of a stack, each once, in order of appearance."""
+    """Returns the seeds of a stack without repetition, in order of appearance."""
     return tuple(dict.fromkeys(member.seed for member in members))

@@ -1,4 +1,4 @@
-"""What the shape of an activation function says: its range, its slope, where it is centred, whether it has kinks."""
+"""Properties of an activation function: its range, its largest derivative, its mean, whether it has kinks."""
 
 import math
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from ablate.nn.gains import curve, expectation, gain, grid, largest_derivative
 
 # A function is zero-centred if its mean for z from N(0, 1) is below this share of its root mean square.
 CENTRED = 0.01
-# The derivative of a smooth function changes less between neighbours on a finer grid, in proportion to its step; where
-# it jumps, the largest change stays. Half of the proportion decides.
+# The largest change of a smooth function's derivative between neighbours on a grid shrinks in proportion to the step;
+# at a jump it does not. The function counts as smooth if it shrinks by at least half of that proportion.
 _COARSE, _REFINEMENT = 2.0**-8, 16
-# Where the largest |f| still grows by more than this share from |z| = 1e3 to 1e6, f has no bound.
+# f is unbounded if its largest value still grows by more than this share from |z| = 1e3 to 1e6.
 _GROWTH = 0.01
 
 
 @dataclass(frozen=True)
 class Properties:
-    """What is special about an activation function, all of it found numerically.
+    """Properties of an activation function, all computed numerically.
 
     Attributes:
         name: Of the function.
@@ -29,7 +29,7 @@ class Properties:
         mean: E[f(z)] for z from N(0, 1).
         is_zero_centred: Whether the mean is below 1 % of the root mean square sqrt(E[f(z)^2]).
         is_smooth: Whether the derivative has no jump.
-        gain: 1 / sqrt(E[f(z)^2]), what `--init auto-gain` scales weights by.
+        gain: 1 / sqrt(E[f(z)^2]), by which `--init auto-gain` scales weights.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Properties:
 
 @dataclass(frozen=True)
 class Curve:
-    """A function and its derivative at some points, to be drawn.
+    """A function and its derivative at some points, for a plot.
 
     Attributes:
         name: Of the function.
@@ -60,7 +60,7 @@ class Curve:
 
 
 def properties(name: str) -> Properties:
-    """Returns the properties of the activation of this name; of a PReLU those it has before training.
+    """Returns the properties of the activation of this name; parameters have their initial values.
 
     Raises:
         SpecError: There is no such activation.
@@ -79,7 +79,7 @@ def properties(name: str) -> Properties:
     )
 
 
-def drawn(name: str, reach: float = 5.0) -> Curve:
+def sampled(name: str, reach: float = 5.0) -> Curve:
     """Returns an activation and its derivative at 401 points from -reach to reach.
 
     Raises:

@@ -1,19 +1,24 @@
-"""The oracle: the same network for one run, from plain `torch.nn` and autograd; only its streams are the stack's.
+"""The oracle: the same network for one run, from plain `torch.nn` and autograd, with the random streams of the stack.
 
-Slow and obvious on purpose. Whatever a stacked network computes for a member, this module computes for a run.
+It is slow and obvious on purpose. Whatever a stacked network computes for a member, this network computes for a run.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from ablate.nn.conv_initial import initial_conv_values
-from ablate.nn.conv_shape import ConvShape
+from ablate.experiment.norms import OFF, norm_name
+from ablate.nn.conv.network import ConvNet
 from ablate.nn.dropout import uniforms
-from ablate.nn.initial import initial_values
-from ablate.nn.members import Member, Shape
+from ablate.nn.layers import in_order
+from ablate.nn.members import Member
+from ablate.nn.mlp import MLP
+from ablate.nn.parameters import initial_values
+
+NamedLayer = tuple[str, nn.Module]
 
 MODULES: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
@@ -36,6 +41,11 @@ MODULES: dict[str, type[nn.Module]] = {
     "logsigmoid": nn.LogSigmoid,
     "tanhshrink": nn.Tanhshrink,
     "softshrink": nn.Softshrink,
+}
+
+# By the names of `experiment.norms.NORMS`, for units or channels and the number of spatial axes.
+NORM_MODULES: dict[str, Callable[[int, int], nn.Module]] = {
+    "batch": lambda units, axes: {0: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[axes](units),
 }
 
 
@@ -65,70 +75,71 @@ class PlainChannelDropout(PlainDropout):
         return x * kept.view(*x.shape[:2], *(1,) * (x.ndim - 2))
 
 
-def plain_network(shape: Shape, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+def plain_network(mlp: MLP, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
     """Returns one run's network on inputs of shape (batch, features), with the initial values of the stacked one.
 
-    Its parameters bear the names of `StackedMLP.member_state`.
+    Its parameters have the names of `StackParameters.member_state`.
     """
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for layer, (inputs, outputs) in enumerate(pairwise(shape.widths)):
-        layers[f"linear {layer}"] = nn.Linear(inputs, outputs, bias=shape.has_bias(layer))
-        if layer == len(shape.hidden):
-            break
-        if shape.norm == "batch":
-            layers[f"norm {layer}"] = nn.BatchNorm1d(outputs)
-        layers[f"{member.activation} {layer}"] = MODULES[member.activation]()
-        if shape.norm == "batch-post":
-            layers[f"norm {layer}"] = nn.BatchNorm1d(outputs)
-        layers[f"dropout {layer}"] = PlainDropout(member.dropout[layer], member.seed, layer)
-    return _with_values(layers, initial_values(shape, member.activation, member.seed, dtype), dtype)
+    network = nn.Sequential(OrderedDict(_dense(mlp, member)))
+    return _with_values(network, initial_values(mlp.specs("torch"), member, dtype), dtype)
 
 
-def plain_conv_network(shape: ConvShape, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+def plain_conv_network(net: ConvNet, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
     """Returns one run's network on inputs (batch, channels, *spatial), with the initial values of the stacked one.
 
-    Its parameters bear the names of `StackedConvNet.member_state`.
+    Its parameters have the names of `StackParameters.member_state`.
     """
-    convolution, norm, pool = {
-        "cnn": (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d),
-        "cnn3d": (nn.Conv3d, nn.BatchNorm3d, nn.MaxPool3d),
-    }[shape.model]
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for block, (inputs, outputs) in enumerate(zip(shape.inputs, shape.channels, strict=True)):
-        layers[f"conv {block}"] = convolution(inputs, outputs, 3, padding=1, bias=shape.has_bias)
-        if shape.norm == "batch":
-            layers[f"conv_norm {block}"] = norm(outputs)
-        layers[f"conv_{member.activation} {block}"] = MODULES[member.activation]()
-        if shape.norm == "batch-post":
-            layers[f"conv_norm {block}"] = norm(outputs)
+    axes = len(net.kernel)
+    convolution, pool = {2: (nn.Conv2d, nn.MaxPool2d), 3: (nn.Conv3d, nn.MaxPool3d)}[axes]
+    layers: list[NamedLayer] = []
+    for block, (inputs, outputs) in enumerate(zip(net.inputs, net.channels, strict=True)):
         # Uniforms are told apart by the layer, counted from the hidden layers on.
-        layers[f"conv_dropout {block}"] = PlainChannelDropout(
-            member.dropout[block], member.seed, len(shape.hidden) + block
+        dropout = PlainChannelDropout(member.dropout[block], member.seed, len(net.hidden) + block)
+        layers += in_order(
+            net.norm,
+            (f"conv {block}", convolution(inputs, outputs, 3, padding=1, bias=net.has_bias)),
+            _norm(f"conv_norm {block}", net.norm, outputs, axes),
+            (f"conv_{member.activation} {block}", MODULES[member.activation]()),
+            (f"conv_dropout {block}", dropout),
         )
-        layers[f"pool {block}"] = pool(shape.windows[block])
-    layers["flatten"] = nn.Flatten()
-    layers |= plain_network(shape.tail, shape.tail_first(member), dtype).named_children()
-    values = initial_values(shape.tail, member.activation, member.seed, dtype)
-    values |= initial_conv_values(shape, member.activation, member.seed, dtype)
-    return _with_values(layers, values, dtype)
+        layers.append((f"pool {block}", pool(net.windows[block])))
+    network = nn.Sequential(OrderedDict([*layers, ("flatten", nn.Flatten()), *_dense(net.tail, member)]))
+    return _with_values(network, initial_values(net.specs("torch"), member, dtype), dtype)
 
 
-def _with_values(
-    layers: OrderedDict[str, nn.Module], values: dict[str, Tensor], dtype: torch.dtype
-) -> nn.Sequential:
-    network = nn.Sequential(layers).to(dtype)
-    state = network.state_dict()
+def _dense(mlp: MLP, member: Member) -> list[NamedLayer]:
+    layers: list[NamedLayer] = []
+    for layer, (inputs, outputs) in enumerate(pairwise(mlp.widths)):
+        linear = f"linear {layer}", nn.Linear(inputs, outputs, bias=mlp.has_bias(layer))
+        if layer == len(mlp.hidden):
+            return [*layers, linear]
+        rate = member.dropout[layer - len(mlp.hidden)]
+        layers += in_order(
+            mlp.norm,
+            linear,
+            _norm(f"norm {layer}", mlp.norm, outputs, 0),
+            (f"{member.activation} {layer}", MODULES[member.activation]()),
+            (f"dropout {layer}", PlainDropout(rate, member.seed, layer)),
+        )
+    raise AssertionError
+
+
+def _norm(name: str, level: str, units: int, axes: int) -> NamedLayer | None:
+    return None if level == OFF else (name, NORM_MODULES[norm_name(level)](units, axes))
+
+
+def _with_values(network: nn.Sequential, values: dict[str, Tensor], dtype: torch.dtype) -> nn.Sequential:
+    network = network.to(dtype)
+    # A module's name cannot hold a dot, so a space stands for the first.
     named = {name.replace(".", " ", 1): value for name, value in values.items()}
-    network.load_state_dict(
-        {name: value.reshape(state[name].shape) for name, value in named.items()}, strict=False
-    )
+    network.load_state_dict(named, strict=False)
     return network
 
 
 def plain_state(network: nn.Sequential) -> dict[str, Tensor]:
-    """Returns copies of the parameters and running statistics under the names of `member_state`."""
+    """Returns copies of the parameters and running statistics under the names of `StackParameters.member_state`."""
     return {
-        name.replace(" ", ".", 1): value.detach().clone().squeeze() if "prelu" in name else value.clone()
+        name.replace(" ", ".", 1): value.detach().clone()
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }

@@ -1,35 +1,35 @@
-"""The batches of a stack: each run sees its seed's order of the training data."""
+"""The batches of a stack: each run sees the training data in the order of its seed."""
 
 import torch
 from torch import Tensor
 
 from ablate.data.dataset import Dataset
 from ablate.data.order import epoch_order
-from ablate.nn.build import Network
 from ablate.nn.members import distinct_seeds
+from ablate.nn.stacked import StackedNetwork
 
 
 class Batches:
     """Full batches, in the order of each run's seed, gathered on the device that holds the data.
 
-    `prepare` does what needs the host, into a buffer that stays where it is; `gather` does not, and can be recorded
-    and played again.
+    `prepare` does what needs the host and writes into a permanent buffer; `gather` does not, and can be recorded and
+    replayed.
 
     Attributes:
         x: Training inputs as the network reads them, shape (samples, ...).
         y: Labels, shape (samples,).
         per_epoch: Full batches in an epoch.
-        index: Samples of the prepared step, shape (runs, batch), or (1, batch) where all runs see the same.
+        index: Samples of the prepared step, shape (runs, batch), or (1, batch) if all runs see the same.
     """
 
-    def __init__(self, network: Network, dataset: Dataset, batch_size: int) -> None:
+    def __init__(self, network: StackedNetwork, dataset: Dataset, batch_size: int) -> None:
         self.x, self.y = network.arrange(dataset.x_train), dataset.y_train
         self.batch_size = batch_size
         self.per_epoch = len(self.y) // batch_size
         self.seeds = distinct_seeds(network.members)
         rows = len(network.members) if len(self.seeds) > 1 else 1
-        places = [self.seeds.index(member.seed) for member in network.members][:rows]
-        self.places = torch.tensor(places, device=self.y.device)
+        order_of_run = [self.seeds.index(member.seed) for member in network.members][:rows]
+        self.order_of_run = torch.tensor(order_of_run, device=self.y.device)
         self.epoch = -1
         self.orders = self.y.new_empty(0)
         self.index = self.y.new_empty((rows, batch_size))
@@ -37,14 +37,14 @@ class Batches:
         self.flat_index, self.flat_inputs = self.index.view(-1), self.inputs.flatten(0, 1)
 
     def prepare(self, step: int) -> None:
-        """Lays ready which samples a step sees."""
+        """Writes the indices of the samples that a step sees."""
         epoch, batch = divmod(step, self.per_epoch)
         if epoch != self.epoch:
             self.epoch = epoch
             orders = [epoch_order(seed, epoch, len(self.y)) for seed in self.seeds]
             self.orders = torch.stack(orders).to(self.y.device)
         chosen = self.orders[:, batch * self.batch_size : (batch + 1) * self.batch_size]
-        torch.index_select(chosen, 0, self.places, out=self.index)
+        torch.index_select(chosen, 0, self.order_of_run, out=self.index)
 
     def gather(self) -> tuple[Tensor, Tensor]:
         """Returns the prepared step's inputs (runs or 1, batch, ...) and labels (runs or 1, batch)."""

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.nn.activation import LANES
-from ablate.nn.build import Network
+from ablate.nn.stacked import StackedNetwork
 
 # Samples in one pass. Fixed, since the bits of a product may depend on its width, and a multiple of LANES.
 CHUNK = 256
@@ -26,7 +26,7 @@ class EvaluationSet:
         self.labels = torch.split(y, CHUNK)
         self.chunks = [_padded(part).unsqueeze(0) for part in torch.split(x, CHUNK)]
 
-    def scores(self, network: Network) -> dict[str, Tensor]:
+    def scores(self, network: StackedNetwork) -> dict[str, Tensor]:
         """Returns the scores of each run by column of `curves`, each float64 of shape (runs,)."""
         device = network.parameters.flat.device
         loss = torch.zeros(len(network.members), dtype=torch.float64, device=device)

@@ -14,9 +14,9 @@ import torch
 from ablate.experiment.grid import Run
 from ablate.experiment.models import flat_features
 from ablate.nn.activation import LANES
-from ablate.training.result import Gemm
+from ablate.training.result import MatmulLibrary
 
-GEMMS: tuple[Gemm, ...] = get_args(Gemm)
+GEMMS: tuple[MatmulLibrary, ...] = get_args(MatmulLibrary)
 
 # Largest error of a float32 product against float64, as a share of its largest element; bfloat16 makes 1e-3 of it.
 SINGLE_ERROR = 1e-5
@@ -27,12 +27,12 @@ _ROUNDS = 9
 SMALL = 4096
 
 
-def use(gemm: Gemm) -> None:
+def use(gemm: MatmulLibrary) -> None:
     """Sends the float32 products of this process to a library."""
     torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]  # not in stubs
 
 
-def for_run(gemm: Gemm, run: Run, sample: tuple[int, ...], classes: int) -> Gemm:
+def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int) -> MatmulLibrary:
     """Returns the library for the stacks of a run: MKL where torch would not send each of its products to oneDNN alone.
 
     It counts the slices of a batched product too, so that a small product goes to one library alone and to the other in
@@ -46,10 +46,10 @@ def for_run(gemm: Gemm, run: Run, sample: tuple[int, ...], classes: int) -> Gemm
     """
     widths = (flat_features(run.model, sample, run.channels), *run.hidden, classes)
     smallest = min(before * after for before, after in pairwise(widths)) * min(run.batch_size, LANES)
-    return gemm if smallest > SMALL and 1 not in widths else "mkl"
+    return gemm if smallest > SMALL else "mkl"
 
 
-def calibrate() -> Gemm:
+def calibrate() -> MatmulLibrary:
     """Returns the library to use, after trying both: oneDNN where its float32 is exact and clearly faster, else MKL."""
     weight, x = _operands()
     seconds = {}
@@ -59,7 +59,7 @@ def calibrate() -> Gemm:
     return choose(error("onednn"), seconds["mkl"] / seconds["onednn"])
 
 
-def choose(onednn_error: float, gain: float) -> Gemm:
+def choose(onednn_error: float, gain: float) -> MatmulLibrary:
     """Returns the library to use.
 
     Args:
@@ -69,7 +69,7 @@ def choose(onednn_error: float, gain: float) -> Gemm:
     return "onednn" if onednn_error < SINGLE_ERROR and gain > WORTHWHILE else "mkl"
 
 
-def error(gemm: Gemm) -> float:
+def error(gemm: MatmulLibrary) -> float:
     """Returns the largest error of a library's float32 product against float64, over the largest element."""
     weight, x = _operands()
     exact = weight.double() @ x.double()

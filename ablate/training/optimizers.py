@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules over the flat parameters of a stack.
 
-torch's fused kernels are called as `torch.optim` calls them, without its wrapper: that costs more than the kernel
+torch's fused kernels are called as `torch.optim` calls them, but without its wrapper, which costs more than the kernel
 itself in a step of small networks, and a second of imports at its first use.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ablate.experiment.grid import Run
 from ablate.experiment.spec import Schedule
-from ablate.nn.parameters import FlatParameters
+from ablate.nn.parameters import StackParameters
 
 # Defaults of torch.optim.Adam and AdamW.
 BETAS = (0.9, 0.999)
@@ -24,8 +24,8 @@ class Optimizer(Protocol):
     """Updates flat parameters in place by their gradient."""
 
     @property
-    def descent(self) -> Tensor | None:
-        """Minus the rate, if `train_step` is to multiply gradients by it and to take the steps of the weights."""
+    def negative_rate(self) -> Tensor | None:
+        """Minus the learning rate, if `train_step` is to multiply gradients by it and to update the weights itself."""
         ...
 
     def set_rate(self, rate: float) -> None:
@@ -33,54 +33,62 @@ class Optimizer(Protocol):
         ...
 
     def step(self) -> None:
-        """Takes one step; it asks nothing of the host."""
+        """Takes one step; it needs nothing from the host."""
         ...
 
 
-class Descent:
-    """Plain gradient descent, as `torch.optim.SGD` without momentum and decay.
+class PlainSGD:
+    """Gradient descent without momentum and decay, as `torch.optim.SGD`.
 
     Args:
-        values: All parameters, shape (elements,).
-        grad: Their gradient, which changes in place between steps.
-        weights: Where in them the weights are, which take their steps as their gradients are made.
+        parameters: Of the stack. Those in `fused` are updated by `train_step`, which leaves the changes of the others
+            as their gradients.
     """
 
-    def __init__(self, values: Tensor, grad: Tensor, weights: slice) -> None:
-        self.values, self.grad = values[weights.stop :], grad[weights.stop :]
-        self.descent = values.new_zeros(())
+    def __init__(self, parameters: StackParameters) -> None:
+        rest = slice(parameters.fused.stop, None)
+        self.values, self.changes = parameters.flat[rest], parameters.flat_grad[rest]
+        self.negative_rate = parameters.flat.new_zeros(())
 
     def set_rate(self, rate: float) -> None:
         """Sets the learning rate."""
-        self.descent.fill_(-rate)
+        self.negative_rate.fill_(-rate)
 
     def step(self) -> None:
-        """Takes the step of all that are no weights; it is what `train_step` has left as their gradient."""
-        self.values.add_(self.grad)
+        """Updates the parameters that `train_step` has not updated."""
+        self.values.add_(self.changes)
 
 
-class SGD:
-    """Stochastic gradient descent, as `torch.optim.SGD`.
+class _Kernel:
+    """What the optimizers made of one of torch's fused kernels have in common."""
 
-    Args:
-        values: Parameters, shape (elements,).
-        grad: Their gradient, which changes in place between steps.
-        momentum: Of the running sum of gradients; 0 keeps none.
-        weight_decay: L2 penalty added to the gradient.
-    """
+    negative_rate = None
 
-    descent = None
-
-    def __init__(self, values: Tensor, grad: Tensor, momentum: float, weight_decay: float) -> None:
-        self.values, self.grads = [values], [grad]
-        self.momentum, self.weight_decay = momentum, weight_decay
-        # From zeros the first step is what torch makes it: the gradient itself.
-        self.buffers = [torch.zeros_like(values)] if momentum else []
-        self.rate = _rate_like(values)
+    def __init__(self, parameters: StackParameters, weight_decay: float) -> None:
+        flat = parameters.flat
+        self.values, self.grads, self.weight_decay = [flat], [parameters.flat_grad], weight_decay
+        # CUDA's kernels read the rate as float32, whatever the parameters are.
+        self.rate = flat.new_zeros((), dtype=torch.float32 if flat.is_cuda else flat.dtype)
 
     def set_rate(self, rate: float) -> None:
         """Sets the learning rate."""
         self.rate.fill_(rate)
+
+
+class SGD(_Kernel):
+    """Stochastic gradient descent, as `torch.optim.SGD`.
+
+    Args:
+        parameters: Of the stack.
+        momentum: Of the running sum of gradients; 0 keeps none.
+        weight_decay: L2 penalty added to the gradient.
+    """
+
+    def __init__(self, parameters: StackParameters, momentum: float, weight_decay: float) -> None:
+        super().__init__(parameters, weight_decay)
+        self.momentum = momentum
+        # Starting from zeros the first step is that of torch, whose buffer starts as the gradient.
+        self.buffers = [torch.zeros_like(parameters.flat)] if momentum else []
 
     def step(self) -> None:
         """Takes one step."""
@@ -98,28 +106,21 @@ class SGD:
         )
 
 
-class Adam:
+class Adam(_Kernel):
     """Adam (Kingma and Ba, 2015), or AdamW with decoupled decay (Loshchilov and Hutter, 2019), as in `torch.optim`.
 
     Args:
-        values: Parameters, shape (elements,).
-        grad: Their gradient, which changes in place between steps.
+        parameters: Of the stack.
         weight_decay: L2 penalty added to the gradient, or the decoupled decay.
         decoupled: Whether it is AdamW.
     """
 
-    descent = None
-
-    def __init__(self, values: Tensor, grad: Tensor, weight_decay: float, *, decoupled: bool) -> None:
-        self.values, self.grads, self.weight_decay = [values], [grad], weight_decay
-        self.means, self.squares = [torch.zeros_like(values)], [torch.zeros_like(values)]
-        self.steps = [torch.zeros((), dtype=torch.float32, device=values.device)]
-        self.rate = _rate_like(values)
+    def __init__(self, parameters: StackParameters, weight_decay: float, *, decoupled: bool) -> None:
+        super().__init__(parameters, weight_decay)
+        flat = parameters.flat
+        self.means, self.squares = [torch.zeros_like(flat)], [torch.zeros_like(flat)]
+        self.steps = [torch.zeros((), dtype=torch.float32, device=flat.device)]
         self.kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
-
-    def set_rate(self, rate: float) -> None:
-        """Sets the learning rate."""
-        self.rate.fill_(rate)
 
     def step(self) -> None:
         """Takes one step."""
@@ -141,42 +142,26 @@ class Adam:
         )
 
 
-def _rate_like(values: Tensor) -> Tensor:
-    """Returns room for a rate; CUDA's kernels read it as float32, whatever the parameters are."""
-    return values.new_zeros((), dtype=torch.float32 if values.is_cuda else values.dtype)
-
-
-def optimizer_for(run: Run, parameters: FlatParameters, weights: slice) -> Optimizer:
-    """Returns the optimizer of a run's settings over the parameters of its whole stack.
-
-    Args:
-        run: Its settings.
-        parameters: Of the stack.
-        weights: Where in the flat parameters the weights are that can take their steps by themselves.
-    """
-    return OPTIMIZERS[run.optimizer](run, parameters.flat, parameters.flat_grad, weights)
-
-
-def _sgd(run: Run, values: Tensor, grad: Tensor, weights: slice) -> Optimizer:
+def _sgd(run: Run, parameters: StackParameters) -> Optimizer:
     if run.momentum == run.weight_decay == 0:
-        return Descent(values, grad, weights)
-    return SGD(values, grad, run.momentum, run.weight_decay)
+        return PlainSGD(parameters)
+    return SGD(parameters, run.momentum, run.weight_decay)
 
 
-def _adam(run: Run, values: Tensor, grad: Tensor, weights: slice) -> Optimizer:
-    del weights
-    return Adam(values, grad, run.weight_decay, decoupled=run.optimizer == "adamw")
-
-
-OPTIMIZERS: dict[str, Callable[[Run, Tensor, Tensor, slice], Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[Run, StackParameters], Optimizer]] = {
     "sgd": _sgd,
-    "adam": _adam,
-    "adamw": _adam,
+    "adam": lambda run, parameters: Adam(parameters, run.weight_decay, decoupled=False),
+    "adamw": lambda run, parameters: Adam(parameters, run.weight_decay, decoupled=True),
 }
 
 
+def optimizer_for(run: Run, parameters: StackParameters) -> Optimizer:
+    """Returns the optimizer of a run's settings over the parameters of its whole stack."""
+    return OPTIMIZERS[run.optimizer](run, parameters)
+
+
 def rate_factor(schedule: Schedule, step: int, steps: int) -> float:
-    """Returns what the learning rate is multiplied by at a step, counted from 0.
+    """Returns the factor of the learning rate at a step, counted from 0.
 
     Cosine is 0.5 * (1 + cos(pi * step / steps)), from 1 towards 0 without restarts (Loshchilov and Hutter, 2017).
     """

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ablate.data.dataset import Dataset
-from ablate.nn.build import Network
+from ablate.nn.stacked import StackedNetwork
 from ablate.training.diagnostics import Diagnostics
 from ablate.training.evaluate import EvaluationSet
 from ablate.training.result import Divergence, StackResult
@@ -24,7 +24,7 @@ class Record:
     A diverged run stays in the stack, where it cannot affect other runs; its scores are ignored from then on.
     """
 
-    network: Network
+    network: StackedNetwork
     dataset: Dataset
     steps_per_epoch: int
     steps: list[int] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Record:
                 name: torch.stack([scores[name] for scores in self.scores]).numpy() for name in self.scores[0]
             },
             divergences=tuple(self.divergences.get(run) for run in members),
-            parameters=tuple(self.network.parameter_count(run) for run in members),
+            parameters=tuple(self.network.parameters.count(run) for run in members),
             seconds=seconds,
             device=self.network.parameters.flat.device.type,
             layers=self.diagnostics.result() if self.diagnostics else None,

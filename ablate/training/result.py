@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 # The libraries that multiply float32 matrices on a CPU.
-Gemm = Literal["mkl", "onednn"]
+MatmulLibrary = Literal["mkl", "onednn"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The steps of a stack: on a CPU call by call, on CUDA recorded once and played again as one graph."""
+"""The steps of a stack: computed directly on a CPU, and on CUDA recorded once and replayed as one graph."""
 
 from functools import cache
 
@@ -6,30 +6,30 @@ import torch
 from torch import Tensor
 
 from ablate.experiment.grid import Run
-from ablate.nn.build import Network
+from ablate.nn.stacked import StackedNetwork
 from ablate.training.batches import Batches
 from ablate.training.optimizers import optimizer_for, rate_factor
 
-# Steps before one is recorded: libraries choose their kernels and layers make their buffers in the first.
+# Steps before one is recorded: in the first, libraries choose their kernels and layers make their buffers.
 WARM_UP = 3
 
 
 class Steps:
-    """Trains a stack step by step; every buffer a step touches stays where it is.
+    """Trains a stack step by step; all buffers of a step are permanent.
 
-    What needs the host (which samples, which uniforms, which rate) is laid ready before a step, so that on CUDA the
-    step itself can be played from a `torch.cuda.CUDAGraph`, at the cost of one launch.
+    What needs the host (indices of samples, uniforms, the rate) is written to buffers before a step, so that on CUDA
+    the step itself can be replayed from a `torch.cuda.CUDAGraph`, at the cost of one launch.
 
     Args:
         network: Its parameters are changed in place.
         batches: Of the same stack.
-        run: Any run of the stack; they share what a step depends on.
-        total: Steps in all, which a learning-rate schedule depends on.
+        run: Any run of the stack; all share the settings that a step depends on.
+        total: Number of steps, which a learning-rate schedule depends on.
     """
 
-    def __init__(self, network: Network, batches: Batches, run: Run, total: int) -> None:
+    def __init__(self, network: StackedNetwork, batches: Batches, run: Run, total: int) -> None:
         self.network, self.batches, self.run, self.total = network, batches, run, total
-        self.optimizer = optimizer_for(run, network.parameters, network.weights)
+        self.optimizer = optimizer_for(run, network.parameters)
         self.rate = float("nan")
         self.is_cuda = network.parameters.flat.is_cuda
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -43,10 +43,10 @@ class Steps:
             return self._step()
         if self.eager_steps < WARM_UP:
             self.eager_steps += 1
-            return self._apart()
+            return self._step_on_stream()
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, stream=_apart_from_others()):
+            with torch.cuda.graph(self.graph, stream=_side_stream()):
                 self.losses = self._step()
         self.graph.replay()
         return self.losses.clone()
@@ -60,13 +60,13 @@ class Steps:
             self.optimizer.set_rate(rate)
 
     def _step(self) -> Tensor:
-        losses = self.network.train_step(*self.batches.gather(), self.optimizer.descent)
+        losses = self.network.train_step(*self.batches.gather(), self.optimizer.negative_rate)
         self.optimizer.step()
         return losses
 
-    def _apart(self) -> Tensor:
-        """Takes a step on a stream of its own, as recording asks of those that come before it."""
-        stream = _apart_from_others()
+    def _step_on_stream(self) -> Tensor:
+        """Takes a step on the side stream, as recording requires of the steps before it."""
+        stream = _side_stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             losses = self._step()
@@ -75,6 +75,6 @@ class Steps:
 
 
 @cache
-def _apart_from_others() -> torch.cuda.Stream:
-    """Returns the stream of this process that steps are recorded on; each one more would cost workspace of its own."""
+def _side_stream() -> torch.cuda.Stream:
+    """Returns the one stream of this process that steps are recorded on; every stream takes its own workspace."""
     return torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap

@@ -1,4 +1,4 @@
-"""One stack trained from its first step to its last, with an evaluation before the first and at each due step."""
+"""Training of one stack from its first step to its last, with an evaluation before the first and at each due step."""
 
 import time
 from collections.abc import Callable
@@ -11,27 +11,27 @@ from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
 from ablate.nn.build import build_network
 from ablate.training.batches import Batches
-from ablate.training.conv_diagnostics import diagnostics_for
+from ablate.training.diagnostics import Diagnostics
 from ablate.training.record import Record
 from ablate.training.result import StackResult
 from ablate.training.steps import Steps
 
 
-# Operations on tensors that are made here then pass by all that autograd asks of them, which is 5 % of a step.
+# In inference mode operations skip the bookkeeping of autograd, which is 5 % of a step.
 @torch.inference_mode()
 def train_stack(
     stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None
 ) -> StackResult:
-    """Trains every run of a stack, each on its own seed's batches, and returns their curves.
+    """Trains every run of a stack, each on the batches of its own seed, and returns their curves.
 
-    Every step sees a full batch: what is left of an epoch's shuffle after the last one waits for another epoch. It
-    trains on the device that holds the dataset. A stack that is to be padded is filled up with copies of its last run,
-    which nothing is returned of: kernels that are chosen by the size of a stack are then the same for all.
+    Every step sees a full batch; samples that are left over at the end of an epoch are skipped. Training takes place on
+    the device that holds the dataset. Where the plan asks for padding, the stack is filled up with copies of its last
+    run. Padding copies are discarded; they only keep the stack size constant, and with it the choice of kernels.
 
     Args:
         stack: Runs that differ in activation, dropout and seed only; diagnostics are for all of them or none.
         dataset: Standardized tensors in memory, on any device.
-        on_steps: Called at every evaluation with the number of steps since the one before.
+        on_steps: Called at every evaluation with the number of steps since the previous one.
     """
     start = time.perf_counter()
     runs = stack.runs + stack.runs[-1:] * stack.padding
@@ -42,7 +42,7 @@ def train_stack(
     steps = Steps(network, batches, run, due[-1])
     record = Record(network, dataset, batches.per_epoch)
     if run.diagnostics:
-        record.diagnostics = diagnostics_for(network, dataset)
+        record.diagnostics = Diagnostics(network, dataset)
     record.evaluate(0, network.parameters.flat.new_empty((0, len(runs))))
     for begin, end in pairwise(due):
         losses = []

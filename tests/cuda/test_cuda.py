@@ -7,11 +7,12 @@ import torch
 from ablate.data.dataset import load
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.grid import expand
+from ablate.experiment.norms import NORM_LEVELS
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
+from ablate.nn.build import member_of, stacked
 from ablate.nn.dropout import uniforms
-from ablate.nn.members import Member, Shape
-from ablate.nn.network import StackedMLP
+from ablate.nn.mlp import MLP
 from ablate.training.backend import prepare_cuda, prepare_process
 from ablate.training.batches import Batches
 from ablate.training.steps import Steps
@@ -52,7 +53,7 @@ def _stacks(runs, experiment):
     return make_plan(runs, sizes_of(experiment), 1, GPU).stacks
 
 
-@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
+@pytest.mark.parametrize("norm", NORM_LEVELS)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_every_member_trains_as_on_the_cpu_in_float64(dataset, norm, optimizer):
     experiment = build(
@@ -66,12 +67,12 @@ def test_every_member_trains_as_on_the_cpu_in_float64(dataset, norm, optimizer):
         }
     )
     run = expand(experiment)[0]
-    members = [Member(each.activation, each.dropout, each.seed) for each in expand(experiment)]
-    members.sort(key=lambda member: ACTIVATIONS.index(member.activation))
+    order = list(ACTIVATIONS)
+    members = sorted(map(member_of, expand(experiment)), key=lambda member: order.index(member.activation))
     found = {}
     for device in ("cpu", "cuda"):
         data = dataset.to(device)
-        network = StackedMLP(Shape(64, (9, 7), 10, norm), members, torch.float64, device)
+        network = stacked(MLP(64, (9, 7), 10, norm), members, torch.float64, device)
         batches = Batches(network, data, 64)
         batches.x = batches.x.double()
         batches.inputs = batches.inputs.double()
@@ -97,7 +98,7 @@ def test_a_recorded_step_has_the_bits_of_one_that_is_not(dataset, monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
+@pytest.mark.parametrize("norm", NORM_LEVELS)
 def test_a_run_has_the_same_bits_in_any_grid(dataset, norm, optimizer):
     experiment = build(SETTINGS | {"norm": norm, "optimizer": optimizer, "schedule": "cosine"})
     runs = expand(experiment)

@@ -5,9 +5,8 @@ import torch
 
 from ablate.errors import SpecError
 from ablate.experiment.activations import ACTIVATIONS as NAMES
-from ablate.nn.activation import StackedActivation
 from ablate.nn.activations import ACTIVATIONS, from_callable, resolve, value_and_derivative
-from ablate.nn.members import Segment
+from ablate.nn.parametric import PARAMETRIC
 from ablate.nn.reference import MODULES
 from tests.tolerances import DERIVATIVE, SINGLE
 
@@ -17,7 +16,8 @@ Z = torch.linspace(-30, 30, 4001, dtype=torch.float64)[:, None] + torch.tensor(
 
 
 def test_every_name_has_a_function_and_a_plain_twin():
-    assert set(NAMES) == {*ACTIVATIONS, "prelu"} == set(MODULES)
+    assert set(NAMES) == set(ACTIVATIONS) | set(PARAMETRIC) == set(MODULES)
+    assert set(PARAMETRIC) == {name for name, info in NAMES.items() if info.has_parameters}
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
@@ -29,7 +29,7 @@ def test_a_function_and_its_derivative_equal_torch_nn(name):
     expected = expected.detach()
     y, evaluated, kept, z_grad = torch.empty_like(Z), torch.empty_like(Z), Z.clone(), grad.clone()
     ACTIVATIONS[name].forward(Z, evaluated)
-    ACTIVATIONS[name].train(kept, y)
+    ACTIVATIONS[name].forward_train(kept, y)
     ACTIVATIONS[name].backward(z_grad, kept, y)
     assert float((evaluated - expected).abs().max()) <= DERIVATIVE * float(expected.abs().max())
     assert float((y - expected).abs().max()) <= DERIVATIVE * float(expected.abs().max())
@@ -41,7 +41,7 @@ def test_nan_is_passed_on(name):
     z, y = torch.full((4,), math.nan), torch.zeros(4)
     ACTIVATIONS[name].forward(z, y)
     assert bool(y.isnan().all())
-    ACTIVATIONS[name].train(z, y)
+    ACTIVATIONS[name].forward_train(z, y)
     assert bool(y.isnan().all())
 
 
@@ -117,20 +117,6 @@ def test_a_module_of_the_user_without_parameters_is_accepted():
     y = torch.empty(3)
     resolve("torch.nn:Softsign").forward(torch.tensor([-1.0, 0.0, 3.0]), y)
     assert y.tolist() == [-0.5, 0.0, 0.75]
-
-
-@pytest.mark.parametrize("batch", [64, 37])
-def test_the_bits_of_a_run_do_not_depend_on_its_place_in_a_segment(batch):
-    generator = torch.Generator().manual_seed(0)
-    z = 3 * torch.randn(9, 10, batch, generator=generator)
-    grad = torch.randn(9, 10, batch, generator=generator)
-    for name in sorted(ACTIVATIONS):
-        whole = StackedActivation([Segment(name, 0, 9)], None, None)
-        y, z_grad = whole.forward(z.clone()), whole.backward(grad.clone())
-        for start, stop in [(0, 1), (2, 5), (8, 9)]:
-            part = StackedActivation([Segment(name, 0, stop - start)], None, None)
-            assert torch.equal(part.forward(z[start:stop].clone()), y[start:stop]), name
-            assert torch.equal(part.backward(grad[start:stop].clone()), z_grad[start:stop]), name
 
 
 def test_from_callable_refuses_another_type():

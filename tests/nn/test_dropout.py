@@ -5,7 +5,6 @@ import torch
 from scipy import stats
 
 from ablate.nn.dropout import BLOCK, StackedDropout, uniforms
-from ablate.nn.members import Member
 
 SHAPE = (100, 64)
 
@@ -42,14 +41,18 @@ def test_uniforms_differ_by_seed_layer_and_step_and_by_nothing_else():
     assert torch.equal(uniforms(0, 1, range(10, 20), SHAPE)[7], draws[0, 1, 17][0])
 
 
+def _dropout(rates, seeds):
+    return StackedDropout(rates, seeds, 0, SHAPE[0], torch.empty(0))
+
+
 def _out(layer, y, step):
-    layer.prepare(step, SHAPE)
+    layer.prepare(step, SHAPE[1])
     return layer.forward(y).clone()
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
 def test_dropped_are_a_share_p_and_kept_are_scaled_by_one_over_one_minus_p(rate):
-    layer = StackedDropout([Member("relu", (rate,), 0)], 0, torch.empty(0))
+    layer = _dropout([rate], [0])
     y = torch.full((1, *SHAPE), 3.0)
     out = _out(layer, y, 0)
     kept = out != 0
@@ -62,14 +65,14 @@ def test_dropped_are_a_share_p_and_kept_are_scaled_by_one_over_one_minus_p(rate)
 
 def test_runs_of_a_stack_have_rates_of_their_own():
     rates = (0.0, 0.9, 0.5)
-    layer = StackedDropout([Member("relu", (rate,), 4) for rate in rates], 0, torch.empty(0))
+    layer = _dropout(rates, [4] * 3)
     zeros = (_out(layer, torch.ones(3, *SHAPE), 0) == 0).float().mean((1, 2))
     assert zeros[0] == 0
     assert zeros[1:].tolist() == pytest.approx(rates[1:], abs=0.03)
 
 
 def test_masks_of_one_seed_are_nested_and_change_from_step_to_step():
-    layer = StackedDropout([Member("relu", (rate,), 0) for rate in (0.2, 0.5)], 0, torch.empty(0))
+    layer = _dropout([0.2, 0.5], [0, 0])
     masks = [_out(layer, torch.ones(2, *SHAPE), step) != 0 for step in range(2 * BLOCK)]
     for mask in masks:
         assert bool((mask[0] | ~mask[1]).all())
@@ -78,8 +81,8 @@ def test_masks_of_one_seed_are_nested_and_change_from_step_to_step():
 
 
 def test_a_run_has_the_same_mask_whatever_seeds_stand_beside_it():
-    alone = StackedDropout([Member("relu", (0.5,), 8)], 0, torch.empty(0))
-    beside = StackedDropout([Member("relu", (0.5,), seed) for seed in (3, 8, 1)], 0, torch.empty(0))
+    alone = _dropout([0.5], [8])
+    beside = _dropout([0.5] * 3, [3, 8, 1])
     for step in (0, 5, BLOCK):
         assert torch.equal(
             _out(alone, torch.ones(1, *SHAPE), step)[0], _out(beside, torch.ones(3, *SHAPE), step)[1]
@@ -87,9 +90,9 @@ def test_a_run_has_the_same_mask_whatever_seeds_stand_beside_it():
 
 
 def test_runs_in_the_order_of_the_masks_and_out_of_it_get_the_same_ones():
-    members = [Member("relu", (rate,), seed) for rate in (0.0, 0.5) for seed in (1, 2)]
-    in_order = StackedDropout(members + members, 0, torch.empty(0))
-    shuffled = StackedDropout([*members, *members[::-1]], 0, torch.empty(0))
+    rates, seeds = [0.0, 0.0, 0.5, 0.5], [1, 2, 1, 2]
+    in_order = _dropout(rates * 2, seeds * 2)
+    shuffled = _dropout(rates + rates[::-1], seeds + seeds[::-1])
     y = torch.ones(8, *SHAPE)
     expected = _out(in_order, y, 3)
     assert torch.equal(_out(shuffled, y, 3), torch.cat([expected[:4], expected[:4].flip(0)]))

@@ -1,4 +1,4 @@
-"""Gains and properties against closed forms and scipy's adaptive quadrature over torch.nn's own functions."""
+"""Gains against closed forms and scipy's adaptive quadrature over torch.nn's own functions."""
 
 import math
 
@@ -11,7 +11,6 @@ from scipy.stats import norm
 from ablate.errors import SpecError
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.nn.gains import curve, expectation, gain, grid, largest_derivative
-from ablate.nn.properties import drawn, properties
 from ablate.nn.reference import MODULES
 
 KINKS = (-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0)
@@ -76,44 +75,3 @@ def test_the_curve_is_torchs_function_and_its_derivative(name):
 )
 def test_the_largest_derivative_is_the_known_one(name, largest):
     assert largest_derivative(name) == pytest.approx(largest, abs=1e-3)
-
-
-INF = math.inf
-RANGES = {
-    "identity": (-INF, INF), "sigmoid": (0, 1), "tanh": (-1, 1), "relu": (0, INF), "leaky_relu": (-INF, INF),
-    "prelu": (-INF, INF), "elu": (-1, INF), "selu": (-1.7580993408473766, INF), "celu": (-1, INF),
-    "gelu": (-0.16997, INF), "silu": (-0.27846, INF), "mish": (-0.30884, INF), "softplus": (0, INF),
-    "softsign": (-1, 1), "hardswish": (-0.375, INF), "hardtanh": (-1, 1), "relu6": (0, 6), "logsigmoid": (-INF, 0),
-    "tanhshrink": (-INF, INF), "softshrink": (-INF, INF),
-}  # fmt: skip
-CENTRED = {"identity", "tanh", "selu", "softsign", "hardtanh", "tanhshrink", "softshrink"}
-KINKED = {"relu", "leaky_relu", "prelu", "selu", "hardswish", "hardtanh", "relu6", "softshrink"}
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_properties_are_those_of_the_textbook(name):
-    found = properties(name)
-    assert (found.low, found.high) == pytest.approx(RANGES[name], abs=1e-4)
-    assert found.is_zero_centred == (name in CENTRED)
-    assert found.is_smooth == (name not in KINKED)
-
-
-def steep(z):
-    return torch.tanh(100 * z)
-
-
-def growing_slowly(z):
-    return torch.log1p(z.abs())
-
-
-def test_properties_of_a_users_function():
-    assert properties("tests.nn.test_gains:steep").is_smooth
-    assert properties("tests.nn.test_gains:growing_slowly").high == INF
-    assert not properties("tests.nn.test_gains:growing_slowly").is_smooth
-
-
-def test_what_is_drawn_goes_from_end_to_end():
-    curve = drawn("sigmoid", 4.0)
-    assert (curve.z[0], curve.z[-1], len(curve.z)) == (-4, 4, 401)
-    assert curve.y[200] == 0.5
-    assert curve.derivative[200] == 0.25

@@ -6,16 +6,18 @@ from hashlib import blake2b
 import pytest
 import torch
 
+from ablate.experiment.norms import NORM_LEVELS, OFF, is_after_activation
+from ablate.nn.build import stacked
 from ablate.nn.gains import gain
-from ablate.nn.initial import initial_values
-from ablate.nn.members import Member, Shape
-from ablate.nn.network import StackedMLP
+from ablate.nn.members import Member
+from ablate.nn.mlp import MLP
+from ablate.nn.parameters import initial_values
 
-SHAPE = Shape(40, (30, 20), 5, "off")
+SHAPE = MLP(40, (30, 20), 5, "off")
 
 
 def _values(init="torch", activation="relu", shape=SHAPE, seed=0):
-    return initial_values(shape, activation, seed, torch.float64, init)
+    return initial_values(shape.specs(init), Member(activation, (), seed), torch.float64)
 
 
 def test_torchs_initial_weights_are_pinned():
@@ -39,8 +41,18 @@ def test_weights_are_the_same_uniforms_scaled_and_biases_zero():
         assert plain[bias].all()
 
 
+def test_initial_weights_are_distributed_as_in_torch():
+    ours = _values(shape=MLP(400, (300,), 10, "off"))["linear.0.weight"]
+    bound = 1 / 400**0.5
+    assert float(ours.abs().max()) <= bound
+    assert float(ours.std()) == pytest.approx(bound / 3**0.5, rel=0.01)
+    assert float(torch.nn.Linear(400, 300).weight.detach().std()) == pytest.approx(
+        float(ours.std()), rel=0.01
+    )
+
+
 def test_kaiming_is_torchs_kaiming_uniform_in_distribution():
-    ours = _values("kaiming", shape=Shape(400, (300,), 10, "off"))["linear.0.weight"]
+    ours = _values("kaiming", shape=MLP(400, (300,), 10, "off"))["linear.0.weight"]
     theirs = torch.empty(300, 400)
     torch.nn.init.kaiming_uniform_(theirs, nonlinearity="relu", generator=torch.Generator().manual_seed(0))
     assert float(ours.std()) == pytest.approx(float(theirs.std()), rel=0.01)
@@ -48,23 +60,25 @@ def test_kaiming_is_torchs_kaiming_uniform_in_distribution():
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "gelu", "softsign", "elu"])
-@pytest.mark.parametrize("norm", ["off", "batch-post"])
+@pytest.mark.parametrize(
+    "norm", [level for level in NORM_LEVELS if level == OFF or is_after_activation(level)]
+)
 def test_auto_gain_keeps_pre_activations_at_a_variance_of_one_in_every_layer(activation, norm):
-    shape = Shape(500, (500,) * 6, 10, norm)
+    shape = MLP(500, (500,) * 6, 10, norm)
     members = [Member(activation, (0.0,) * 6, 0)]
-    network = StackedMLP(shape, members, torch.float64, init="auto-gain")
+    network = stacked(shape, members, torch.float64, init="auto-gain")
     x = torch.randn(1, 400, 500, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     network.train_step(x, torch.zeros(1, 400, dtype=torch.int64))
-    for layer in network.hidden:
-        linear = layer.linear
-        bias = 0.0 if linear.bias is None else linear.bias.unsqueeze(2)
-        assert float((linear.weight @ linear.x + bias).square().mean()) == pytest.approx(1, rel=0.2)
+    for linear in network.linears[:-1]:
+        bias = 0.0 if linear.bias is None else linear.bias.value.unsqueeze(2)
+        z = linear.weight.value @ linear.buffers.x + bias
+        assert float(z.square().mean()) == pytest.approx(1, rel=0.2)
 
 
 def test_a_stack_gives_each_member_its_own_gain():
     members = [Member(name, (0.0, 0.0), 0) for name in ("sigmoid", "relu")]
-    network = StackedMLP(SHAPE, members, torch.float64, init="auto-gain")
+    network = stacked(SHAPE, members, torch.float64, init="auto-gain")
     for run, member in enumerate(members):
         expected = _values("auto-gain", member.activation)
-        for name, value in network.member_state(run).items():
+        for name, value in network.parameters.member_state(run).items():
             assert torch.equal(value, expected[name])

@@ -1,4 +1,4 @@
-"""What is seen in the layers: equal to plain torch with hooks and autograd, and seen without touching anything."""
+"""What diagnostics report: equal to plain torch with hooks and autograd, without any effect on training."""
 
 import math
 
@@ -6,163 +6,98 @@ import numpy as np
 import pytest
 import torch
 
-from ablate.data.dataset import Dataset, load
+from ablate.data.dataset import Dataset
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.grid import expand
+from ablate.experiment.norms import NORM_LEVELS
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
-from ablate.nn.members import Member, Shape
-from ablate.nn.network import StackedMLP
-from ablate.nn.reference import MODULES, plain_network
-from ablate.training.backend import prepare_process
-from ablate.training.diagnostics import DEAD, SAMPLES, SATURATED, Diagnostics
+from ablate.nn.build import stacked
+from ablate.nn.conv.network import ConvNet
+from ablate.nn.members import Member
+from ablate.nn.mlp import MLP
+from ablate.training.diagnostics import SAMPLES, Diagnostics
 from ablate.training.train import train_stack
 from tests.tolerances import ORACLE
+from tests.training.plain_diagnostics import expected_quantities
 
-HIDDEN = (9, 7)
-
-
-@pytest.fixture
-def _as_in_a_worker():
-    prepare_process()
-    yield
-    torch.set_flush_denormal(False)
-    torch.set_grad_enabled(True)
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    return load(build({}))
+MODELS = {
+    "mlp": lambda norm: MLP(12, (9, 7), 4, norm),
+    "cnn": lambda norm: ConvNet("cnn", (2, 7, 6), (3, 4), (5,), 4, norm),
+    "cnn3d": lambda norm: ConvNet("cnn3d", (1, 3, 5, 4), (2, 3), (5,), 4, norm),
+}
+SAMPLE = {"mlp": (12,), "cnn": (2, 7, 6), "cnn3d": (1, 3, 5, 4)}
+ALL_LEVELS = [("mlp", norm) for norm in NORM_LEVELS]
+ALL_LEVELS += [
+    (model, norm) for model in ("cnn", "cnn3d") for norm in NORM_LEVELS if norm != "off" or model == "cnn"
+]
 
 
-@pytest.fixture(scope="module")
-def made_up():
-    """Float64 data, 200 samples in its probe, of which not every one is looked at."""
+def _random_data(model):
+    """Returns float64 data with 200 samples in its training subset, of which the probe is a part."""
     generator = torch.Generator().manual_seed(3)
-    x = torch.randn(300, 12, generator=generator, dtype=torch.float64)
+    x = torch.randn(300, *SAMPLE[model], generator=generator, dtype=torch.float64)
     y = torch.randint(0, 4, (300,), generator=generator)
     return Dataset(x, y, x[:50], y[:50], x[:50], y[:50], 4, torch.arange(0, 200))
 
 
-def _trained(members, norm, data, steps=5):
-    """Returns a network after some steps of plain gradient descent, and the diagnostics around the last one."""
-    network = StackedMLP(Shape(12, HIDDEN, 4, norm), members, torch.float64)
+def _trained(model, norm, members, steps=5):
+    """Returns a network after some steps of gradient descent, and its diagnostics with the last step observed."""
+    data = _random_data(model)
+    network = stacked(MODELS[model](norm), members, torch.float64)
     diagnostics = Diagnostics(network, data)
     for step in range(steps):
         batch = slice(16 * step, 16 * step + 16)
         network.prepare(step, 16)
-        network.train_step(data.x_train[batch].unsqueeze(0), data.y_train[batch].unsqueeze(0))
+        network.train_step(
+            network.arrange(data.x_train[batch]).unsqueeze(0), data.y_train[batch].unsqueeze(0)
+        )
         if step == steps - 1:
             diagnostics.before_last_step()
-        network.parameters.flat.sub_(network.parameters.flat_grad, alpha=0.3)
+        network.parameters.flat.sub_(network.parameters.flat_grad, alpha=0.1)
     diagnostics.evaluate()
     return network, diagnostics
 
 
-def _plain_of(network, run):
-    """Returns the plain network with the parameters and running statistics a member of a stack has now."""
-    plain = plain_network(network.shape, network.members[run], torch.float64)
-    names = plain.state_dict()
-    state = {name.replace(".", " ", 1): value for name, value in network.member_state(run).items()}
-    plain.load_state_dict(
-        {name: value.reshape(names[name].shape) for name, value in state.items()}, strict=False
-    )
-    plain.train()
-    for name, module in plain.named_children():
-        if name.startswith("dropout"):
-            module.eval()
-    return plain
-
-
-def _expected(network, run, x, y):
-    """Returns the quantities of one member by hooks and autograd."""
-    plain, member = _plain_of(network, run), network.members[run]
-    running = {
-        name: (module.running_mean.clone(), module.running_var.clone())
-        for name, module in plain.named_children()
-        if name.startswith("norm")
-    }
-    seen: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-    for name, module in plain.named_children():
-        module.register_forward_hook(
-            lambda module, inputs, output, name=name: seen.update(
-                {name: (inputs[0].detach(), output.detach())}
-            )
-        )
-    torch.nn.functional.cross_entropy(plain(x), y).backward()
-    found = {}
-    for layer in range(len(HIDDEN)):
-        z, activations = seen[f"{member.activation} {layer}"]
-        z = z.requires_grad_()
-        (derivative,) = torch.autograd.grad(plain.get_submodule(f"{member.activation} {layer}")(z).sum(), z)
-        limit = SATURATED * _largest(member.activation)
-        found[f"hidden.{layer}", "activation_mean"] = activations.mean()
-        found[f"hidden.{layer}", "activation_std"] = activations.std(correction=0)
-        found[f"hidden.{layer}", "dead_share"] = (derivative.abs() < DEAD).all(0).double().mean()
-        found[f"hidden.{layer}", "saturated_share"] = (derivative.abs() < limit).double().mean()
-        if running:
-            z, _ = seen[f"norm {layer}"]
-            mean, var = running[f"norm {layer}"]
-            found[f"hidden.{layer}", "running_mean_shift"] = (
-                ((z.mean(0) - mean) ** 2 / (var + 1e-5)).mean().sqrt()
-            )
-            found[f"hidden.{layer}", "running_std_ratio"] = ((z.var(0) + 1e-5) / (var + 1e-5)).sqrt().mean()
-    for layer in range(len(HIDDEN) + 1):
-        name = f"hidden.{layer}" if layer < len(HIDDEN) else "output"
-        found[name, "gradient_norm"] = plain.get_submodule(f"linear {layer}").weight.grad.norm()
-    return {name: float(value) for name, value in found.items()}
-
-
-def _largest(activation):
-    z = (torch.arange(-20 * 1024, 20 * 1024 + 1).double() / 1024).requires_grad_()
-    (derivative,) = torch.autograd.grad(MODULES[activation]().double()(z).sum(), z)
-    return float(derivative.abs().max())
-
-
-@pytest.mark.parametrize("norm", ["off", "batch", "batch-post"])
-def test_every_quantity_equals_plain_torch(made_up, norm):
-    members = [
-        Member(name, rates, seed)
-        for name in ACTIVATIONS
-        for rates, seed in (((0.0, 0.0), 0), ((0.2, 0.5), 3))
-    ]
-    network, diagnostics = _trained(members, norm, made_up)
-    found = diagnostics.result()
-    chosen = torch.arange(SAMPLES) * 200 // SAMPLES
+@pytest.mark.parametrize(("model", "norm"), ALL_LEVELS)
+def test_every_quantity_equals_plain_torch(model, norm):
+    rates = [((0.2, 0.5, 0.3), 3), *([((0.0, 0.0), 0)] if model == "mlp" else [])]
+    members = [Member(name, dropout, seed) for name in ACTIVATIONS for dropout, seed in rates]
+    network, diagnostics = _trained(model, norm, members)
+    result, data = diagnostics.result(), _random_data(model)
+    probe = torch.arange(SAMPLES) * 200 // SAMPLES
     for run, member in enumerate(members):
-        expected = _expected(network, run, made_up.x_train[chosen], made_up.y_train[chosen])
-        values = dict(zip(found.names, found.values[0, :, run], strict=True))
-        assert expected.keys() == {name for name in values if name[1] != "update_ratio"}
+        expected = expected_quantities(network, run, data.x_train[probe], data.y_train[probe])
+        values = dict(zip(result.names, result.values[0, :, run], strict=True))
+        layers = dict.fromkeys(layer for layer, _ in expected)
+        assert values.keys() == expected.keys() | {(layer, "update_ratio") for layer in layers}
         for name, value in expected.items():
             assert values[name] == pytest.approx(value, rel=ORACLE, abs=ORACLE), (name, member)
 
 
-def test_the_update_ratio_is_that_of_the_last_step(made_up):
-    members = [Member("tanh", (0.0, 0.0), seed) for seed in (0, 1)]
-    before, _ = _trained(members, "batch", made_up, steps=4)
-    after, diagnostics = _trained(members, "batch", made_up, steps=5)
-    found = diagnostics.result()
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+def test_the_update_ratio_is_that_of_the_last_step(model):
+    members = [Member("tanh", (0.0,) * 3, seed) for seed in (0, 1)]
+    before, _ = _trained(model, "batch", members, steps=4)
+    after, diagnostics = _trained(model, "batch", members, steps=5)
+    result = diagnostics.result()
     for run in range(2):
-        old, new = before.member_state(run), after.member_state(run)
-        for layer, name in enumerate(("hidden.0", "hidden.1", "output")):
-            weight = f"linear.{layer}.weight"
+        old, new = (network.parameters.member_state(run) for network in (before, after))
+        for name, weight in after.weights.items():
             expected = float((new[weight] - old[weight]).norm() / old[weight].norm())
-            place = found.names.index((name, "update_ratio"))
-            assert found.values[0, place, run] == pytest.approx(expected, rel=1e-9)
+            index = result.names.index((name, "update_ratio"))
+            assert result.values[0, index, run] == pytest.approx(expected, rel=1e-9)
 
 
-def test_dead_and_saturated_units_are_counted(made_up):
-    network = StackedMLP(
-        Shape(12, HIDDEN, 4, "off"),
-        [Member("relu", (0.0, 0.0), 0), Member("sigmoid", (0.0, 0.0), 0)],
-        torch.float64,
-    )
-    network.hidden[0].linear.bias[:, :3] = -1e3  # three units of nine that no sample reaches
-    diagnostics = Diagnostics(network, made_up)
+def test_dead_and_saturated_units_are_counted():
+    members = [Member("relu", (0.0, 0.0), 0), Member("sigmoid", (0.0, 0.0), 0)]
+    network = stacked(MODELS["mlp"]("off"), members, torch.float64)
+    network.parameters.values["linear.0.bias"][:, :3] = -1e3  # three units of nine that no sample reaches
+    diagnostics = Diagnostics(network, _random_data("mlp"))
     diagnostics.evaluate()
-    found = diagnostics.result()
-    dead = found.values[0, found.names.index(("hidden.0", "dead_share"))]
-    saturated = found.values[0, found.names.index(("hidden.0", "saturated_share"))]
+    result = diagnostics.result()
+    dead = result.values[0, result.names.index(("hidden.0", "dead_share"))]
+    saturated = result.values[0, result.names.index(("hidden.0", "saturated_share"))]
     assert dead.tolist() == pytest.approx([3 / 9, 3 / 9])
     assert saturated[1] == pytest.approx(3 / 9)
     assert 3 / 9 < saturated[0] < 1
@@ -176,45 +111,43 @@ def _train(runs, dataset, diagnostics):
 
 
 @pytest.mark.parametrize(("norm", "optimizer"), [("off", "adam"), ("batch", "sgd"), ("batch-post", "sgd")])
-@pytest.mark.usefixtures("_as_in_a_worker")
-def test_diagnostics_change_no_bit_and_depend_on_no_companion(dataset, norm, optimizer):
+@pytest.mark.usefixtures("as_in_a_worker")
+def test_diagnostics_change_no_bit_and_depend_on_no_companion(digits, norm, optimizer):
     experiment = build(SETTINGS | {"norm": norm, "optimizer": optimizer})
     (stack,) = make_plan(expand(experiment), sizes_of(experiment), 1).stacks
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    blind, seeing = _train(stack.runs, dataset, False), _train(stack.runs, dataset, True)
+    blind, seeing = _train(stack.runs, digits, False), _train(stack.runs, digits, True)
     assert torch.equal(torch.get_rng_state(), before)
     assert blind.layers is None
     for name, curve in seeing.curves.items():
         np.testing.assert_array_equal(blind.curves[name], curve)
-    alone, some = _train(stack.runs[5:6], dataset, True), _train(stack.runs[4:9], dataset, True)
+    alone, some = _train(stack.runs[5:6], digits, True), _train(stack.runs[4:9], digits, True)
     np.testing.assert_array_equal(alone.layers.values[:, :, 0], seeing.layers.values[:, :, 5])
     np.testing.assert_array_equal(some.layers.values, seeing.layers.values[:, :, 4:9])
 
 
-def test_looking_changes_nothing_in_the_network(made_up):
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+def test_an_evaluation_changes_no_tensor_of_the_network(model):
     network, diagnostics = _trained(
-        [Member(name, (0.2, 0.5), 0) for name in ("prelu", "gelu")], "batch", made_up
+        model, "batch", [Member(name, (0.2, 0.5, 0.0), 0) for name in ("prelu", "gelu")]
     )
-    before = [
-        network.parameters.flat.clone(),
-        network.parameters.flat_grad.clone(),
-        *(part.clone() for layer in network.hidden for part in _statistics(layer)),
-    ]
+
+    def tensors():
+        parameters = network.parameters
+        yield from (parameters.flat, parameters.flat_grad, *parameters.statistics.values())
+        for block in (block for blocks in network.blocks.values() for block in blocks):
+            yield from (block.activation.y, block.norm.batch_mean, block.norm.batch_rstd)
+        yield from (part for linear in network.linears for part in linear.buffers[:-1])
+
+    before = [tensor.clone() for tensor in tensors()]
     diagnostics.evaluate()
-    after = [network.parameters.flat, network.parameters.flat_grad]
-    after += [part for layer in network.hidden for part in _statistics(layer)]
-    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    assert all(torch.equal(old, new) for old, new in zip(before, tensors(), strict=True))
 
 
-def _statistics(layer):
-    norm = layer.norm
-    return norm.running_mean, norm.running_var, norm.batch_mean, norm.y, layer.activation.y, layer.linear.z
-
-
-def test_every_evaluation_has_values_and_only_the_first_no_update(dataset):
+def test_every_evaluation_has_values_and_only_the_first_no_update(digits):
     (run,) = expand(build({"activation": "relu", "norm": "batch", "dropout": 0, "seeds": 1, "epochs": 2}))
-    result = _train([run], dataset, True)
+    result = _train([run], digits, True)
     assert result.layers.values.shape == (len(result.steps), 2 * 8 + 2, 1)
     missing = np.isnan(result.layers.values[:, :, 0])
     is_update = np.array([quantity == "update_ratio" for _, quantity in result.layers.names])
@@ -222,7 +155,7 @@ def test_every_evaluation_has_values_and_only_the_first_no_update(dataset):
     assert not missing[1:].any()
 
 
-def test_a_vanishing_gradient_is_seen_in_a_deep_sigmoid_network_and_gone_with_batch_norm(dataset):
+def test_a_vanishing_gradient_is_seen_in_a_deep_sigmoid_network_and_gone_with_batch_norm(digits):
     grid = {
         "activation": "sigmoid,relu",
         "norm": "off,batch",
@@ -232,7 +165,7 @@ def test_a_vanishing_gradient_is_seen_in_a_deep_sigmoid_network_and_gone_with_ba
     }
     ratios = {}
     for run in expand(build(grid | {"epochs": 1})):
-        layers = _train([run], dataset, True).layers
+        layers = _train([run], digits, True).layers
         first, last = (
             layers.values[0, layers.names.index((name, "gradient_norm")), 0]
             for name in ("hidden.0", "output")

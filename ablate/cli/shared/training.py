@@ -15,7 +15,7 @@ from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import provenance
 from ablate.store.schema import DATA, EXPERIMENT
 from ablate.training.backend import PROCESS, set_environment
-from ablate.training.result import Gemm
+from ablate.training.result import MatmulLibrary
 
 if TYPE_CHECKING:
     from ablate.execution.executor import Executor
@@ -84,10 +84,10 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
         yield local
 
 
-def _library_of(folder: ResultsFolder) -> Gemm | None:
+def _library_of(folder: ResultsFolder) -> MatmulLibrary | None:
     """Returns the GEMM library that computed the stored results, so that new ones are computed alike; None if none."""
     stored = folder.metadata().get("gemm")
-    return next((gemm for gemm in get_args(Gemm) if gemm == stored), None)
+    return next((gemm for gemm in get_args(MatmulLibrary) if gemm == stored), None)
 
 
 def _check_activations(runs: Iterable[Run]) -> None:

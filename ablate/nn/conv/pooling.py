@@ -11,9 +11,9 @@ aten = torch.ops.aten
 class MaxPool:
     """y = the largest value of each window; the same in training and at inference; equals `torch.nn.MaxPool2d` or 3d.
 
-    x has shape (batch, *spatial, channels). Axes are halved one after another, each with two strided halves of a
-    buffer: kernels of whole registers, where torch's own scatter by index, and on a GPU in no fixed order. What is left
-    over after whole windows reaches nothing and gets no gradient.
+    x has shape (batch, *spatial, channels). Axes are halved one after another, by operations on two strided halves of a
+    buffer. These are vectorized kernels, while torch's own scatter by index, on a GPU in no fixed order. Positions that
+    are left over after whole windows are ignored and get no gradient.
 
     Args:
         window: 1 or 2 for each spatial axis.
@@ -34,18 +34,18 @@ class MaxPool:
         return self.steps[-1]
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of x: each window's goes to the first of its largest values."""
-        for place in reversed(range(len(self.axes))):
-            first, second = _halves(self.steps[place], self.axes[place])
-            first_grad, second_grad = _halves(self.grads[place], self.axes[place])
-            # Where the difference is positive the gradient goes to the second, and elsewhere it is left for the first.
+        """Returns the gradient of x: that of a window goes to the first of its largest values."""
+        for step in reversed(range(len(self.axes))):
+            first, second = _halves(self.steps[step], self.axes[step])
+            first_grad, second_grad = _halves(self.grads[step], self.axes[step])
+            # Where the difference is positive the gradient goes to the second, elsewhere to the first.
             torch.sub(second, first, out=second_grad)
             aten.threshold_backward.grad_input(grad, second_grad, 0.0, grad_input=second_grad)
             torch.sub(grad, second_grad, out=first_grad)
-            grad = self.grads[place]
+            grad = self.grads[step]
         return grad
 
-    def apply(self, x: Tensor) -> Tensor:
+    def infer(self, x: Tensor) -> Tensor:
         """Returns y in a tensor of its own, and keeps nothing."""
         for axis in self.axes:
             x = torch.maximum(*_halves(x, axis))
@@ -54,7 +54,7 @@ class MaxPool:
     def _make_buffers(self, x: Tensor) -> None:
         self.steps, self.grads = [x], []
         for axis in self.axes:
-            # Zeros, since what is left over is never written.
+            # Zeros, since positions that are left over are never written.
             self.grads.append(x.new_zeros(x.shape))
             x = x.new_empty((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
             self.steps.append(x)

@@ -1,11 +1,12 @@
-"""Batch norm whose second half waits for the pooling, against torch's layers one after another."""
+"""Normalizations of channels; batch norm whose second half is computed after the pooling, against torch's layers."""
 
 import pytest
 import torch
 from torch import nn
 
-from ablate.nn.conv_batch_norm import ConvBatchNorm
-from ablate.nn.pooling import MaxPool
+from ablate.nn.conv.norms import ConvBatchNorm
+from ablate.nn.conv.pooling import MaxPool
+from ablate.nn.parameters import Owned, Parameter
 from tests.tolerances import ORACLE
 
 
@@ -17,8 +18,12 @@ def test_pooling_between_the_halves_of_batch_norm_is_pooling_after_it(sizes):
     plain, pool = nn.BatchNorm2d(3, dtype=torch.float64), nn.MaxPool2d(2)
     plain.load_state_dict(plain.state_dict() | {"weight": gamma, "bias": beta})
     mean, var = torch.zeros(3).double(), torch.ones(3).double()
-    found = (torch.zeros(3).double(), torch.zeros(3).double())
-    ours, our_pool = ConvBatchNorm(gamma.clone(), beta.clone(), *found, mean, var), MaxPool((2, 2))
+    parameters = {
+        name: Parameter(value.clone(), torch.zeros_like(value))
+        for name, value in (("weight", gamma), ("bias", beta))
+    }
+    ours = ConvBatchNorm(Owned(parameters, {"running_mean": mean, "running_var": var}))
+    our_pool, grads = MaxPool((2, 2)), [parameter.grad for parameter in parameters.values()]
 
     # Twice, since buffers stay from step to step.
     for _ in range(2):
@@ -28,11 +33,11 @@ def test_pooling_between_the_halves_of_batch_norm_is_pooling_after_it(sizes):
         expected_grads = torch.autograd.grad(expected, (z, *plain.parameters()), grad)
 
         last = z.detach().movedim(1, -1).contiguous()
-        y = ours.scale(our_pool.forward(ours.normalize(last))).clone()
-        pooled_grad = ours.scale_backward(grad.movedim(1, -1).contiguous())
-        z_grad = ours.normalize_backward(our_pool.backward(pooled_grad))
+        y = ours.scale.forward(our_pool.forward(ours.standardize.forward(last))).clone()
+        pooled_grad = ours.scale.backward(grad.movedim(1, -1).contiguous())
+        z_grad = ours.standardize.backward(our_pool.backward(pooled_grad))
 
         torch.testing.assert_close(y.movedim(-1, 1), expected.detach(), rtol=0, atol=ORACLE)
-        for one, other in zip((z_grad.movedim(-1, 1), *found), expected_grads, strict=True):
+        for one, other in zip((z_grad.movedim(-1, 1), *grads), expected_grads, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=ORACLE)
     torch.testing.assert_close((mean, var), (plain.running_mean, plain.running_var), rtol=0, atol=ORACLE)

@@ -1,0 +1,1 @@
+"""Stacked convolutional networks: layers of one run each, with the channels last."""

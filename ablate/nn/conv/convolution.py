@@ -1,0 +1,105 @@
+"""The convolution of one run, forward and backward through torch's own kernels, with the channels last."""
+
+import torch
+from torch import Tensor
+
+from ablate.experiment.spec import Precision
+from ablate.nn.batch_norm import BatchNorm
+from ablate.nn.parameters import Parameter
+
+aten = torch.ops.aten
+
+
+class Convolution:
+    """z = W * x + b, padded so that sizes stay; the same in training and at inference.
+
+    x has shape (batch, *spatial, inputs) and z (batch, *spatial, outputs): the memory of torch's channels_last format,
+    in which convolutions are fastest on a CPU, with one channel or three as well as with many.
+
+    Args:
+        weight: Shape (outputs, *kernel, inputs), of odd sizes.
+        bias: Shape (outputs,), or None.
+        precision: bf16 rounds operands and results to bfloat16; fp32 and tf32 are the same calls.
+        needs_input_grad: Whether `backward` returns the gradient of x.
+        folded: Batch norm that follows at once, which at inference is folded into the kernel.
+    """
+
+    def __init__(
+        self,
+        weight: Parameter,
+        bias: Parameter | None,
+        precision: Precision,
+        *,
+        needs_input_grad: bool,
+        folded: BatchNorm | None,
+    ) -> None:
+        self.rounded = torch.bfloat16 if precision == "bf16" else weight.value.dtype
+        self.weight, self.bias, self.folded = weight, bias, folded
+        self.needs_input_grad = needs_input_grad
+        self.x = torch.empty(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns z and keeps x for `backward`."""
+        self.x = x
+        return self._product(x, self.weight.value, None if self.bias is None else self.bias.value)
+
+    def infer(self, x: Tensor) -> Tensor:
+        """Returns z, or what batch norm makes of it if that is folded in."""
+        weight, bias = self.weight.value, None if self.bias is None else self.bias.value
+        if self.folded:
+            slope, bias = self.folded.inference_line()
+            weight = weight * slope.view(-1, *(1,) * (weight.ndim - 1))
+        return self._product(x, weight, bias)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed."""
+        operands = (tensor.to(self.rounded) for tensor in (grad, self.x, self.weight.value))
+        x_grad, weight_grad = _gradients(*operands, needs_input_grad=self.needs_input_grad)
+        self.weight.grad.copy_(weight_grad)
+        if self.bias is not None:
+            torch.sum(grad.view(-1, grad.shape[-1]), 0, out=self.bias.grad)
+        return x_grad.to(grad.dtype)
+
+    def _product(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        rounded = None if bias is None else bias.to(self.rounded)
+        return _convolve(x.to(self.rounded), weight.to(self.rounded), rounded).to(x.dtype)
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Returns W * x + b, shape (batch, *spatial, outputs)."""
+    ones = [1] * (weight.ndim - 2)
+    padding = [size // 2 for size in weight.shape[1:-1]]
+    z = aten.convolution(
+        _channels_first(x), _channels_first(weight), bias, ones, padding, ones, False, [0] * len(ones), 1
+    )
+    return _channels_last(z)
+
+
+def _gradients(grad: Tensor, x: Tensor, weight: Tensor, *, needs_input_grad: bool) -> tuple[Tensor, Tensor]:
+    """Returns the gradients of x (empty where it is not needed) and of the weight, given that of z."""
+    ones = [1] * (weight.ndim - 2)
+    padding = [size // 2 for size in weight.shape[1:-1]]
+    x_grad, weight_grad, _ = aten.convolution_backward(
+        _channels_first(grad),
+        _channels_first(x),
+        _channels_first(weight),
+        None,
+        ones,
+        padding,
+        ones,
+        False,
+        [0] * len(ones),
+        1,
+        [needs_input_grad, True, False],
+    )
+    return _channels_last(x_grad) if needs_input_grad else x.new_empty(0), weight_grad.movedim(1, -1)
+
+
+def _channels_first(x: Tensor) -> Tensor:
+    """Returns (batch, *spatial, channels) as (batch, channels, *spatial), the same memory."""
+    return x.movedim(-1, 1)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Returns (batch, channels, *spatial) as contiguous (batch, *spatial, channels), copied only if necessary."""
+    return x.movedim(1, -1).contiguous()

@@ -1,0 +1,243 @@
+"""Convolutional networks: what they own, and their stacked layers, of which the blocks are computed run by run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch
+from torch import Tensor
+
+from ablate.experiment.models import KERNEL, Model, flat_features, sizes_by_block, window
+from ablate.experiment.norms import is_after_activation, makes_bias_redundant
+from ablate.experiment.spec import Init, Precision
+from ablate.nn.batch_norm import BatchNorm
+from ablate.nn.conv.block import ChannelDropout, ChannelMasks, ConvActivation, block_layers
+from ablate.nn.conv.convolution import Convolution
+from ablate.nn.conv.norms import conv_norm
+from ablate.nn.conv.pooling import MaxPool
+from ablate.nn.initial import weight_specs
+from ablate.nn.layers import Block, Layer
+from ablate.nn.mlp import MLP, stacked_dropout
+from ablate.nn.norms import norm_specs
+from ablate.nn.parameters import Spec, StackParameters
+from ablate.nn.parametric import slope_specs, slopes
+from ablate.nn.stacked import Built
+
+# Samples of a run that pass all blocks together at inference: few enough to stay in cache. The number is fixed, since
+# the bits of a convolution may depend on it.
+CHUNK = 32
+# The weight between the blocks and the fully connected layers.
+FIRST_LINEAR = "linear.0.weight"
+
+
+@dataclass(frozen=True)
+class ConvNet:
+    """Blocks of convolution, [norm], activation, [norm], [channel dropout] and max pooling; then an MLP.
+
+    Attributes:
+        model: `cnn` or `cnn3d`.
+        sample: (channels, height, width), or (channels, frames, height, width).
+        channels: Of the convolutions, one per block.
+        hidden: Widths of the hidden layers.
+        classes: Number of outputs.
+        norm: Level of the factor `norm`, in blocks and hidden layers alike.
+        pools_early: Whether pooling is computed as early as possible, see `block_layers`.
+    """
+
+    model: Model
+    sample: tuple[int, ...]
+    channels: tuple[int, ...]
+    hidden: tuple[int, ...]
+    classes: int
+    norm: str
+    pools_early: bool = True
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether convolutions have a bias: not where the normalization that follows would subtract it again."""
+        return not makes_bias_redundant(self.norm)
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Size of a kernel along each spatial axis."""
+        return (KERNEL,) * (len(self.sample) - 1)
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Input channels of each block."""
+        return (self.sample[0], *self.channels[:-1])
+
+    @property
+    def sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Spatial sizes of each block's input, and last those of the last block's output."""
+        return sizes_by_block(self.model, self.sample, len(self.channels))
+
+    @property
+    def windows(self) -> tuple[tuple[int, ...], ...]:
+        """Pooling window of each block."""
+        sizes = self.sizes
+        return tuple(window(self.model, sizes[block][0], block) for block in range(len(self.channels)))
+
+    @property
+    def tail(self) -> MLP:
+        """The fully connected layers, whose inputs are the features of the last block."""
+        features = flat_features(self.model, self.sample, self.channels)
+        return MLP(features, self.hidden, self.classes, self.norm, is_standardized=False)
+
+    def specs(self, init: Init) -> list[Spec]:
+        """Returns the declarations of all parameters and running statistics."""
+        positions, channels = prod(self.sizes[-1]), self.channels[-1]
+        # torch counts the features of the last block by channel and position; here they stay as the convolutions leave
+        # them, by position and channel, so that none has to be moved in a step.
+        specs = [
+            replace(
+                spec,
+                stored=lambda weight: _turned(weight, channels),
+                restored=lambda weight: _turned(weight, positions),
+            )
+            if spec.name == FIRST_LINEAR
+            else spec
+            for spec in self.tail.specs(init)
+        ]
+        for block, (inputs, outputs) in enumerate(zip(self.inputs, self.channels, strict=True)):
+            is_standardized = block == 0 or is_after_activation(self.norm)
+            weight, *bias = weight_specs(
+                f"conv.{block}",
+                (outputs, inputs, *self.kernel),
+                init,
+                has_bias=self.has_bias,
+                is_standardized=is_standardized,
+            )
+            specs += [replace(weight, stored=_channels_last, restored=_channels_first), *bias]
+            specs += norm_specs(f"conv_norm.{block}", outputs, self.norm) + slope_specs("conv_", block)
+        return specs
+
+    def build(self, parameters: StackParameters, precision: Precision) -> Built:
+        """Returns the layers on inputs of shape (runs or 1, batch, *spatial, channels)."""
+        masks = [self._masks(parameters, block) for block in range(len(self.channels))]
+        runs = range(len(parameters.members))
+        made = [
+            [self._block(parameters, precision, run, block, mask) for block, mask in enumerate(masks)]
+            for run in runs
+        ]
+        layers = [[layer for layers, _ in blocks for layer in layers] for blocks in made]
+        tail = self.tail.dense(parameters, precision, needs_input_grad=True)
+        blocks = {f"conv.{block}": [made[run][block][1] for run in runs] for block in range(len(masks))}
+        used = [mask for mask in masks if mask]
+        front = _Blocks(layers, used, (*self.sizes[-1], self.channels[-1]))
+        dropouts = [*tail.dropouts, *(mask.dropout for mask in used)]
+        weights = {name: f"{name}.weight" for name in blocks}
+        return Built([front, *tail.layers], blocks | tail.blocks, weights | tail.weights, dropouts)
+
+    def observable(self) -> "ConvNet":
+        """Returns the network whose activations are computed before the pooling."""
+        return replace(self, pools_early=False)
+
+    @staticmethod
+    def arrange(samples: Tensor) -> Tensor:
+        """Returns samples, shape (samples, channels, *spatial), in the layout that is fastest here: channels last."""
+        return samples.movedim(1, -1).contiguous()
+
+    def _masks(self, parameters: StackParameters, block: int) -> ChannelMasks | None:
+        # Uniforms are told apart by the layer, counted from the hidden layers on.
+        dropout = stacked_dropout(parameters, block, len(self.hidden) + block, self.channels[block])
+        return ChannelMasks(dropout, len(parameters.members)) if dropout else None
+
+    def _block(
+        self,
+        parameters: StackParameters,
+        precision: Precision,
+        run: int,
+        block: int,
+        masks: ChannelMasks | None,
+    ) -> tuple[list[Layer], Block]:
+        owned = parameters.owned(f"conv.{block}", run).parameters
+        norm = conv_norm(self.norm, parameters.owned(f"conv_norm.{block}", run))
+        activation = ConvActivation(
+            parameters.members[run].activation, slopes(parameters, "conv_", block, run)
+        )
+        convolution = Convolution(
+            owned["weight"],
+            owned.get("bias"),
+            precision,
+            needs_input_grad=block > 0,
+            folded=norm if isinstance(norm, BatchNorm) and not is_after_activation(self.norm) else None,
+        )
+        dropout = ChannelDropout(masks, run) if masks else None
+        pool = MaxPool(self.windows[block])
+        layers = block_layers(
+            self.norm, convolution, norm, activation, dropout, pool, pools_early=self.pools_early
+        )
+        return layers, Block(activation, norm)
+
+
+class _Blocks:
+    """The blocks of all runs as one layer.
+
+    Convolutions keep a core busy by themselves, so runs are computed one after another while their numbers are in
+    cache, and only the fully connected layers are stacked.
+
+    Args:
+        layers: Those of each run.
+        masks: Of the blocks with dropout.
+        shape: Of what the last block returns for one sample, (*spatial, channels).
+    """
+
+    def __init__(
+        self, layers: Sequence[Sequence[Layer]], masks: Sequence[ChannelMasks], shape: tuple[int, ...]
+    ) -> None:
+        self.layers, self.masks, self.shape = layers, masks, shape
+        self.features = self.samples_last = torch.empty(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns (runs, features, batch), for x of shape (runs or 1, batch, *spatial, channels)."""
+        if self.features.shape[1:2] != x.shape[1:2]:
+            self.features = self._new_features(x)
+            self.samples_last = self.features.transpose(1, 2)
+        for masks in self.masks:
+            masks.make(x.shape[1])
+        for run, layers in enumerate(self.layers):
+            y = x[run % len(x)]
+            for layer in layers:
+                y = layer.forward(y)
+            self._pictures(self.features[run]).copy_(y)
+        return self.samples_last
+
+    def backward(self, grad: Tensor) -> Tensor:
+        """Writes the parameters' gradients; that of x is not needed, and what is returned is empty."""
+        for layers, features in zip(self.layers, grad.transpose(1, 2), strict=True):
+            part = self._pictures(features)
+            for layer in reversed(layers):
+                part = layer.backward(part)
+        return grad.new_empty(0)
+
+    def infer(self, x: Tensor) -> Tensor:
+        """Returns the features as `forward` does, at inference."""
+        features = self._new_features(x)
+        for run, layers in enumerate(self.layers):
+            chunks = torch.split(x[run % len(x)], CHUNK), torch.split(features[run], CHUNK)
+            for y, out in zip(*chunks, strict=True):
+                for layer in layers:
+                    y = layer.infer(y)
+                self._pictures(out).copy_(y)
+        return features.transpose(1, 2)
+
+    def _new_features(self, x: Tensor) -> Tensor:
+        return x.new_empty((len(self.layers), x.shape[1], prod(self.shape)))
+
+    def _pictures(self, features: Tensor) -> Tensor:
+        """Views (samples, features) as (samples, *spatial, channels)."""
+        return features.view(-1, *self.shape)
+
+
+def _turned(x: Tensor, rows: int) -> Tensor:
+    """Returns x, (..., rows * columns), with the columns before the rows."""
+    return x.view(*x.shape[:-1], rows, -1).transpose(-1, -2).flatten(-2)
+
+
+def _channels_last(kernel: Tensor) -> Tensor:
+    return kernel.movedim(1, -1)
+
+
+def _channels_first(kernel: Tensor) -> Tensor:
+    return kernel.movedim(-1, 1)

@@ -1,0 +1,133 @@
+"""The multilayer perceptron: what it owns and the sequence of its stacked layers."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
+
+from ablate.experiment.norms import is_after_activation, makes_bias_redundant
+from ablate.experiment.spec import Init, Precision
+from ablate.nn.activation import StackedActivation
+from ablate.nn.dropout import StackedDropout
+from ablate.nn.initial import weight_specs
+from ablate.nn.layers import Block, Layer, in_order
+from ablate.nn.linear import StackedLinear, multiplication
+from ablate.nn.members import segments
+from ablate.nn.norms import norm_specs, stacked_norm
+from ablate.nn.parameters import Spec, StackParameters
+from ablate.nn.parametric import slope_specs, slopes
+from ablate.nn.stacked import Built
+from ablate.nn.views import Cached
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Hidden layers of linear, [norm], activation, [norm], [dropout], and a linear output layer.
+
+    Attributes:
+        features: Numbers in one input sample.
+        hidden: Widths of the hidden layers.
+        classes: Number of outputs.
+        norm: Level of the factor `norm`.
+        is_standardized: Whether the inputs are samples, of variance 1, and not outputs of an activation.
+    """
+
+    features: int
+    hidden: tuple[int, ...]
+    classes: int
+    norm: str
+    is_standardized: bool = True
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Inputs of the first layer, then outputs of every linear layer."""
+        return (self.features, *self.hidden, self.classes)
+
+    def has_bias(self, layer: int) -> bool:
+        """Says whether a linear layer has a bias: not where the normalization that follows would subtract it again."""
+        return layer == len(self.hidden) or not makes_bias_redundant(self.norm)
+
+    def specs(self, init: Init) -> list[Spec]:
+        """Returns the declarations of all parameters and running statistics."""
+        specs = []
+        for layer, shape in enumerate(pairwise(self.widths)):
+            specs += weight_specs(
+                f"linear.{layer}",
+                shape[::-1],
+                init,
+                has_bias=self.has_bias(layer),
+                is_standardized=(layer == 0 and self.is_standardized) or is_after_activation(self.norm),
+                is_fused=True,
+            )
+        for layer, width in enumerate(self.hidden):
+            specs += norm_specs(f"norm.{layer}", width, self.norm) + slope_specs("", layer)
+        return specs
+
+    def build(self, parameters: StackParameters, precision: Precision) -> Built:
+        """Returns the layers, on inputs of shape (runs or 1, batch, features)."""
+        built = self.dense(parameters, precision, needs_input_grad=False)
+        return built._replace(layers=[_SamplesLast(), *built.layers])
+
+    def dense(self, parameters: StackParameters, precision: Precision, *, needs_input_grad: bool) -> Built:
+        """Returns the layers on inputs of shape (runs or 1, features, batch)."""
+        layers, blocks, dropouts = list[Layer](), dict[str, list[Block]](), list[StackedDropout]()
+        for layer, width in enumerate(self.hidden):
+            linear = self._linear(parameters, precision, layer, needs_input_grad or layer > 0)
+            norm = stacked_norm(self.norm, parameters, f"norm.{layer}")
+            activation = StackedActivation(segments(parameters.members), slopes(parameters, "", layer))
+            # The rates of the hidden layers stand last, after those of convolutional blocks.
+            dropout = stacked_dropout(parameters, layer - len(self.hidden), layer, width)
+            layers += in_order(self.norm, linear, norm, activation, dropout)
+            blocks[f"hidden.{layer}"] = [Block(activation, norm)]
+            dropouts += [dropout] if dropout else []
+        layers.append(self._linear(parameters, precision, len(self.hidden), needs_input_grad=True))
+        weights = {name: f"linear.{layer}.weight" for layer, name in enumerate((*blocks, "output"))}
+        return Built(layers, blocks, weights, dropouts)
+
+    def observable(self) -> "MLP":
+        """Returns itself: every layer is computed as it is defined."""
+        return self
+
+    @staticmethod
+    def arrange(samples: Tensor) -> Tensor:
+        """Returns samples, shape (samples, ...), in the layout that is fastest here: (samples, features)."""
+        return samples.flatten(1)
+
+    def _linear(
+        self, parameters: StackParameters, precision: Precision, layer: int, needs_input_grad: bool
+    ) -> StackedLinear:
+        owned = parameters.owned(f"linear.{layer}").parameters
+        multiply = multiplication(precision)
+        return StackedLinear(owned["weight"], owned.get("bias"), multiply, needs_input_grad=needs_input_grad)
+
+
+def stacked_dropout(
+    parameters: StackParameters, index: int, layer: int, features: int
+) -> StackedDropout | None:
+    """Returns the dropout of a layer, None if no run of the stack drops anything there.
+
+    Args:
+        parameters: Of the stack.
+        index: Position of the layer's rate in `Member.dropout`.
+        layer: Number that tells the uniforms of the layer from those of the others.
+        features: Units or channels of the layer.
+    """
+    rates = [member.dropout[index] for member in parameters.members]
+    seeds = [member.seed for member in parameters.members]
+    return StackedDropout(rates, seeds, layer, features, parameters.flat) if any(rates) else None
+
+
+class _SamplesLast:
+    """Turns (runs, batch, features) into (runs, features, batch), without a copy."""
+
+    def __init__(self) -> None:
+        self.turned = Cached(lambda x: x.transpose(1, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.turned(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return grad
+
+    def infer(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2)

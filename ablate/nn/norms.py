@@ -1,0 +1,48 @@
+"""The normalizations of hidden layers by name, and what each owns."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ablate.experiment.norms import OFF, norm_name
+from ablate.nn.batch_norm import StackedBatchNorm
+from ablate.nn.layers import Layer
+from ablate.nn.parameters import Owned, Spec, StackParameters, constant_spec
+
+
+class NormKernel(NamedTuple):
+    """One normalization.
+
+    Attributes:
+        make: Returns the layer for hidden layers, (runs, features, batch), from what it owns.
+        parameters: Trained parameters with their values before training.
+        statistics: Running statistics with their values before training.
+    """
+
+    make: Callable[[Owned], Layer]
+    parameters: dict[str, float]
+    statistics: dict[str, float]
+
+
+_AFFINE = {"weight": 1.0, "bias": 0.0}
+
+# By the names of `experiment.norms.NORMS`.
+STACKED_NORMS: dict[str, NormKernel] = {
+    "batch": NormKernel(StackedBatchNorm, _AFFINE, {"running_mean": 0.0, "running_var": 1.0}),
+}
+
+
+def norm_specs(name: str, units: int, level: str) -> list[Spec]:
+    """Returns the declarations of what a layer's normalization owns, for a level of the factor `norm`."""
+    if level == OFF:
+        return []
+    kernel = STACKED_NORMS[norm_name(level)]
+    return [
+        constant_spec(f"{name}.{short}", (units,), value, is_trained=is_trained)
+        for is_trained, values in ((True, kernel.parameters), (False, kernel.statistics))
+        for short, value in values.items()
+    ]
+
+
+def stacked_norm(level: str, parameters: StackParameters, name: str) -> Layer | None:
+    """Returns the normalization of a hidden layer, None for `off`."""
+    return None if level == OFF else STACKED_NORMS[norm_name(level)].make(parameters.owned(name))

@@ -1,0 +1,106 @@
+"""The stacked network: many networks trained as one, each equal to the plain network of `reference`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from ablate.experiment.spec import Init, Precision
+from ablate.nn.dropout import StackedDropout
+from ablate.nn.layers import Block, Layer
+from ablate.nn.linear import StackedLinear
+from ablate.nn.loss import cross_entropy
+from ablate.nn.parameters import Spec, StackParameters
+
+
+class Built(NamedTuple):
+    """The layers of a network.
+
+    Attributes:
+        layers: All, in order.
+        blocks: By the name that diagnostics use, such as `hidden.0`: one for all runs, or one for each run.
+        weights: Names of the weights, by the same names and `output`.
+        dropouts: Those that need the uniforms of a step.
+    """
+
+    layers: Sequence[Layer]
+    blocks: dict[str, list[Block]]
+    weights: dict[str, str]
+    dropouts: Sequence[StackedDropout]
+
+
+class Architecture(Protocol):
+    """What all runs of a stack have in common: a kind of network with its sizes."""
+
+    @staticmethod
+    def arrange(samples: Tensor) -> Tensor:
+        """Returns samples, shape (samples, ...), in the layout that is fastest for this network."""
+        ...
+
+    def specs(self, init: Init) -> list[Spec]:
+        """Returns the declarations of all parameters and running statistics."""
+        ...
+
+    def build(self, parameters: StackParameters, precision: Precision) -> Built:
+        """Returns the layers, which read and write the parameters."""
+        ...
+
+    def observable(self) -> "Architecture":
+        """Returns the same architecture, computed so that every activation sees all that it does by definition."""
+        ...
+
+
+class StackedNetwork:
+    """A network for each member, on inputs of shape (runs or 1, batch, *sample) as `arrange` returns samples.
+
+    Training and inference differ in batch norm and dropout. Forward and backward are written out layer by layer, into
+    permanent buffers; no graph is built in a step, and nothing depends on the value of a tensor.
+
+    Args:
+        architecture: What the members share.
+        parameters: Of the members, made from the specs of the architecture.
+        precision: Of products and convolutions, see `linear.multiplication`.
+    """
+
+    def __init__(
+        self, architecture: Architecture, parameters: StackParameters, precision: Precision = "fp32"
+    ) -> None:
+        self.architecture, self.parameters, self.precision = architecture, parameters, precision
+        self.members, self.arrange = parameters.members, architecture.arrange
+        self.layers, self.blocks, self.weights, self.dropouts = architecture.build(parameters, precision)
+        self.linears = [layer for layer in self.layers if isinstance(layer, StackedLinear)]
+
+    def prepare(self, step: int, batch: int) -> None:
+        """Does what `train_step` needs from the host: it makes the dropout uniforms of a step, counted from 0."""
+        for dropout in self.dropouts:
+            dropout.prepare(step, batch)
+
+    def train_step(self, x: Tensor, labels: Tensor, negative_rate: Tensor | None = None) -> Tensor:
+        """Returns the loss of each run on one batch, shape (runs,), and writes the gradients; `prepare` comes before.
+
+        Args:
+            x: Inputs, shape (runs, batch, *sample), or (1, batch, *sample) where all runs see the same.
+            labels: Shape (runs, batch) or (1, batch).
+            negative_rate: Minus the learning rate of plain SGD. All gradients are then multiplied by it, and the
+                weights of linear layers are updated at once (`StackedLinear.is_fused`).
+        """
+        for layer in self.layers:
+            x = layer.forward(x)
+        losses, grad = cross_entropy(x, labels)
+        if negative_rate is not None:
+            grad.mul_(negative_rate)
+        for linear in self.linears:
+            linear.is_fused = negative_rate is not None
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return losses
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Returns the outputs at inference, shape (runs, classes, samples), for x as in `train_step`."""
+        for layer in self.layers:
+            x = layer.infer(x)
+        return x
+
+    def twin(self) -> "StackedNetwork":
+        """Returns the observable network without dropout that shares the values of the parameters, and nothing else."""
+        return StackedNetwork(self.architecture.observable(), self.parameters.twin(), self.precision)

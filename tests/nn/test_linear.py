@@ -1,0 +1,69 @@
+"""Batched products: one slice per run whose bits do not depend on the others, and what bf16 rounds."""
+
+import itertools
+
+import pytest
+import torch
+
+from ablate.nn.linear import StackedLinear, multiplication
+from ablate.nn.parameters import Parameter
+from ablate.training.backend import prepare_process
+
+SIZES = (1, 3, 10, 64)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_in_a_worker():
+    prepare_process()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_grad_enabled(True)
+
+
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize(("rows", "inner", "columns"), list(itertools.product(SIZES, repeat=3)))
+def test_a_slice_of_a_product_has_the_same_bits_alone(rows, inner, columns, add):
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(6, *size, generator=generator) for size in ((rows, inner), (columns, inner)))
+    start = torch.randn(6, rows, columns, generator=generator)
+    multiply = multiplication("fp32")
+    for right in (b.transpose(1, 2), b.transpose(1, 2).contiguous(), b[:1].transpose(1, 2).expand(6, -1, -1)):
+        whole = start.clone()
+        multiply(a, right, whole, add=add)
+        for part in (slice(0, 1), slice(3, 4), slice(2, 5)):
+            alone = start[part].clone()
+            multiply(a[part], right[part], alone, add=add)
+            assert torch.equal(alone, whole[part])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("outputs", "inputs", "batch"), [(5, 7, 8), (1, 7, 8), (5, 1, 8), (5, 7, 1)])
+def test_a_linear_layer_and_its_gradients_equal_autograd_on_rounded_operands(
+    precision, outputs, inputs, batch
+):
+    generator = torch.Generator().manual_seed(1)
+    weight, x, grad = (
+        torch.randn(3, *size, generator=generator)
+        for size in ((outputs, inputs), (inputs, batch), (outputs, batch))
+    )
+    bias = torch.randn(3, outputs, generator=generator)
+    parameters = [Parameter(value.clone(), torch.empty_like(value)) for value in (weight, bias)]
+    layer = StackedLinear(*parameters, multiplication(precision), needs_input_grad=True)
+    z, x_grad = layer.forward(x).clone(), layer.backward(grad)
+
+    def rounded(value):
+        return value.bfloat16().double() if precision == "bf16" else value.double()
+
+    expected = {
+        "z": (z, rounded(weight) @ rounded(x), bias.double().unsqueeze(2)),
+        "x": (x_grad, rounded(weight).mT @ rounded(grad), 0.0),
+        "weight": (parameters[0].grad, rounded(grad) @ rounded(x).mT, 0.0),
+    }
+    # bf16 rounds the result too: to half a unit in the last of 8 bits, and once more where the float32 sum lay between.
+    tolerance = {"fp32": 1e-6, "bf16": 2.0**-8}[precision]
+    for name, (ours, product, offset) in expected.items():
+        error = (ours.double() - offset - product).abs() / product.abs().clamp_min(1e-2)
+        assert float(error.max()) < tolerance * (1 + 4 * (name == "z")), name
+    torch.testing.assert_close(parameters[1].grad, grad.sum(2))
+    if precision == "bf16":
+        assert not torch.allclose(z, (weight @ x + bias.unsqueeze(2)), rtol=1e-4, atol=1e-4)
