@@ -1,10 +1,12 @@
 """Batch normalization of a stack: every unit of every run is a channel of one batch norm call."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from ablate.nn.constants import constant
-from ablate.nn.parameters import Owned
+from ablate.nn.parameters import Parameter
 from ablate.nn.views import Cached
 
 aten = torch.ops.aten
@@ -21,12 +23,9 @@ class BatchNorm:
         owned: weight (gamma), bias (beta), running_mean and running_var, all of one shape.
     """
 
-    def __init__(self, owned: Owned) -> None:
-        self.weight, self.bias = owned.parameters["weight"], owned.parameters["bias"]
-        self.running_mean, self.running_var = (
-            owned.statistics["running_mean"],
-            owned.statistics["running_var"],
-        )
+    def __init__(self, owned: Mapping[str, Parameter]) -> None:
+        self.weight, self.bias = owned["weight"], owned["bias"]
+        self.running_mean, self.running_var = owned["running_mean"].value, owned["running_var"].value
         self.batch_mean = self.batch_rstd = torch.empty(0)
         self.samples = 0
 
@@ -51,7 +50,7 @@ class StackedBatchNorm(BatchNorm):
         owned: As of `BatchNorm`, each of shape (runs, features).
     """
 
-    def __init__(self, owned: Owned) -> None:
+    def __init__(self, owned: Mapping[str, Parameter]) -> None:
         super().__init__(owned)
         tensors = (self.weight.value, self.bias.value, self.running_mean, self.running_var)
         self.columns = tuple(tensor.unsqueeze(2) for tensor in tensors)

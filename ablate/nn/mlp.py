@@ -96,7 +96,7 @@ class MLP:
     def _linear(
         self, parameters: StackParameters, precision: Precision, layer: int, needs_input_grad: bool
     ) -> StackedLinear:
-        owned = parameters.owned(f"linear.{layer}").parameters
+        owned = parameters.owned(f"linear.{layer}")
         multiply = multiplication(precision)
         return StackedLinear(owned["weight"], owned.get("bias"), multiply, needs_input_grad=needs_input_grad)
 

@@ -1,12 +1,12 @@
 """The normalizations of hidden layers by name, and what each owns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ablate.experiment.norms import OFF, norm_name
 from ablate.nn.batch_norm import StackedBatchNorm
 from ablate.nn.layers import Layer
-from ablate.nn.parameters import Owned, Spec, StackParameters, constant_spec
+from ablate.nn.parameters import Parameter, Spec, StackParameters, constant_spec
 
 
 class NormKernel(NamedTuple):
@@ -18,7 +18,7 @@ class NormKernel(NamedTuple):
         statistics: Running statistics with their values before training.
     """
 
-    make: Callable[[Owned], Layer]
+    make: Callable[[Mapping[str, Parameter]], Layer]
     parameters: dict[str, float]
     statistics: dict[str, float]
 

@@ -1,6 +1,6 @@
 """Parameters and running statistics of a stack, declared by the layers that own them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -16,17 +16,10 @@ ALIGNMENT = 64
 
 
 class Parameter(NamedTuple):
-    """Views of a trained tensor and of its gradient, which layers write in place."""
+    """Views of a tensor that a layer owns and of its gradient, which is empty for a running statistic."""
 
     value: Tensor
     grad: Tensor
-
-
-class Owned(NamedTuple):
-    """What one layer owns: trained parameters and running statistics by their short names, such as `weight`."""
-
-    parameters: Mapping[str, Parameter]
-    statistics: Mapping[str, Tensor]
 
 
 def _unchanged(value: Tensor) -> Tensor:
@@ -92,68 +85,49 @@ class StackParameters:
         flat: All trained values, shape (elements,).
         flat_grad: Their gradients, same shape.
         fused: The part of `flat` with the weights whose layers can apply the update of plain SGD themselves.
-        values: Trained parameters by name, each of shape (owning runs, ...).
-        grads: Their gradients, same shapes.
-        statistics: Running statistics by name, each of shape (runs, ...).
+        values: Parameters and running statistics by name, each of shape (owning runs, ...).
+        grads: Gradients of the parameters, same shapes.
     """
 
     def __init__(
         self, specs: Iterable[Spec], members: Sequence[Member], dtype: torch.dtype, device: torch.device | str
     ) -> None:
         self.members = tuple(members)
-        self.owners: dict[str, range] = {}
-        self.specs: list[Spec] = []
-        for spec in sorted(specs, key=lambda spec: not spec.is_fused):
-            runs = [run for run, member in enumerate(members) if spec.is_owned_by(member)]
-            if runs:
-                self.owners[spec.name] = range(runs[0], runs[-1] + 1)
-                self.specs.append(spec)
-        values = self._initial_values()
-        self.statistics = {
-            spec.name: values[spec.name].to(device, dtype) for spec in self.specs if not spec.is_trained
-        }
-        self.layout: dict[str, tuple[slice, torch.Size]] = {}
+        self.specs = sorted(specs, key=lambda spec: not spec.is_fused)
+        every = {spec.name: self._initial(spec, dtype) for spec in self.specs}
+        initial = {name: values for name, values in every.items() if values}
+        self.layout: dict[str, tuple[slice, tuple[int, ...]]] = {}
         end, self.fused = 0, slice(0, 0)
         for spec in self.specs:
-            if spec.is_trained:
-                value = values[spec.name]
-                self.layout[spec.name] = slice(end, end + value.numel()), value.shape
-                end += padded(value.numel())
+            if spec.is_trained and spec.name in initial:
+                values = initial[spec.name]
+                size = len(values) * values[0].numel()
+                self.layout[spec.name] = slice(end, end + size), (len(values), *values[0].shape)
+                end += padded(size)
                 self.fused = slice(0, end) if spec.is_fused else self.fused
         self.flat = torch.zeros(end, dtype=dtype, device=device)
         self.flat_grad = torch.zeros_like(self.flat)
         self.values, self.grads = self._views(self.flat), self._views(self.flat_grad)
-        for name, view in self.values.items():
-            view.copy_(values[name])
+        for name, values in initial.items():
+            stack = torch.stack(values).to(device)
+            self.values.setdefault(name, stack).copy_(stack)
 
-    def owned(self, layer: str, run: int | None = None) -> Owned:
-        """Returns what a layer owns, for all runs or, without the runs axis, for one."""
-
-        def part(name: str, tensor: Tensor) -> Tensor:
-            return tensor if run is None else tensor[run - self.owners[name].start]
-
-        names = {
-            spec.name.removeprefix(f"{layer}."): spec.name
-            for spec in self.specs
-            if spec.name.startswith(f"{layer}.") and (run is None or spec.is_owned_by(self.members[run]))
-        }
-        parameters = {
-            short: Parameter(part(name, self.values[name]), part(name, self.grads[name]))
-            for short, name in names.items()
-            if name in self.values
-        }
-        statistics = {
-            short: part(name, self.statistics[name])
-            for short, name in names.items()
-            if name in self.statistics
-        }
-        return Owned(parameters, statistics)
+    def owned(self, layer: str, run: int | None = None) -> dict[str, Parameter]:
+        """Returns what a layer owns by short name, of all runs or, without the runs axis, of one."""
+        owned = {}
+        for spec in self.specs if run is None else self._owned_by(run):
+            owner, _, short = spec.name.rpartition(".")
+            if owner == layer and spec.name in self.values:
+                value = self.values[spec.name]
+                grad = self.grads.get(spec.name, value.new_empty((len(value), 0)))
+                index = slice(None) if run is None else self._index(spec, run)
+                owned[short] = Parameter(value[index], grad[index])
+        return owned
 
     def member_state(self, run: int) -> dict[str, Tensor]:
         """Returns copies of one run's parameters and running statistics by name, in torch's order of axes."""
-        tensors = self.values | self.statistics
         return {
-            spec.name: spec.restored(tensors[spec.name][run - self.owners[spec.name].start]).clone(
+            spec.name: spec.restored(self.values[spec.name][self._index(spec, run)]).clone(
                 memory_format=torch.contiguous_format
             )
             for spec in self._owned_by(run)
@@ -169,25 +143,30 @@ class StackParameters:
         twin.members = tuple(replace(member, dropout=(0.0,) * len(member.dropout)) for member in self.members)
         twin.flat_grad = torch.zeros_like(self.flat)
         twin.grads = self._views(twin.flat_grad)
-        twin.statistics = {name: value.clone() for name, value in self.statistics.items()}
+        twin.values = {
+            name: value if name in self.grads else value.clone() for name, value in self.values.items()
+        }
         return twin
 
     def _owned_by(self, run: int) -> list[Spec]:
         return [spec for spec in self.specs if spec.is_owned_by(self.members[run])]
 
+    def _index(self, spec: Spec, run: int) -> int:
+        """Returns the position of a run among the owners of a tensor."""
+        return run if spec.activation is None else sum(map(spec.is_owned_by, self.members[:run]))
+
     def _views(self, flat: Tensor) -> dict[str, Tensor]:
         return {name: flat[part].view(shape) for name, (part, shape) in self.layout.items()}
 
-    def _initial_values(self) -> dict[str, Tensor]:
-        """Returns every tensor before training, in its order in memory, (owning runs, ...)."""
-        values = {}
-        for spec in self.specs:
-            # A value depends on nothing but the seed and the activation, so runs of equal ones share it.
-            owners = [self.members[run] for run in self.owners[spec.name]]
-            by_key = {(member.seed, member.activation): member for member in owners}
-            drawn = {key: spec.stored(spec.initial(member)) for key, member in by_key.items()}
-            values[spec.name] = torch.stack([drawn[member.seed, member.activation] for member in owners])
-        return values
+    def _initial(self, spec: Spec, dtype: torch.dtype) -> list[Tensor]:
+        """Returns the initial values of a tensor's owners; runs of equal seed and activation share one."""
+        drawn: dict[tuple[int, str], Tensor] = {}
+        owners = [member for member in self.members if spec.is_owned_by(member)]
+        for member in owners:
+            key = member.seed, member.activation
+            if key not in drawn:
+                drawn[key] = spec.stored(spec.initial(member)).to(dtype)
+        return [drawn[member.seed, member.activation] for member in owners]
 
 
 def padded(size: int) -> int:

@@ -54,7 +54,7 @@ def slopes(
     parameters: StackParameters, prefix: str, layer: int, run: int | None = None
 ) -> dict[str, Parameter]:
     """Returns the parameters of a layer's activations, by activation, of all runs or of one."""
-    owned = {name: parameters.owned(f"{prefix}{name}.{layer}", run).parameters for name in PARAMETRIC}
+    owned = {name: parameters.owned(f"{prefix}{name}.{layer}", run) for name in PARAMETRIC}
     return {name: own["weight"] for name, own in owned.items() if own}
 
 

@@ -1,8 +1,10 @@
 """The stacked network: many networks trained as one, each equal to the plain network of `reference`."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from ablate.experiment.spec import Init, Precision
@@ -10,6 +12,7 @@ from ablate.nn.dropout import StackedDropout
 from ablate.nn.layers import Block, Layer
 from ablate.nn.linear import StackedLinear
 from ablate.nn.loss import cross_entropy
+from ablate.nn.members import Member
 from ablate.nn.parameters import Spec, StackParameters
 
 
@@ -58,16 +61,31 @@ class StackedNetwork:
 
     Args:
         architecture: What the members share.
-        parameters: Of the members, made from the specs of the architecture.
+        members: One per run; members of equal activation must be adjacent.
+        dtype: Of parameters and samples: float32, or float64 for a comparison with the reference.
+        device: Where everything lives.
+        init: How initial weights are scaled, see `initial.weight_specs`.
         precision: Of products and convolutions, see `linear.multiplication`.
     """
 
     def __init__(
-        self, architecture: Architecture, parameters: StackParameters, precision: Precision = "fp32"
+        self,
+        architecture: Architecture,
+        members: Sequence[Member],
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        init: Init = "torch",
+        precision: Precision = "fp32",
     ) -> None:
-        self.architecture, self.parameters, self.precision = architecture, parameters, precision
-        self.members, self.arrange = parameters.members, architecture.arrange
-        self.layers, self.blocks, self.weights, self.dropouts = architecture.build(parameters, precision)
+        self.architecture, self.precision = architecture, precision
+        self.members, self.arrange = tuple(members), architecture.arrange
+        self._build(StackParameters(architecture.specs(init), members, dtype, device))
+
+    def _build(self, parameters: StackParameters) -> None:
+        self.parameters = parameters
+        self.layers, self.blocks, self.weights, self.dropouts = self.architecture.build(
+            parameters, self.precision
+        )
         self.linears = [layer for layer in self.layers if isinstance(layer, StackedLinear)]
 
     def prepare(self, step: int, batch: int) -> None:
@@ -103,4 +121,7 @@ class StackedNetwork:
 
     def twin(self) -> "StackedNetwork":
         """Returns the observable network without dropout that shares the values of the parameters, and nothing else."""
-        return StackedNetwork(self.architecture.observable(), self.parameters.twin(), self.precision)
+        twin = copy(self)
+        twin.architecture = self.architecture.observable()
+        twin._build(self.parameters.twin())
+        return twin

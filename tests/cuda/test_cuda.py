@@ -10,9 +10,10 @@ from ablate.experiment.grid import expand
 from ablate.experiment.norms import NORM_LEVELS
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
-from ablate.nn.build import member_of, stacked
+from ablate.nn.build import member_of
 from ablate.nn.dropout import uniforms
 from ablate.nn.mlp import MLP
+from ablate.nn.stacked import StackedNetwork
 from ablate.training.backend import prepare_cuda, prepare_process
 from ablate.training.batches import Batches
 from ablate.training.steps import Steps
@@ -72,7 +73,7 @@ def test_every_member_trains_as_on_the_cpu_in_float64(dataset, norm, optimizer):
     found = {}
     for device in ("cpu", "cuda"):
         data = dataset.to(device)
-        network = stacked(MLP(64, (9, 7), 10, norm), members, torch.float64, device)
+        network = StackedNetwork(MLP(64, (9, 7), 10, norm), members, torch.float64, device)
         batches = Batches(network, data, 64)
         batches.x = batches.x.double()
         batches.inputs = batches.inputs.double()

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import torch
 
-from ablate.nn.build import stacked
 from ablate.nn.mlp import MLP
 from ablate.nn.reference import plain_conv_network, plain_network, plain_state
+from ablate.nn.stacked import StackedNetwork
 from ablate.training.optimizers import optimizer_for
 
 SEEDS = (0, 3)
@@ -83,7 +83,7 @@ def train_plain(network, run, batches):
 
 def worst_difference(architecture, members, run, batches):
     """Returns the largest difference of any loss, parameter, statistic or output, with where it is."""
-    network = stacked(architecture, members, torch.float64)
+    network = StackedNetwork(architecture, members, torch.float64)
     losses = train_stack(network, run, batches)
     probe = batches[SEEDS[0]][0][0]
     logits = network.logits(network.arrange(probe).unsqueeze(0))

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ablate.experiment.norms import NORM_LEVELS, OFF, is_after_activation
-from ablate.nn.build import stacked
 from ablate.nn.gains import gain
 from ablate.nn.members import Member
 from ablate.nn.mlp import MLP
 from ablate.nn.parameters import initial_values
+from ablate.nn.stacked import StackedNetwork
 
 SHAPE = MLP(40, (30, 20), 5, "off")
 
@@ -66,7 +66,7 @@ def test_kaiming_is_torchs_kaiming_uniform_in_distribution():
 def test_auto_gain_keeps_pre_activations_at_a_variance_of_one_in_every_layer(activation, norm):
     shape = MLP(500, (500,) * 6, 10, norm)
     members = [Member(activation, (0.0,) * 6, 0)]
-    network = stacked(shape, members, torch.float64, init="auto-gain")
+    network = StackedNetwork(shape, members, torch.float64, init="auto-gain")
     x = torch.randn(1, 400, 500, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     network.train_step(x, torch.zeros(1, 400, dtype=torch.int64))
     for linear in network.linears[:-1]:
@@ -77,7 +77,7 @@ def test_auto_gain_keeps_pre_activations_at_a_variance_of_one_in_every_layer(act
 
 def test_a_stack_gives_each_member_its_own_gain():
     members = [Member(name, (0.0, 0.0), 0) for name in ("sigmoid", "relu")]
-    network = stacked(SHAPE, members, torch.float64, init="auto-gain")
+    network = StackedNetwork(SHAPE, members, torch.float64, init="auto-gain")
     for run, member in enumerate(members):
         expected = _values("auto-gain", member.activation)
         for name, value in network.parameters.member_state(run).items():

@@ -5,9 +5,9 @@ import torch
 
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.norms import NORM_LEVELS
-from ablate.nn.build import stacked
 from ablate.nn.members import Member
 from ablate.nn.mlp import MLP
+from ablate.nn.stacked import StackedNetwork
 from tests.nn.plain_training import (
     OPTIMIZERS,
     SEEDS,
@@ -60,7 +60,7 @@ def test_hidden_layers_of_one_unit_equal_the_plain_network(batches, hidden):
 
 def test_members_of_a_stack_are_not_copies_of_one_another(batches):
     members = [Member("relu", (rate, rate), seed) for rate in (0.0, 0.5) for seed in SEEDS]
-    network = stacked(MLP(**SHAPE, norm="batch"), members, torch.float64)
+    network = StackedNetwork(MLP(**SHAPE, norm="batch"), members, torch.float64)
     losses = train_stack(network, OPTIMIZERS["sgd"], batches)
     assert len({float(loss) for loss in losses[-1]}) == len(members)
 
@@ -70,7 +70,7 @@ def test_the_gradient_of_a_run_does_not_depend_on_the_size_of_its_stack(batches)
     grads = []
     for copies in (1, 8):
         members = [Member("gelu", (0.0, 0.0), 0)] * copies
-        network = stacked(MLP(**SHAPE, norm="off"), members, torch.float64)
+        network = StackedNetwork(MLP(**SHAPE, norm="off"), members, torch.float64)
         network.train_step(x, y)
         grads.append(network.parameters.grads["linear.0.weight"][0].clone())
     assert torch.equal(*grads)

@@ -12,10 +12,10 @@ from ablate.experiment.grid import expand
 from ablate.experiment.norms import NORM_LEVELS
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
-from ablate.nn.build import stacked
 from ablate.nn.conv.network import ConvNet
 from ablate.nn.members import Member
 from ablate.nn.mlp import MLP
+from ablate.nn.stacked import StackedNetwork
 from ablate.training.diagnostics import SAMPLES, Diagnostics
 from ablate.training.train import train_stack
 from tests.tolerances import ORACLE
@@ -44,7 +44,7 @@ def _random_data(model):
 def _trained(model, norm, members, steps=5):
     """Returns a network after some steps of gradient descent, and its diagnostics with the last step observed."""
     data = _random_data(model)
-    network = stacked(MODELS[model](norm), members, torch.float64)
+    network = StackedNetwork(MODELS[model](norm), members, torch.float64)
     diagnostics = Diagnostics(network, data)
     for step in range(steps):
         batch = slice(16 * step, 16 * step + 16)
@@ -91,7 +91,7 @@ def test_the_update_ratio_is_that_of_the_last_step(model):
 
 def test_dead_and_saturated_units_are_counted():
     members = [Member("relu", (0.0, 0.0), 0), Member("sigmoid", (0.0, 0.0), 0)]
-    network = stacked(MODELS["mlp"]("off"), members, torch.float64)
+    network = StackedNetwork(MODELS["mlp"]("off"), members, torch.float64)
     network.parameters.values["linear.0.bias"][:, :3] = -1e3  # three units of nine that no sample reaches
     diagnostics = Diagnostics(network, _random_data("mlp"))
     diagnostics.evaluate()
@@ -135,7 +135,7 @@ def test_an_evaluation_changes_no_tensor_of_the_network(model):
 
     def tensors():
         parameters = network.parameters
-        yield from (parameters.flat, parameters.flat_grad, *parameters.statistics.values())
+        yield from (parameters.flat, parameters.flat_grad, *parameters.values.values())
         for block in (block for blocks in network.blocks.values() for block in blocks):
             yield from (block.activation.y, block.norm.batch_mean, block.norm.batch_rstd)
         yield from (part for linear in network.linears for part in linear.buffers[:-1])

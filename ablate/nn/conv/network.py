@@ -151,7 +151,7 @@ class ConvNet:
         block: int,
         masks: ChannelMasks | None,
     ) -> tuple[list[Layer], Block]:
-        owned = parameters.owned(f"conv.{block}", run).parameters
+        owned = parameters.owned(f"conv.{block}", run)
         norm = conv_norm(self.norm, parameters.owned(f"conv_norm.{block}", run))
         activation = ConvActivation(
             parameters.members[run].activation, slopes(parameters, "conv_", block, run)

@@ -1,6 +1,6 @@
 """The normalizations of one run's channels by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from ablate.experiment.norms import OFF, norm_name
 from ablate.nn.batch_norm import EPS, MOMENTUM, BatchNorm
 from ablate.nn.constants import constant
 from ablate.nn.layers import Layer
-from ablate.nn.parameters import Owned
+from ablate.nn.parameters import Parameter
 
 aten = torch.ops.aten
 
@@ -34,7 +34,7 @@ class ConvBatchNorm(BatchNorm):
         scale: The half that comes after it.
     """
 
-    def __init__(self, owned: Owned) -> None:
+    def __init__(self, owned: Mapping[str, Parameter]) -> None:
         super().__init__(owned)
         self.y = self.z = torch.empty(0)
         self.u = self.pooled = self.sign = self.slope = torch.empty(0)
@@ -130,9 +130,9 @@ def _flat(z: Tensor) -> Tensor:
 
 
 # By the names of `experiment.norms.NORMS`.
-CONV_NORMS: dict[str, Callable[[Owned], Layer]] = {"batch": ConvBatchNorm}
+CONV_NORMS: dict[str, Callable[[Mapping[str, Parameter]], Layer]] = {"batch": ConvBatchNorm}
 
 
-def conv_norm(level: str, owned: Owned) -> Layer | None:
+def conv_norm(level: str, owned: Mapping[str, Parameter]) -> Layer | None:
     """Returns the normalization of one run's channels, None for `off`."""
     return None if level == OFF else CONV_NORMS[norm_name(level)](owned)

@@ -6,7 +6,7 @@ from torch import nn
 
 from ablate.nn.conv.norms import ConvBatchNorm
 from ablate.nn.conv.pooling import MaxPool
-from ablate.nn.parameters import Owned, Parameter
+from ablate.nn.parameters import Parameter
 from tests.tolerances import ORACLE
 
 
@@ -22,7 +22,8 @@ def test_pooling_between_the_halves_of_batch_norm_is_pooling_after_it(sizes):
         name: Parameter(value.clone(), torch.zeros_like(value))
         for name, value in (("weight", gamma), ("bias", beta))
     }
-    ours = ConvBatchNorm(Owned(parameters, {"running_mean": mean, "running_var": var}))
+    running = {"running_mean": Parameter(mean, mean), "running_var": Parameter(var, var)}
+    ours = ConvBatchNorm(parameters | running)
     our_pool, grads = MaxPool((2, 2)), [parameter.grad for parameter in parameters.values()]
 
     # Twice, since buffers stay from step to step.
