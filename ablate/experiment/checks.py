@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.levels import label
-from ablate.experiment.models import misfit, misfit_rates
+from ablate.experiment.models import misfit, misfit_norms, misfit_rates
 
 if TYPE_CHECKING:
     from ablate.experiment.spec import Experiment
@@ -38,6 +38,9 @@ def _check_model(experiment: "Experiment") -> None:
             raise ValueError(f"--channels: 'none' is no block for {model}; legal are numbers as 32/64")
         if reason := misfit(model, sample, channels):
             raise ValueError(f"{reason} ({experiment.dataset})")
+        for widths in map(experiment.hidden_of, experiment.hidden):
+            if reason := misfit_norms(experiment.norm, channels, widths):
+                raise ValueError(reason)
         for widths, rates in product(map(experiment.hidden_of, experiment.hidden), experiment.dropout):
             if reason := misfit_rates(rates, channels, widths):
                 raise ValueError(reason)

@@ -1,10 +1,12 @@
 """The models by name: the samples they take, their default widths and the sizes between their blocks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Literal, get_args
 
 from ablate.experiment.levels import label
+from ablate.experiment.norms import NORMS, OFF, norm_name
 
 Model = Literal["mlp", "cnn", "cnn3d"]
 Size = tuple[int, ...]
@@ -103,6 +105,19 @@ def misfit_rates(rates: tuple[float, ...], channels: tuple[int, ...], hidden: tu
         f"--dropout: {label(rates)!r} gives {len(rates)} rates for the {blocks}{len(hidden)} hidden "
         f"layers of --hidden {label(hidden)}; legal are 1 or {count}"
     )
+
+
+def misfit_norms(levels: Sequence[str], channels: Size, hidden: Size) -> str:
+    """Returns why normalizations do not fit the widths of the layers, as a sentence; nothing if they do."""
+    for level in levels:
+        least = 1 if level == OFF else NORMS[norm_name(level)].min_units
+        for flag, widths in (("--channels", channels), ("--hidden", hidden)):
+            if widths and min(widths) < least:
+                return (
+                    f"--norm: {level!r} compares the units of a sample, and a layer of {flag} {label(widths)} has "
+                    f"{min(widths)}; legal are layers of at least {least} units, or another --norm"
+                )
+    return ""
 
 
 MODELS: dict[Model, ModelInfo] = {

@@ -1,12 +1,14 @@
 """The normalizations of hidden layers by name, and what each owns."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from ablate.experiment.norms import OFF, norm_name
+from ablate.experiment.norms import OFF, group_count, norm_name
 from ablate.nn.batch_norm import StackedBatchNorm
 from ablate.nn.layers import Layer
 from ablate.nn.parameters import Parameter, Spec, StackParameters, constant_spec
+from ablate.nn.sample_norm import SampleNorm
 
 
 class NormKernel(NamedTuple):
@@ -23,11 +25,24 @@ class NormKernel(NamedTuple):
     statistics: dict[str, float]
 
 
+def _within_samples(
+    owned: Mapping[str, Parameter], *, grouped: bool = False, centres: bool = True
+) -> SampleNorm:
+    """Returns a normalization of (runs, features, batch), viewed as (runs, groups, units, batch)."""
+    runs, features = owned["weight"].value.shape
+    groups = group_count(features) if grouped else 1
+    shape = runs, groups, features // groups
+    return SampleNorm(owned, (*shape, 1), lambda z: z.view(*shape, -1), axes=(2,), centres=centres)
+
+
 _AFFINE = {"weight": 1.0, "bias": 0.0}
 
 # By the names of `experiment.norms.NORMS`.
 STACKED_NORMS: dict[str, NormKernel] = {
     "batch": NormKernel(StackedBatchNorm, _AFFINE, {"running_mean": 0.0, "running_var": 1.0}),
+    "layer": NormKernel(_within_samples, _AFFINE, {}),
+    "rms": NormKernel(partial(_within_samples, centres=False), {"weight": 1.0}, {}),
+    "group": NormKernel(partial(_within_samples, grouped=True), _AFFINE, {}),
 }
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ablate.experiment.norms import OFF, norm_name
+from ablate.experiment.norms import OFF, group_count, norm_name
 from ablate.nn.conv.network import ConvNet
 from ablate.nn.dropout import uniforms
 from ablate.nn.layers import in_order
@@ -43,9 +43,29 @@ MODULES: dict[str, type[nn.Module]] = {
     "softshrink": nn.Softshrink,
 }
 
+
+class PlainLayerNorm(nn.LayerNorm):
+    """`nn.LayerNorm` over the channels at each position, as on tensors with the channels last."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalizes x, shape (batch, units, *spatial)."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class PlainRMSNorm(nn.RMSNorm):
+    """`nn.RMSNorm` over the channels at each position, as on tensors with the channels last."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalizes x, shape (batch, units, *spatial)."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
 # By the names of `experiment.norms.NORMS`, for units or channels and the number of spatial axes.
 NORM_MODULES: dict[str, Callable[[int, int], nn.Module]] = {
     "batch": lambda units, axes: {0: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[axes](units),
+    "layer": lambda units, axes: PlainLayerNorm(units),
+    "rms": lambda units, axes: PlainRMSNorm(units),
+    "group": lambda units, axes: nn.GroupNorm(group_count(units), units),
 }
 
 

@@ -65,3 +65,16 @@ def test_blocks_halve_what_there_is_and_keep_the_frames_of_the_first():
     assert flat_features("cnn", (3, 32, 32), (32, 64)) == 64 * 8 * 8
     assert flat_features("mlp", (3, 32, 32), ()) == 3072
     assert window("cnn3d", 1, 3) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms-post", "group"])
+def test_a_norm_that_compares_units_needs_two_in_every_layer(norm):
+    for settings, flag in (
+        ({"hidden": "100/1"}, "--hidden 100/1"),
+        ({"model": "cnn", "channels": "1/4"}, "--channels 1/4"),
+    ):
+        with pytest.raises(SpecError, match=f"--norm: '{norm}' compares the units of a sample") as error:
+            build({"norm": norm} | settings)
+        assert flag in str(error.value)
+    build({"norm": norm, "hidden": "100/2"})
+    build({"norm": "batch", "hidden": "1"})

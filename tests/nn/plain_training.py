@@ -8,6 +8,7 @@ from ablate.nn.mlp import MLP
 from ablate.nn.reference import plain_conv_network, plain_network, plain_state
 from ablate.nn.stacked import StackedNetwork
 from ablate.training.optimizers import optimizer_for
+from tests.nn.rounded import round_products
 
 SEEDS = (0, 3)
 
@@ -29,6 +30,15 @@ OPTIMIZERS = {
 }
 
 
+def settings_for(name, norm):
+    """Returns a row of `OPTIMIZERS`, with a smaller rate of sgd for norms whose statistics are those of one sample.
+
+    They scale gradients up by as much as 1 / sqrt(eps) where the few units of a layer are nearly equal.
+    """
+    row = OPTIMIZERS[name]
+    return row if norm in ("off", "batch", "batch-post") else settings(**vars(row) | {"learning_rate": 0.01})
+
+
 def random_batches(steps, batch, sample, classes, stream=7):
     """Returns inputs (steps, batch, *sample) and labels (steps, batch) of each seed."""
     generator = torch.Generator().manual_seed(stream)
@@ -45,6 +55,22 @@ def plain_of(architecture, member, dtype=torch.float64):
     """Returns the plain network of a member."""
     make = plain_network if isinstance(architecture, MLP) else plain_conv_network
     return make(architecture, member, dtype)
+
+
+def losses_in_bf16(architecture, members, batches):
+    """Returns the losses of a stack with products in bf16, of plain networks that round too, and of exact ones.
+
+    Each has shape (steps, runs). The learning rate is a power of two, so that rounding commutes with it.
+    """
+    run = settings("sgd", 0.125)
+    network = StackedNetwork(architecture, members, torch.float64, precision="bf16")
+    plain = [
+        torch.stack(
+            [train_plain(change(plain_of(architecture, m)), run, batches[m.seed]) for m in members], 1
+        )
+        for change in (round_products, lambda network: network)
+    ]
+    return train_stack(network, run, batches), *plain
 
 
 def train_stack(network, run, batches):

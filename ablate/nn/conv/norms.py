@@ -1,15 +1,17 @@
 """The normalizations of one run's channels by name."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from ablate.experiment.norms import OFF, norm_name
+from ablate.experiment.norms import OFF, group_count, norm_name
 from ablate.nn.batch_norm import EPS, MOMENTUM, BatchNorm
 from ablate.nn.constants import constant
 from ablate.nn.layers import Layer
 from ablate.nn.parameters import Parameter
+from ablate.nn.sample_norm import SampleNorm
 
 aten = torch.ops.aten
 
@@ -129,8 +131,26 @@ def _flat(z: Tensor) -> Tensor:
     return z.view(len(z), -1, 1, z.shape[-1]).permute(0, 3, 1, 2)
 
 
+def _within_samples(
+    owned: Mapping[str, Parameter], *, grouped: bool = False, centres: bool = True
+) -> SampleNorm:
+    """Returns a normalization of (batch, *spatial, channels), viewed as (batch, positions, groups, channels).
+
+    Groups are normalized over all positions, all channels together at each position.
+    """
+    channels = len(owned["weight"].value)
+    groups = group_count(channels) if grouped else 1
+    shape, axes = (groups, channels // groups), (1, 3) if grouped else (3,)
+    return SampleNorm(owned, (1, 1, *shape), lambda z: z.view(len(z), -1, *shape), axes=axes, centres=centres)
+
+
 # By the names of `experiment.norms.NORMS`.
-CONV_NORMS: dict[str, Callable[[Mapping[str, Parameter]], Layer]] = {"batch": ConvBatchNorm}
+CONV_NORMS: dict[str, Callable[[Mapping[str, Parameter]], Layer]] = {
+    "batch": ConvBatchNorm,
+    "layer": _within_samples,
+    "rms": partial(_within_samples, centres=False),
+    "group": partial(_within_samples, grouped=True),
+}
 
 
 def conv_norm(level: str, owned: Mapping[str, Parameter]) -> Layer | None:

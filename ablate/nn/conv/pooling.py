@@ -23,6 +23,7 @@ class MaxPool:
         self.axes = [axis for axis, size in enumerate(window, start=1) if size == 2]
         self.steps: list[Tensor] = []
         self.grads: list[Tensor] = []
+        self.rests: list[Tensor] = []  # of the gradients, where positions are left over after whole windows
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns y and keeps x for `backward`."""
@@ -35,6 +36,8 @@ class MaxPool:
 
     def backward(self, grad: Tensor) -> Tensor:
         """Returns the gradient of x: that of a window goes to the first of its largest values."""
+        for rest in self.rests:
+            rest.zero_()  # what comes before the pooling may have overwritten the gradient of the last step
         for step in reversed(range(len(self.axes))):
             first, second = _halves(self.steps[step], self.axes[step])
             first_grad, second_grad = _halves(self.grads[step], self.axes[step])
@@ -52,10 +55,11 @@ class MaxPool:
         return x
 
     def _make_buffers(self, x: Tensor) -> None:
-        self.steps, self.grads = [x], []
+        self.steps, self.grads, self.rests = [x], [], []
         for axis in self.axes:
-            # Zeros, since positions that are left over are never written.
-            self.grads.append(x.new_zeros(x.shape))
+            self.grads.append(x.new_empty(x.shape))
+            if x.shape[axis] % 2:
+                self.rests.append(self.grads[-1].narrow(axis, x.shape[axis] - 1, 1))
             x = x.new_empty((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
             self.steps.append(x)
 

@@ -6,7 +6,7 @@ from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.norms import NORM_LEVELS
 from ablate.nn.conv.network import ConvNet
 from ablate.nn.members import Member
-from tests.nn.plain_training import OPTIMIZERS, SEEDS, random_batches, worst_difference
+from tests.nn.plain_training import SEEDS, losses_in_bf16, random_batches, settings_for, worst_difference
 from tests.tolerances import ORACLE
 
 CLASSES = 3
@@ -27,7 +27,7 @@ CASES = [
 def batches():
     return {
         model: random_batches(3, 4, shape["sample"], CLASSES, stream)
-        for stream, (model, shape) in enumerate(SHAPES.items(), start=7)
+        for stream, (model, shape) in zip((7, 9), SHAPES.items(), strict=True)
     }
 
 
@@ -42,5 +42,13 @@ def test_every_member_of_a_mixed_stack_equals_the_plain_network(batches, model, 
         for activation in ACTIVATIONS
         for dropout, seed in zip(rates, SEEDS, strict=True)
     ]
-    difference, where = worst_difference(net, members, OPTIMIZERS[optimizer], batches[model])
+    difference, where = worst_difference(net, members, settings_for(optimizer, norm), batches[model])
     assert difference < ORACLE, where
+
+
+def test_convolutions_in_bf16_equal_those_of_plain_torch_on_rounded_operands(batches):
+    members = [Member(name, (0.0, 0.2, 0.3), seed) for name in ("relu", "tanh", "gelu") for seed in SEEDS]
+    net = ConvNet(**SHAPES["cnn"], classes=CLASSES, norm="batch")
+    losses, rounded, exact = losses_in_bf16(net, members, batches["cnn"])
+    assert float((losses - rounded).abs().max()) < ORACLE
+    assert float((losses - exact).abs().max()) > 1e-4
