@@ -1,4 +1,4 @@
-"""The process that trains: threads, floating-point modes and memory, set once and the same for every result."""
+"""Settings of the process that trains: threads, floating-point modes and memory, the same for every result."""
 
 import ctypes
 import os
@@ -6,16 +6,16 @@ import sys
 
 from ablate.experiment.spec import Precision
 
-# What the numeric libraries read when they are loaded: one thread a process, because two threads in a stack of small
-# products gain little and lose much as soon as another process wants the core.
+# Environment variables that numeric libraries read when they are loaded. One thread per process, because two threads
+# gain little in a stack of small products, and lose much as soon as another process needs the core.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-# MKL's small products round by where in memory their operands begin, unless it is told not to: a run's bits would then
-# depend on its place in a stack.
+# Without this the rounding of MKL's small products depends on the alignment of their operands, and with it a run's bits
+# on its position in a stack.
 ENVIRONMENT |= {"MKL_CBWR": "AUTO,STRICT"}
-# What cuBLAS needs to give the same bits at every call, on any number of streams.
+# cuBLAS needs this to give the same bits at every call, on any number of streams.
 ENVIRONMENT |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
-# What of `prepare_process` bits depend on, as it stands in the metadata of results.
+# The settings of `prepare_process` that bits depend on, as written to the metadata of results.
 PROCESS = {"threads": "1", "flush_denormal": "true"}
 
 # Parameters of glibc's mallopt (malloc.h).
@@ -23,14 +23,14 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
 def set_environment() -> None:
-    """Asks for one thread a process, in this process and those it starts; call before torch is imported."""
+    """Sets `ENVIRONMENT` for this process and those it starts; call it before torch is imported."""
     os.environ.update(ENVIRONMENT)
 
 
 def prepare_process() -> None:
-    """Sets what bits and speed depend on in a process that trains.
+    """Applies the settings that bits and speed depend on to a process that trains.
 
-    Denormal numbers are flushed to zero: the moments of dead units decay into them, and they cost twice the time.
+    Denormal numbers are flushed to zero: the moments of dead units decay into them, and they take twice the time.
     """
     import torch
 
@@ -41,11 +41,11 @@ def prepare_process() -> None:
 
 
 def prepare_cuda(precision: Precision) -> None:
-    """Sets what bits on a GPU depend on: deterministic kernels, and TF32 only where it was asked for."""
+    """Applies the settings that bits on a GPU depend on: deterministic kernels, and TF32 only if asked for."""
     import torch
 
     torch.use_deterministic_algorithms(True)
-    # This mode fills fresh memory with NaN to show where it is read before it is written: a pass for nothing here.
+    # The mode would also fill new memory with NaN, to show reads before writes: a useless pass here.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set through its class
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
@@ -55,9 +55,9 @@ def prepare_cuda(precision: Precision) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep freed memory for the next buffer; elsewhere does nothing.
+    """Makes glibc keep freed memory for the next buffer; does nothing on other systems than Linux.
 
-    By default it returns every block of some megabytes to the system and takes a page fault for each 4 KiB of the next.
+    By default it returns every block of some megabytes to the system, and the next one costs a page fault per 4 KiB.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,8 +1,8 @@
-"""Which library multiplies float32 matrices on a CPU: calibrated once a command, and the same in all its workers.
+"""The library that multiplies float32 matrices on a CPU: calibrated once per command, the same in all its workers.
 
-torch sends products to MKL, which on some processors runs older kernels than they are made for; where it is permitted
-bfloat16 inside a product, it sends them to oneDNN instead, which has newer ones. With a unit for bfloat16 oneDNN
-really rounds; without one it computes in float32 as asked. So accuracy is measured first, and then speed.
+torch sends products to MKL, which on some processors uses older kernels than they support. If bfloat16 is permitted
+inside products, torch sends them to oneDNN instead, which has newer kernels. On a processor with bfloat16 units oneDNN
+does round to bfloat16; on others it computes in float32. So accuracy is measured first, and then speed.
 """
 
 import time
@@ -18,9 +18,9 @@ from ablate.training.result import MatmulLibrary
 
 GEMMS: tuple[MatmulLibrary, ...] = get_args(MatmulLibrary)
 
-# Largest error of a float32 product against float64, as a share of its largest element; bfloat16 makes 1e-3 of it.
+# Largest error of a float32 product against float64, relative to its largest element; with bfloat16 it is 1e-3.
 SINGLE_ERROR = 1e-5
-# Gains below this are not worth other bits, and too near to noise for two calibrations to agree.
+# A smaller gain is not worth different bits, and too close to noise for two calibrations to agree.
 WORTHWHILE = 1.6
 _ROUNDS = 9
 # torch leaves batched products to MKL up to this many of slices * rows * inner * columns (ATen's mkldnn/Matmul.cpp).
@@ -33,13 +33,13 @@ def use(gemm: MatmulLibrary) -> None:
 
 
 def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int) -> MatmulLibrary:
-    """Returns the library for the stacks of a run: MKL where torch would not send each of its products to oneDNN alone.
+    """Returns the library for the stacks of a run: MKL unless torch sends all of its products to oneDNN.
 
-    It counts the slices of a batched product too, so that a small product goes to one library alone and to the other in
-    a stack, which gives other bits; a single row or column has kernels of its own in either.
+    torch decides by the size of a batched product, slices included. A small product would go to one library in a run
+    alone and to the other in a stack, which gives different bits.
 
     Args:
-        gemm: What calibration has chosen.
+        gemm: The choice of the calibration.
         run: Any of a stack.
         sample: Shape of one sample.
         classes: Number of outputs.
@@ -50,7 +50,7 @@ def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int
 
 
 def calibrate() -> MatmulLibrary:
-    """Returns the library to use, after trying both: oneDNN where its float32 is exact and clearly faster, else MKL."""
+    """Returns the library to use after trying both: oneDNN if it is accurate and clearly faster, else MKL."""
     weight, x = _operands()
     seconds = {}
     for gemm in GEMMS:
@@ -60,17 +60,12 @@ def calibrate() -> MatmulLibrary:
 
 
 def choose(onednn_error: float, gain: float) -> MatmulLibrary:
-    """Returns the library to use.
-
-    Args:
-        onednn_error: As `error` finds it.
-        gain: MKL's time over oneDNN's.
-    """
+    """Returns the library to use for oneDNN's `error`, and its gain, the time of MKL over that of oneDNN."""
     return "onednn" if onednn_error < SINGLE_ERROR and gain > WORTHWHILE else "mkl"
 
 
 def error(gemm: MatmulLibrary) -> float:
-    """Returns the largest error of a library's float32 product against float64, over the largest element."""
+    """Returns the largest error of a library's float32 product against float64, relative to the largest element."""
     weight, x = _operands()
     exact = weight.double() @ x.double()
     use(gemm)

@@ -67,32 +67,24 @@ class Convolution:
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Returns W * x + b, shape (batch, *spatial, outputs)."""
-    ones = [1] * (weight.ndim - 2)
-    padding = [size // 2 for size in weight.shape[1:-1]]
-    z = aten.convolution(
-        _channels_first(x), _channels_first(weight), bias, ones, padding, ones, False, [0] * len(ones), 1
+    return _channels_last(
+        aten.convolution(_channels_first(x), _channels_first(weight), bias, *_geometry(weight))
     )
-    return _channels_last(z)
 
 
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, *, needs_input_grad: bool) -> tuple[Tensor, Tensor]:
     """Returns the gradients of x (empty where it is not needed) and of the weight, given that of z."""
-    ones = [1] * (weight.ndim - 2)
-    padding = [size // 2 for size in weight.shape[1:-1]]
+    tensors = map(_channels_first, (grad, x, weight))
     x_grad, weight_grad, _ = aten.convolution_backward(
-        _channels_first(grad),
-        _channels_first(x),
-        _channels_first(weight),
-        None,
-        ones,
-        padding,
-        ones,
-        False,
-        [0] * len(ones),
-        1,
-        [needs_input_grad, True, False],
+        *tensors, None, *_geometry(weight), [needs_input_grad, True, False]
     )
     return _channels_last(x_grad) if needs_input_grad else x.new_empty(0), weight_grad.movedim(1, -1)
+
+
+def _geometry(weight: Tensor) -> tuple[object, ...]:
+    """Returns stride, padding, dilation, whether it is transposed, output padding and groups."""
+    ones = [1] * (weight.ndim - 2)
+    return ones, [size // 2 for size in weight.shape[1:-1]], ones, False, [0] * len(ones), 1
 
 
 def _channels_first(x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 import torch
@@ -26,8 +27,6 @@ from ablate.nn.stacked import Built
 # Samples of a run that pass all blocks together at inference: few enough to stay in cache. The number is fixed, since
 # the bits of a convolution may depend on it.
 CHUNK = 32
-# The weight between the blocks and the fully connected layers.
-FIRST_LINEAR = "linear.0.weight"
 
 
 @dataclass(frozen=True)
@@ -87,26 +86,18 @@ class ConvNet:
     def specs(self, init: Init) -> list[Spec]:
         """Returns the declarations of all parameters and running statistics."""
         positions, channels = prod(self.sizes[-1]), self.channels[-1]
-        # torch counts the features of the last block by channel and position; here they stay as the convolutions leave
-        # them, by position and channel, so that none has to be moved in a step.
-        specs = [
-            replace(
-                spec,
-                stored=lambda weight: _turned(weight, channels),
-                restored=lambda weight: _turned(weight, positions),
-            )
-            if spec.name == FIRST_LINEAR
-            else spec
-            for spec in self.tail.specs(init)
-        ]
+        # torch orders the features of the last block by channel and position; here they stay in the order in which the
+        # convolutions write them, by position and channel, so that none has to be moved in a step.
+        first, *others = self.tail.specs(init)
+        stored, restored = partial(_turned, rows=channels), partial(_turned, rows=positions)
+        specs = [replace(first, stored=stored, restored=restored), *others]
         for block, (inputs, outputs) in enumerate(zip(self.inputs, self.channels, strict=True)):
-            is_standardized = block == 0 or is_after_activation(self.norm)
             weight, *bias = weight_specs(
                 f"conv.{block}",
                 (outputs, inputs, *self.kernel),
                 init,
                 has_bias=self.has_bias,
-                is_standardized=is_standardized,
+                is_standardized=block == 0 or is_after_activation(self.norm),
             )
             specs += [replace(weight, stored=_channels_last, restored=_channels_first), *bias]
             specs += norm_specs(f"conv_norm.{block}", outputs, self.norm) + slope_specs("conv_", block)
