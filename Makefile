@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test test-cuda check bench gate baseline clean
+.PHONY: install demo test test-cuda check-cuda check bench gate baseline clean
 
 install: $(INSTALLED)
 
@@ -22,6 +22,9 @@ test: install
 
 test-cuda: install  ## what holds on a GPU; needs one
 	$(BIN)/python -m pytest -m cuda $(ARGS)
+
+check-cuda: install  ## correctness, speed and profile on a GPU; needs one, or ARGS=--dry-run
+	$(BIN)/python -m tests.cuda.check all $(ARGS)
 
 check: install
 	$(BIN)/ruff check .
