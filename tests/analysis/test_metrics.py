@@ -19,5 +19,5 @@ def test_the_default_is_a_metric():
 
 
 def test_an_unknown_column_names_the_nearest_and_the_flag():
-    with pytest.raises(SpecError, match=r"--sort: 'gap_los'.*aulc; did you mean 'gap_loss'\?"):
+    with pytest.raises(SpecError, match=r"--sort: 'gap_los'.*steps_to_target; did you mean 'gap_loss'\?"):
         sort_column("gap_los")

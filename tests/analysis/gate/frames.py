@@ -5,12 +5,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.gate.compare import compare
 from ablate.analysis.gate.metrics import chosen_metrics
 from ablate.analysis.gate.sides import Side
-from ablate.analysis.gate.verdict import Comparison, Finding
+from ablate.analysis.gate.verdict import Comparison, Finding, Reason, reasons
+from ablate.analysis.metrics import Metric
 from ablate.store.schema import SCORES
 from tests.made_up import DEFAULT_SETTINGS
 
+RED = (Reason.REGRESSION,)
 METRICS = tuple(metric for metric in chosen_metrics([], []) if metric.decides)
 ACCURACY = chosen_metrics(["val_accuracy"], [])
 TYPICAL = {
@@ -78,3 +81,11 @@ def finding(comparison: Comparison, variant: str, metric: str) -> Finding:
     name = f"{variant} norm=off dropout=0" if variant in ("relu", "tanh", "gelu") else variant
     (found,) = [each for each in comparison.findings if (each.variant, each.metric) == (name, metric)]
     return found
+
+
+def gate(
+    baseline: pd.DataFrame, candidate: pd.DataFrame, metrics: Sequence[Metric] = METRICS, **options: bool
+) -> tuple[Comparison, tuple[Reason, ...]]:
+    """Returns the comparison of two frames and why it does not pass."""
+    comparison = compare(side(baseline), side(candidate), metrics, 0.05, **options)
+    return comparison, reasons(comparison, allow_missing=False)
