@@ -16,14 +16,10 @@ def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns the largest part of the runs with one run for every level, background and seed.
+    """Returns the largest part of named runs with one run for every level, background and seed.
 
-    Either backgrounds that lack a seed are left out or seeds that lack a background, whichever leaves more runs.
-
-    Args:
-        runs: Named runs.
-        factor: Whose levels to compare.
-        background: The other factors; a background is a combination of their levels.
+    A background is a combination of levels of the factors `background`. Either backgrounds that lack a seed are left
+    out or seeds that lack a background, whichever leaves more runs.
     """
     background = list(background)
     levels = runs[factor].nunique()
@@ -38,6 +34,6 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
     """Returns a balanced part of the runs in which all count for a metric.
 
-    Levels without any such run are left out, so that a level of which no run finished does not hold up the others.
+    A level without any such run is left out and does not hold up the others.
     """
     return balanced(counted(balanced(runs, factor, background), metric), factor, background)

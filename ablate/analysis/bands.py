@@ -10,36 +10,21 @@ from ablate.analysis.paired import mean_interval
 
 
 def curve_bands(runs: pd.DataFrame, curves: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Returns a score of each variant at each of its evaluations, as `over_seeds` does with the key `step`.
-
-    Args:
-        runs: Named and scored runs. Those that did not finish are left out, because their curves end early.
-        curves: Frame with the columns of `store.schema.CURVES`.
-        score: One of its columns.
-    """
+    """Returns a score of each variant at each evaluation, as `over_seeds` does with the key `step`."""
     return over_seeds(runs, curves, ["step"], score)
 
 
 def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Returns a quantity of each variant in each layer at each evaluation, with the keys `step` and `layer`.
-
-    Args:
-        runs: Named and scored runs. Those that did not finish are left out.
-        layers: Frame with the columns of `store.schema.LAYERS`.
-        quantity: One of its quantities.
-    """
+    """Returns a quantity of each variant in each layer at each evaluation, with the keys `step` and `layer`."""
     return over_seeds(runs, layers[layers["quantity"] == quantity], ["step", "layer"], "value")
 
 
 def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
-    """Returns `variant`, the keys, and `mean`, `low`, `high` (95 % interval) and `n` of a value over seeds.
-
-    Rows are sorted by variant and keys. A row needs at least one value, and an interval at least two; otherwise its
-    ends are NaN.
+    """Returns `variant`, the keys, and `mean`, `low`, `high` and `n` of a value over seeds, sorted by variant and keys.
 
     Args:
-        runs: Named and scored runs.
-        table: One row per run and keys, with a column `run_id`.
+        runs: Named and scored runs. Those that did not finish are left out, because their curves end early.
+        table: One row per run and keys, with a column `run_id`; rows without a value are left out.
         keys: Columns to keep besides the variant.
         value: Column to average.
     """

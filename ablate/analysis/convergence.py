@@ -42,7 +42,7 @@ def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
 
     Args:
         steps: Steps done at each evaluation, ascending, shape (evaluations,).
-        val_accuracy: Validation accuracy at each evaluation, same shape; NaN is skipped.
+        val_accuracy: Same shape; NaN is skipped.
         target: Validation accuracy to reach.
     """
     known = ~np.isnan(val_accuracy)
@@ -66,19 +66,12 @@ def restricted(times: Floats, horizons: Floats) -> Floats:
     outcome", BMC Medical Research Methodology 13:152, 2013). No run is lost before its horizon, so no Kaplan-Meier
     weights are needed. Where some runs are censored it is a lower bound of the mean steps to target.
 
-    Args:
-        times: Steps to target, NaN where censored, shape (runs,).
-        horizons: Steps planned for each run, shape (runs,).
+    Times are NaN where censored; horizons are the steps planned for each run.
     """
     return np.fmin(times, horizons)
 
 
 def aulc(steps: Steps, val_accuracy: Floats) -> float:
-    """Returns the area under the learning curve: the mean validation accuracy over the steps, by the trapezoid rule.
-
-    Args:
-        steps: Steps done at each evaluation, ascending, shape (evaluations,).
-        val_accuracy: Validation accuracy at each evaluation, same shape.
-    """
+    """Returns the area under the learning curve: the mean validation accuracy over the steps, by the trapezoid rule."""
     span = float(steps[-1] - steps[0])
     return float(np.trapezoid(val_accuracy, steps)) / span if span else float(val_accuracy[0])

@@ -4,9 +4,8 @@ A table of differences has one row per variant or level, in the order given, wit
 
 - `pairs`: seeds where both finished.
 - `failed`, `reference_failed`: seeds where only the reference finished, and where only the other one did.
-- `difference`: mean over the pairs, in the metric's unit, with `low` and `high`, the ends of its 95 % interval.
-- `p`, `p_holm`: of the sign-flip test, and adjusted for all rows.
-- `t_p_holm`: of the t-test, adjusted likewise.
+- `difference`, `low`, `high`: mean over the pairs, in the metric's unit, with its interval.
+- `p`, `p_holm`, `t_p_holm`: of the sign-flip test, and of the t-test.
 - `improvement`: probability that a run beats the reference's run of the same seed.
 - `verdict`, `more_seeds`: the `standing.Standing`, and about how many more seeds would give one where it is missing.
 
@@ -45,18 +44,13 @@ from ablate.analysis.variants import levels_of
 
 # Fewer differences than this that are all equal, up to rounding, say nothing of their spread.
 _FEW, _SAME = 4, 1e-9
+# The columns of a table that are attributes of the evidence.
+_EVIDENCE = ("pairs", "failed", "reference_failed", "low", "high", "p_holm", "t_p_holm")
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Differences of one row from the reference.
-
-    Attributes:
-        differences: Where both finished, shape (pairs,).
-        failed: Seeds where only the reference finished.
-        reference_failed: Seeds where only the other one finished.
-        unreached: Pairs in which neither reached the target.
-    """
+    """Differences of one row from the reference, shape (pairs,), with the counts of `standing.Evidence`."""
 
     differences: Floats
     failed: int
@@ -96,15 +90,7 @@ class _Pairs:
 def variant_differences(
     runs: pd.DataFrame, metric: str, reference: str, margin: Margin, *, is_chosen: bool = False
 ) -> pd.DataFrame:
-    """Returns the differences of all variants from the reference.
-
-    Args:
-        runs: Named and scored runs.
-        metric: What to compare.
-        reference: A variant.
-        margin: Differences up to it do not matter.
-        is_chosen: Whether the reference was chosen by these very values, as the best of them.
-    """
+    """Returns the differences of all variants from a reference variant; `is_chosen` as for `difference_table`."""
     ran = runs.assign(ran=True).pivot(index="seed", columns=VARIANT, values="ran").notna()
     ran = ran[runs[VARIANT].drop_duplicates()]
     column = METRICS[metric].report_column
@@ -116,17 +102,9 @@ def variant_differences(
 def level_differences(
     runs: pd.DataFrame, metric: str, factor: str, factors: tuple[str, ...], reference: str, margin: Margin
 ) -> pd.DataFrame:
-    """Returns the main effects of a factor: differences of its levels from the reference level.
+    """Returns the main effects of a factor: differences of its levels from a reference level.
 
     Within a seed each level is averaged over the backgrounds that all levels have in common.
-
-    Args:
-        runs: Named and scored runs.
-        metric: What to compare.
-        factor: Whose levels to compare.
-        factors: All that are varied.
-        reference: A level.
-        margin: Differences up to it do not matter.
     """
     known = balanced_for(runs, metric, factor, [other for other in factors if other != factor])
     levels = levels_of(known, factor)
@@ -200,16 +178,10 @@ def difference_table(
         )
         standing = judge(evidence) if is_other[index] else Standing.REFERENCE
         rows.append(
-            {
-                "pairs": evidence.pairs,
-                "failed": pair.failed,
-                "reference_failed": pair.reference_failed,
+            {name: getattr(evidence, name) for name in _EVIDENCE}
+            | {
                 "difference": float(mean_over_seeds(pair.differences)),
-                "low": low,
-                "high": high,
                 "p": p[index],
-                "p_holm": evidence.p_holm,
-                "t_p_holm": evidence.t_p_holm,
                 "improvement": improvement(differences) if is_other[index] else float("nan"),
                 "verdict": standing,
                 "more_seeds": more_seeds(evidence) if standing is Standing.TOO_FEW else None,

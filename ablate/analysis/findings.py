@@ -18,8 +18,6 @@ class Findings:
     """What the runs say about one metric.
 
     Attributes:
-        metric: Its name.
-        margin: Differences up to it do not matter.
         variants: Differences of all variants from the reference, as `analysis.differences` describes them.
         winner: The variant with the best mean, None if no run finished or reached the target.
         against_winner: Differences of all variants from the winner, no rows if there is none.
@@ -43,13 +41,7 @@ class Findings:
 
 
 def find(summary: Summary, metric: str | None = None, margin: Margin | None = None) -> Findings:
-    """Returns the findings about a metric.
-
-    Args:
-        summary: Of the runs.
-        metric: Its name; None for the one the summary is sorted by.
-        margin: Differences up to it do not matter; None for the metric's own.
-    """
+    """Returns the findings about a metric, by default the one the summary is sorted by, with its own margin."""
     metric = metric or _sorted_by(summary)
     margin = margin or METRICS[metric].report_margin or Margin(0.0)
     factors = summary.factors

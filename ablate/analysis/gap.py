@@ -27,9 +27,7 @@ class Gap(NamedTuple):
 def gap_at(scores: Mapping[str, Floats], evaluation: int) -> Gap:
     """Returns the gap at an evaluation, which is counted from 0 or, if negative, from the end.
 
-    Args:
-        scores: The columns `store.schema.SCORES` of one run, each of shape (evaluations,).
-        evaluation: Which one.
+    `scores` holds the columns `store.schema.SCORES` of one run, each of shape (evaluations,).
     """
     values = {name: float(column[evaluation]) for name, column in scores.items()}
     return Gap(values["train_accuracy"] - values["val_accuracy"], values["val_loss"] - values["train_loss"])
@@ -53,7 +51,7 @@ def overfit_step(steps: Steps, val_loss: Floats) -> float:
 
     Args:
         steps: Steps done at each evaluation, ascending, shape (evaluations,).
-        val_loss: Validation loss at each evaluation, same shape; NaN is skipped.
+        val_loss: Same shape; NaN is skipped.
     """
     known = ~np.isnan(val_loss)
     steps, val_loss = steps[known], val_loss[known]

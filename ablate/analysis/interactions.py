@@ -18,10 +18,8 @@ class Cells:
     """A metric by seed and the levels of two factors, averaged over the backgrounds that all cells share.
 
     Attributes:
-        rows: The first factor.
-        columns: The second factor.
-        row_levels: Levels of the first factor, in order.
-        column_levels: Levels of the second factor, in order.
+        rows, columns: The two factors.
+        row_levels, column_levels: Their levels, in order.
         values: Shape (seeds, rows, columns), NaN where nothing was run or finished.
     """
 
@@ -47,13 +45,10 @@ class Moderation:
     Attributes:
         factor: Whose levels differ more or less.
         moderator: The other factor.
-        base: Level of the moderator that the differences are measured against.
-        level: Level of the moderator that changes them.
-        base_spread: Standard deviation of the level means of `factor` at `base`, in the metric's unit.
-        spread: The same at `level`.
+        base, level: Levels of the moderator: the one to compare with, and the one that changes the differences.
+        base_spread, spread: Standard deviation of the level means of `factor` at `base` and at `level`.
         ratio: `spread` over `base_spread`: 0.2 says that four fifths of the difference are gone.
-        low: Lower end of the 95 % interval of the ratio (delete-one-seed jackknife), NaN below three seeds.
-        high: Upper end of it.
+        low, high: Interval of the ratio by the delete-one-seed jackknife, which needs three seeds.
     """
 
     factor: str
@@ -110,11 +105,8 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
 def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
     """Returns what each level of the column factor does to the differences between the levels of the row factor.
 
-    Only row levels with a value in both columns count, and levels with less than two of them are left out.
-
-    Args:
-        table: Cells whose columns are the moderator.
-        base: The moderator's level to compare with.
+    The levels are compared with `base`, one of their own. Only row levels with a value in both columns count, and
+    levels with less than two of them are left out.
     """
     start = table.column_levels.index(base)
     result = []

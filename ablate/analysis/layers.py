@@ -56,10 +56,6 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     - update_ratio: geometric mean over the layers.
     - running_mean_shift, running_std_ratio: of the layer where they are farthest from 0 and from 1.
     - signs: tuple of the keys of `SIGNS` whose range is left, and `UNFINISHED` if a run diverged or failed.
-
-    Args:
-        runs: Frame with the columns of `store.schema.RUNS`, as `variants.named` returns it.
-        layers: Frame with the columns of `store.schema.LAYERS`.
     """
     frame = runs[["run_id", VARIANT, "status"]].merge(
         _per_run(layers), how="left", left_on="run_id", right_index=True

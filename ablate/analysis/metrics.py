@@ -1,7 +1,7 @@
 """The metrics by which runs are compared, in a report and in a gate: every fact about a metric stands here once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,11 +18,10 @@ class Metric:
         name: As users write it.
         higher_is_better: Which end ranks first.
         about: What it is, for a help text or a legend.
-        report_margin: Differences up to this size do not matter in a report, unless the user says otherwise. None for
-            a metric that reports do not show.
-        gate_margin: The smallest difference that matters in a gate. None for a metric that gates do not judge.
-        report_column: Column of scored runs whose values a report compares.
-        gate_column: Column of scored runs whose values a gate compares.
+        report_margin: Differences up to this size do not matter in a report; None if reports do not show the metric.
+        gate_margin: The smallest difference that matters in a gate; None if gates do not judge the metric.
+        report_column: Column whose values a report compares.
+        gate_column: Column whose values a gate compares.
         decides: Whether a regression fails a gate; otherwise the gate only warns of it.
     """
 
@@ -41,13 +40,10 @@ class Metric:
         return 1 if self.higher_is_better else -1
 
     def gate_limit(self, baseline: Floats, candidate: Floats) -> Floats:
-        """Returns the gate margin in the metric's unit; a relative one is a share of the mean of both sides.
+        """Returns the gate margin in the metric's unit, given the means of both sides, of any one shape.
 
-        It therefore stays the same if the two sides change places, and a baseline of zero needs no special case.
-
-        Args:
-            baseline: Means of the metric, of any shape.
-            candidate: Means of the candidate, same shape.
+        A relative margin is a share of the mean of both sides. It therefore stays the same if the sides change places,
+        and a baseline of zero needs no special case.
         """
         margin = self.gate_margin or Margin(0.0)
         scale = (np.abs(baseline) + np.abs(candidate)) / 2 if margin.relative else np.ones_like(baseline)
@@ -55,7 +51,11 @@ class Metric:
 
 
 def _metric(
-    name: str, higher_is_better: bool, about: str, report_margin: Margin, gate_margin: Margin | None = None
+    name: str,
+    higher_is_better: bool,
+    about: str,
+    report_margin: Margin | None,
+    gate_margin: Margin | None = None,
 ) -> Metric:
     """Returns a metric that stands in the column of its name."""
     return Metric(name, higher_is_better, about, report_margin, gate_margin, name, name)
@@ -67,38 +67,32 @@ STEP_SECONDS = "step_seconds"
 _HALF_A_POINT = Margin(0.005)
 _NATS = Margin(0.02)
 _TENTH = Margin(0.1, relative=True)
+_GAP_ACCURACY, _GAP_LOSS = "training minus validation accuracy", "validation minus training loss"
 
 _ALL = (
     _metric("best_val_accuracy", True, "highest validation accuracy", _HALF_A_POINT, Margin(0.01)),
     _metric("val_accuracy", True, "validation accuracy at the end", _HALF_A_POINT, Margin(0.01)),
     _metric("train_accuracy", True, "training accuracy at the end", _HALF_A_POINT),
-    _metric(
-        "gap_accuracy", False, "training minus validation accuracy at the end", _HALF_A_POINT, Margin(0.02)
-    ),
-    _metric("gap_loss", False, "validation minus training loss at the end, in nats", _NATS),
-    _metric(
-        "best_gap_accuracy", False, "training minus validation accuracy at the best evaluation", _HALF_A_POINT
-    ),
-    _metric("best_gap_loss", False, "validation minus training loss at the best evaluation, in nats", _NATS),
+    _metric("gap_accuracy", False, f"{_GAP_ACCURACY} at the end", _HALF_A_POINT, Margin(0.02)),
+    _metric("gap_loss", False, f"{_GAP_LOSS} at the end, in nats", _NATS),
+    _metric("best_gap_accuracy", False, f"{_GAP_ACCURACY} at the best evaluation", _HALF_A_POINT),
+    _metric("best_gap_loss", False, f"{_GAP_LOSS} at the best evaluation, in nats", _NATS),
+    _metric("aulc", True, "mean validation accuracy over the steps", _HALF_A_POINT, Margin(0.02)),
     Metric(
         STEPS_TO_TARGET,
         False,
         "steps until the validation accuracy first is at the target",
-        report_margin=_TENTH,
-        gate_margin=Margin(0.25, relative=True),
+        _TENTH,
+        Margin(0.25, relative=True),
         report_column="comparable_steps",
         gate_column="restricted_steps",
     ),
-    _metric("aulc", True, "mean validation accuracy over the steps", _HALF_A_POINT, Margin(0.02)),
-    Metric(
-        STEP_SECONDS,
-        False,
-        "seconds of a step: the run's share of its stack",
-        report_margin=None,
-        gate_margin=Margin(0.5, relative=True),
-        report_column=STEP_SECONDS,
-        gate_column=STEP_SECONDS,
-        decides=False,  # the time of a stack depends on whatever else the machine was doing
+    # The time of a stack depends on whatever else the machine was doing.
+    replace(
+        _metric(
+            STEP_SECONDS, False, "seconds of a step: the run's share of its stack", None, Margin(0.5, True)
+        ),
+        decides=False,
     ),
 )
 
@@ -117,11 +111,7 @@ def metrics_by_margin() -> dict[Margin, str]:
 
 
 def sort_column(received: str) -> str:
-    """Returns the column to sort by, checked.
-
-    Raises:
-        SpecError: There is no such column.
-    """
+    """Returns the column to sort by, or raises `SpecError` if there is none of this name."""
     check_name("--sort", received, (VARIANT, *METRICS))
     return received
 

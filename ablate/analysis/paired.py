@@ -39,9 +39,7 @@ def count_over_seeds(values: Floats) -> NDArray[np.int64]:
 def mean_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
     """Returns the ends of Student's interval for the mean over the first axis, NaN for less than two values.
 
-    Args:
-        values: Shape (seeds, ...), taken to be normally distributed; NaN is left out.
-        confidence: Probability that the interval contains the true mean.
+    Values have the shape (seeds, ...) and are taken to be normally distributed; NaN is left out.
     """
     n, mean = count_over_seeds(values), mean_over_seeds(values)
     half = student_half_width(n, confidence) * np.sqrt(variance_over_seeds(values) / np.maximum(n, 1))
@@ -61,8 +59,7 @@ def sign_flip_p(differences: Floats) -> float:
     `EXACT_SEEDS` differences it is the share of the drawn patterns and the observed one (Phipson and Smyth,
     "Permutation P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
 
-    Args:
-        differences: Shape (pairs,), without NaN. The p of no differences is NaN.
+    Differences have the shape (pairs,), without NaN. If there are none p is NaN.
     """
     if not len(differences):
         return float("nan")
@@ -83,8 +80,7 @@ def smallest_p(pairs: int | NDArray[np.int64]) -> Floats:
 def t_p(differences: Floats) -> float:
     """Returns the two-sided p of the paired t-test, NaN for less than three pairs or if all differences are equal.
 
-    Args:
-        differences: Shape (pairs,), without NaN.
+    Differences have the shape (pairs,), without NaN.
     """
     if len(differences) < 3 or np.ptp(differences) <= _ROUNDING * np.abs(differences).max():
         return float("nan")
@@ -114,8 +110,7 @@ def improvement(differences: Floats) -> float:
     It is the paired counterpart of the probability of improvement of Agarwal et al., "Deep reinforcement learning at
     the edge of the statistical precipice", NeurIPS 2021.
 
-    Args:
-        differences: Positive where it is better, shape (pairs,). The probability of no differences is NaN.
+    Differences are positive where it is better, shape (pairs,). If there are none it is NaN.
     """
     return float((1 + np.sign(differences).mean()) / 2) if len(differences) else float("nan")
 

@@ -28,10 +28,7 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
     - `best_gap_accuracy`, `best_gap_loss`: the gap at the best evaluation.
     - `overfit_step`: NaN where the run never overfits.
 
-    Args:
-        runs: Frame with the columns of `store.schema.RUNS`.
-        curves: Frame with the columns of `store.schema.CURVES`.
-        target: Validation accuracy that defines "converged"; NaN if unknown, which leaves the steps unknown too.
+    The target is a validation accuracy. Where it is NaN, unknown, the steps are too.
     """
     finished = runs["status"] == FINISHED
     by_run = {run_id: _from_curve(curve, target) for run_id, curve in _by_run(curves)}

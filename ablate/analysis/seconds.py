@@ -15,9 +15,7 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
     They are those of the steps, scaled, so a mean with censored runs is a lower bound too. The cost of a step has to be
     measured alone, because a run shares the seconds of its stack with all other runs in it.
 
-    Args:
-        variants: The summary by variant.
-        step_costs: Columns `variant` and `step_seconds`, one row per variant measured; the others get NaN.
+    `step_costs` has the columns `variant` and `step_seconds`, one row per variant measured. The others get NaN.
     """
     table = variants.merge(step_costs[[VARIANT, "step_seconds"]], on=VARIANT, how="left", validate="1:1")
     scaled = {
@@ -30,11 +28,8 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
 def costs_by_variant(runs: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame | None:
     """Returns `variant` and `step_seconds` of the variants whose step was measured, None if there are none.
 
-    Only the settings that cost depends on count, so one measurement holds for all learning rates.
-
-    Args:
-        runs: Named runs.
-        step_costs: Frame with the columns of `store.schema.STEP_COSTS`.
+    Only the settings that cost depends on count, so one measurement holds for all learning rates. `step_costs` has the
+    columns of `store.schema.STEP_COSTS`.
     """
     factors = list(COST_FACTORS)
     texts = {factor: [label(value) for value in step_costs[factor].tolist()] for factor in factors}

@@ -43,17 +43,13 @@ class Evidence:
 
     Attributes:
         pairs: Seeds with a result of both.
-        failed: Seeds where only the reference finished.
-        reference_failed: Seeds where only the other one finished.
+        failed, reference_failed: Seeds where only the reference finished, and where only the other one did.
         unreached: Pairs in which neither reached the target, where steps to it are compared.
-        mean: Mean of the differences, failed runs counted as losses.
-        sd: Standard deviation of the same differences.
-        low: Lower end of the interval of the differences where both finished.
-        high: Upper end of it.
-        p_holm: p of the sign-flip test, adjusted for the family.
-        t_p_holm: p of the t-test, adjusted for the family.
+        mean, sd: Mean and standard deviation of the differences, failed runs counted as losses.
+        low, high: Interval of the mean where both finished.
+        p_holm, t_p_holm: p of the sign-flip test and of the t-test, adjusted for the family.
         family: Number of comparisons made at once.
-        margin: Differences up to this size do not matter.
+        margin: In the metric's unit.
     """
 
     pairs: int

@@ -45,9 +45,8 @@ class LevelSummary:
     Attributes:
         factor: Whose levels these are.
         table: The summary, without rows if no background was run at every level.
-        backgrounds: Number of backgrounds.
-        compared: Number of those that were run at every level, with the same seeds.
-        scored: Number of those that the scores are averages of.
+        backgrounds, compared, scored: Number of backgrounds, of those that were run at every level with the same seeds,
+            and of those that the scores are averages of.
     """
 
     factor: str
@@ -111,11 +110,11 @@ def summarize(
     sort: str,
     step_costs: pd.DataFrame | None = None,
 ) -> Summary:
-    """Returns the summary of a results folder's `runs` and `curves`.
+    """Returns the summary of at least one run.
 
     Args:
-        runs: Frame with the columns of `store.schema.RUNS`, at least one row.
-        curves: Frame with the columns of `store.schema.CURVES`.
+        runs: As they are stored.
+        curves: As they are stored.
         target: What counts as converged.
         reference: A variant, or None for the plainest relu.
         sort: A metric to rank by, or `variant`.
@@ -195,9 +194,7 @@ def _over_seeds(runs: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFram
 def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
     """Returns a summary table best first by a metric, ties in their order, rows that never finished last.
 
-    Args:
-        table: A summary table.
-        sort: A metric, or `variant` to leave the order as it is.
+    Sorted by `variant` it stays as it is.
     """
     if sort == VARIANT:
         return table

@@ -21,8 +21,7 @@ class Tried:
         rate: The learning rate.
         accuracy: Mean final validation accuracy over the seeds; a run that did not finish counts as 0.
         loss: Mean final validation loss; infinite if a run did not finish.
-        finished: Number of runs that finished.
-        runs: Number of runs.
+        finished, runs: Number of runs that finished, and of all runs.
     """
 
     rate: float
@@ -37,8 +36,7 @@ class Choice:
     """The rate chosen for a variant.
 
     Attributes:
-        key: Key of the variant, as `experiment.tuning.key_of` returns it.
-        name: Name of the variant, without the rate.
+        key, name: Of the variant, without the rate.
         tried: All rates, ascending.
         best: The rate chosen.
     """
@@ -55,11 +53,7 @@ class Choice:
 
 
 def choose(runs: pd.DataFrame) -> tuple[Choice, ...]:
-    """Returns the best rate of each variant: highest accuracy, of equal ones lowest loss, then smallest rate.
-
-    Args:
-        runs: Tuning runs, with the columns of `store.schema.RUNS`.
-    """
+    """Returns the best rate of each variant in tuning runs: highest accuracy, then lowest loss, then smallest rate."""
     factors = tuple(factor for factor in naming_factors(runs) if factor != TUNED)
     choices = []
     for _, group in runs.groupby(list(_OTHERS), sort=False):

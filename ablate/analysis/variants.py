@@ -40,9 +40,7 @@ def varied_factors(runs: pd.DataFrame, factors: Iterable[str]) -> tuple[str, ...
 def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.DataFrame:
     """Returns the runs in the order of their levels, settings as texts of levels, and `variant` made anew.
 
-    Args:
-        runs: Frame with the columns of `store.schema.RUNS`.
-        factors: Those that a name is made of, by default the `naming_factors` of these runs.
+    A name is made of `factors`, by default the `naming_factors` of these runs.
 
     Raises:
         StoreError: Two runs are of the same variant and seed.
@@ -89,12 +87,8 @@ def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
     By default it is the plainest relu that finished: the first in the order of `named`, so without norm and with the
     least dropout. Without relu it is the first of all variants.
 
-    Args:
-        runs: Named runs.
-        name: A variant, or None for the default.
-
     Raises:
-        SpecError: No variant has this name.
+        SpecError: No variant has the name given.
     """
     if name is None:
         finished = runs[runs["status"] == FINISHED]

@@ -17,7 +17,7 @@ from ablate.analysis.gate.match import Match, match
 from ablate.analysis.gate.sides import Side
 from ablate.analysis.gate.statistics import answer
 from ablate.analysis.gate.status import status_finding
-from ablate.analysis.gate.values import Seeds, Soundness, Values
+from ablate.analysis.gate.values import Seeds, Values, unsound_values
 from ablate.analysis.gate.verdict import EVERY, STATUS, Cause, Comparison, Finding, Verdict
 from ablate.analysis.metrics import STEP_SECONDS, STEPS_TO_TARGET, Metric
 from ablate.analysis.paired import mean_over_seeds
@@ -30,11 +30,11 @@ _MACHINE = ("cpu", "cores", "device")
 def compare(
     baseline: Side, candidate: Side, metrics: Sequence[Metric], alpha: float, exact: bool = False
 ) -> Comparison:
-    """Returns the verdicts on a candidate.
+    """Returns the verdicts on a candidate. Each side has at least one run.
 
     Args:
-        baseline: At least one run.
-        candidate: At least one run.
+        baseline: The old side.
+        candidate: The new side.
         metrics: What to judge, at least one.
         alpha: Largest probability of calling any loss a regression if nothing has changed.
         exact: Compare bits, and no metrics.
@@ -78,21 +78,26 @@ def compare(
 
 def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]:
     """Yields the findings on the values of variants that finished on both sides, and on the mean over variants."""
-    answers, margins = answer(values.questions, alpha), values.margins
-    baseline, candidate = mean_over_seeds(values.baseline), mean_over_seeds(values.candidate)
-    old, new = (Soundness.of(runs, values.metrics) for runs in (matched.baseline, matched.candidate))
+    questions = values.questions
+    answers = answer(questions, alpha)
+    baseline, candidate = (
+        mean_over_seeds(side) * values.signs for side in (questions.baseline, questions.candidate)
+    )
+    sides = (matched.baseline, matched.candidate)
+    finished = [set(runs.loc[runs["finished"], "variant"]) for runs in sides]
+    unsound = [unsound_values(runs, values.metrics) for runs in sides]
     for (v, m), loss in np.ndenumerate(answers.loss):
         variant, metric = values.variants[v], values.metrics[m]
-        if variant != EVERY and not (variant in old.finished and variant in new.finished):
+        if variant != EVERY and not all(variant in variants for variants in finished):
             continue  # the finding on its status says everything
         finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
-        counts = (side.unsound.get((variant, metric.gate_column), 0) for side in (old, new))
-        if unsound := _unsound(finding, *counts):
-            yield unsound
+        counts = [counter[variant, metric.name] for counter in unsound]
+        if any(counts):
+            yield _unsound(finding, *counts)
         elif not math.isnan(loss):
             low, high = float(answers.low[v, m]), float(answers.high[v, m])
             worse, better = float(answers.p_worse[v, m]), float(answers.p_better[v, m])
-            margin, sign = float(margins[v, m]), float(values.signs[m])
+            margin, sign = float(questions.margins[v, m]), float(values.signs[m])
             verdict = _verdict(low, high, margin, worse <= alpha, better <= alpha)
             is_open = verdict is Verdict.INCONCLUSIVE
             yield replace(
@@ -104,7 +109,7 @@ def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]
                 high=_known(max(low * sign, high * sign)),
                 margin=margin,
                 p=min(worse, better),
-                more_seeds=_more_seeds(low, high, margin, len(values.candidate)) if is_open else None,
+                more_seeds=_more_seeds(low, high, margin, len(questions.candidate)) if is_open else None,
             )
         elif variant != EVERY:
             yield replace(finding, note="no seed has values on both sides")
@@ -134,10 +139,8 @@ def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | Non
     return max(1, math.ceil(seeds * ((half / wanted) ** 2 - 1)))
 
 
-def _unsound(finding: Finding, before: int, after: int) -> Finding | None:
-    """Returns the finding on so many values of finished runs that are NaN or infinite, None if there are none."""
-    if not (before or after):
-        return None
+def _unsound(finding: Finding, before: int, after: int) -> Finding:
+    """Returns the finding on so many values of finished runs that are NaN or infinite, at least one of them."""
     verdict = Verdict.INCOMPARABLE if before and after else Verdict.FAILED if after else Verdict.IMPROVED
     note = f"NaN or infinite in {before} runs of the baseline and {after} of the candidate"
     return replace(finding, verdict=verdict, cause=Cause.NOT_FINITE, note=note)

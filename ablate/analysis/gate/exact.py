@@ -1,4 +1,4 @@
-"""The bitwise gate: every column of every run has to be the same, times excepted."""
+"""The bitwise gate: every column of every run has to be the same, except times."""
 
 from collections.abc import Iterator
 
@@ -6,21 +6,10 @@ import pandas as pd
 
 from ablate.analysis.gate.match import Match
 from ablate.analysis.gate.verdict import BITS, Cause, Finding, Verdict
-from ablate.store.schema import SCORES
+from ablate.store.schema import RUNS
 
-COLUMNS = (
-    "run_id",
-    "status",
-    "failed_step",
-    "parameters",
-    *SCORES.names,
-    "best_val_accuracy",
-    "best_epoch",
-    "gap_accuracy",
-    "gap_loss",
-    "aulc",
-    "restricted_steps",
-)
+_EXCEPTED = ("variant", "seed", "message", "device", "seconds")
+COLUMNS = (*(name for name in RUNS.names if name not in _EXCEPTED), "restricted_steps")
 
 
 def exact_findings(matched: Match) -> Iterator[Finding]:

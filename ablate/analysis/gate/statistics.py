@@ -55,8 +55,7 @@ class Questions:
     """Results of both sides by seed, with signs such that more is worse.
 
     Attributes:
-        baseline: Shape (baseline seeds, variants, metrics), NaN where there is no value.
-        candidate: Shape (candidate seeds, variants, metrics).
+        baseline, candidate: Shape (seeds of the side, variants, metrics), NaN where there is no value.
         margins: Shape (variants, metrics).
         paired: Whether row i of both sides is the same seed.
     """
@@ -87,10 +86,8 @@ class Answers:
 
     Attributes:
         loss: Mean of candidate minus baseline: positive is worse.
-        low: Lower end of its 95 % interval by Student's t, or by Welch's if not paired; NaN for a single seed.
-        high: Upper end of it.
-        p_worse: p of a loss, over all questions together; 1 below the margin.
-        p_better: p of a gain, likewise.
+        low, high: Ends of its interval by Student's t, or by Welch's if not paired.
+        p_worse, p_better: p of a loss and of a gain, over all questions together; 1 below the margin.
     """
 
     loss: Floats
@@ -103,9 +100,8 @@ class Answers:
 def answer(questions: Questions, alpha: float) -> Answers:
     """Returns mean losses with their intervals and family-wise p values.
 
-    Args:
-        questions: At least one seed a side, one variant and one metric.
-        alpha: What the p values will be compared with; it decides whether flips are enough.
+    There has to be at least one seed per side, one variant and one metric. The p values will be compared with `alpha`,
+    which decides whether flips are enough.
     """
     base, cand = questions.baseline, questions.candidate
     if questions.by_flips(alpha):

@@ -45,21 +45,19 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Values:
-    """The values that a comparison is based on, in the metrics' units.
+    """The values that a comparison is based on.
 
     Attributes:
         variants: Those compared and, if there are two or more, `all variants` for the mean over them.
         metrics: Those judged.
-        baseline: Shape (baseline seeds, variants, metrics), NaN where there is no value.
-        candidate: Shape (candidate seeds, variants, metrics).
-        paired: Whether row i of both is the same seed.
+        signs: 1 for a metric of which more is worse, -1 for the others, shape (metrics,).
+        questions: The values times their signs, and the margins.
     """
 
     variants: tuple[str, ...]
     metrics: tuple[Metric, ...]
-    baseline: Floats
-    candidate: Floats
-    paired: bool
+    signs: Floats
+    questions: Questions
 
     @classmethod
     def of(cls, matched: Match, metrics: Sequence[Metric], seeds: Seeds) -> "Values":
@@ -76,24 +74,11 @@ class Values:
         if len(variants) > 1:
             variants = (*variants, EVERY)
             old, new = (np.concatenate([side, _over_variants(side, known)], axis=1) for side in (old, new))
-        return cls(variants, tuple(metrics), old, new, seeds.paired)
-
-    @property
-    def margins(self) -> Floats:
-        """Margins in the metrics' units, shape (variants, metrics)."""
-        old, new = mean_over_seeds(self.baseline), mean_over_seeds(self.candidate)
-        columns = [metric.gate_limit(old[:, m], new[:, m]) for m, metric in enumerate(self.metrics)]
-        return np.stack(columns, axis=-1)
-
-    @property
-    def signs(self) -> Floats:
-        """1 for a metric of which more is worse, -1 for the others, shape (metrics,)."""
-        return -np.array([metric.sign for metric in self.metrics], dtype=np.float64)
-
-    @property
-    def questions(self) -> Questions:
-        """The question asked of each variant and metric."""
-        return Questions(self.baseline * self.signs, self.candidate * self.signs, self.margins, self.paired)
+        means = [(mean_over_seeds(old[..., m]), mean_over_seeds(new[..., m])) for m in range(len(metrics))]
+        margins = [metric.gate_limit(*pair) for metric, pair in zip(metrics, means, strict=True)]
+        signs = np.array([-metric.sign for metric in metrics], dtype=np.float64)
+        questions = Questions(old * signs, new * signs, np.stack(margins, axis=-1), seeds.paired)
+        return cls(variants, tuple(metrics), signs, questions)
 
 
 def _by_seed(runs: pd.DataFrame, column: str, variants: tuple[str, ...], seeds: tuple[int, ...]) -> Floats:
@@ -109,27 +94,11 @@ def _over_variants(side: Floats, known: NDArray[np.bool_]) -> Floats:
     return np.where(count > 1, mean, np.nan)
 
 
-@dataclass(frozen=True)
-class Soundness:
-    """How many values of finished runs a side has, and how many of them are NaN or infinite.
-
-    Attributes:
-        finished: Number of runs that finished, by variant.
-        unsound: Number of values that are not finite, by variant and metric's column.
-    """
-
-    finished: dict[str, int]
-    unsound: dict[tuple[str, str], int]
-
-    @classmethod
-    def of(cls, runs: pd.DataFrame, metrics: Sequence[Metric]) -> "Soundness":
-        """Returns the soundness of one side's runs."""
-        finished = runs[runs["finished"]]
-        unsound = Counter(
-            (variant, metric.gate_column)
-            for metric in metrics
-            for variant in finished["variant"][
-                ~np.isfinite(finished[metric.gate_column].to_numpy(np.float64))
-            ]
-        )
-        return cls(Counter(finished["variant"].tolist()), unsound)
+def unsound_values(runs: pd.DataFrame, metrics: Sequence[Metric]) -> Counter[tuple[str, str]]:
+    """Returns the number of values of finished runs that are NaN or infinite, by variant and name of the metric."""
+    finished = runs[runs["finished"]]
+    return Counter(
+        (variant, metric.name)
+        for metric in metrics
+        for variant in finished["variant"][~np.isfinite(finished[metric.gate_column].to_numpy(np.float64))]
+    )

@@ -21,14 +21,7 @@ class Verdict(StrEnum):
         return MARKS[self]
 
 
-MARKS = {
-    Verdict.IMPROVED: "+",
-    Verdict.UNCHANGED: "=",
-    Verdict.REGRESSED: "-",
-    Verdict.INCONCLUSIVE: "~",
-    Verdict.INCOMPARABLE: "x",
-    Verdict.FAILED: "!",
-}
+MARKS = dict(zip(Verdict, "+=-~x!", strict=True))
 
 
 class Cause(Enum):
@@ -54,14 +47,10 @@ class Finding:
     Attributes:
         variant: Its name, or `all variants` for the mean over them.
         metric: Its name; `status` is whether runs finished, `bits` is all columns together.
-        verdict: One of the six.
         cause: What the verdict is based on.
         decides: Whether it can fail a gate.
-        baseline: Mean of the baseline, in the metric's unit, None if there is none.
-        candidate: Mean of the candidate.
-        low: Lower end of the 95 % interval of candidate minus baseline.
-        high: Upper end of it.
-        margin: The smallest difference that matters.
+        baseline, candidate: Means of both sides, in the metric's unit, None if there is none.
+        low, high: Ends of the interval of candidate minus baseline.
         p: p of the difference in its direction, over all questions together.
         more_seeds: About how many more seeds would narrow the interval to the margin.
         note: Anything else, in words.
@@ -95,8 +84,7 @@ class Comparison:
         findings: In the order of variants, then metrics.
         alpha: Largest p that counts as statistical evidence.
         target: Validation accuracy that counts as converged, NaN if unknown.
-        baseline_seeds: Seeds used, ascending.
-        candidate_seeds: Seeds used; the same if paired.
+        baseline_seeds, candidate_seeds: Seeds used, ascending; the same if paired.
         paired: Whether differences are taken by seed.
         test: How the p values were computed.
         least_p: The smallest p that these seeds can give.
@@ -143,9 +131,7 @@ def reasons(comparison: Comparison, allow_missing: bool) -> tuple[Reason, ...]:
     It is not comparable if no finding is based on measurements or bits, if the seeds are too few to show any
     regression, or if something of the baseline has no counterpart. What is new in the candidate is not judged.
 
-    Args:
-        comparison: What was found.
-        allow_missing: Ignore variants and metrics that are missing in the candidate.
+    With `allow_missing`, variants and metrics that are missing in the candidate are ignored.
     """
     deciding = [finding for finding in comparison.findings if finding.decides]
     verdicts, causes = {finding.verdict for finding in deciding}, {finding.cause for finding in deciding}
