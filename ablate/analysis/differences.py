@@ -44,8 +44,11 @@ from ablate.analysis.variants import levels_of
 
 # Fewer differences than this that are all equal, up to rounding, say nothing of their spread.
 _FEW, _SAME = 4, 1e-9
-# The columns of a table that are attributes of the evidence.
-_EVIDENCE = ("pairs", "failed", "reference_failed", "low", "high", "p_holm", "t_p_holm")
+# The columns of a table of differences, after the variant or level.
+COLUMNS = (
+    *("pairs", "failed", "reference_failed", "difference", "low", "high"),
+    *("p", "p_holm", "t_p_holm", "improvement", "verdict", "more_seeds"),
+)
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def difference_table(
         np.where(is_other, [test(differences) for differences in scored], np.nan)
         for test in (sign_flip_p, t_p)
     )
-    p_holm, t_p_holm = (holm(each, family if is_chosen else None) for each in (p, t))
+    p_holm, t_p_holm = (holm(tests, family if is_chosen else None) for tests in (p, t))
     rows = []
     for index, (pair, differences) in enumerate(zip(pairs, scored, strict=True)):
         low, high = map(float, pair.interval())
@@ -178,7 +181,7 @@ def difference_table(
         )
         standing = judge(evidence) if is_other[index] else Standing.REFERENCE
         rows.append(
-            {name: getattr(evidence, name) for name in _EVIDENCE}
+            vars(evidence)
             | {
                 "difference": float(mean_over_seeds(pair.differences)),
                 "p": p[index],
@@ -187,6 +190,6 @@ def difference_table(
                 "more_seeds": more_seeds(evidence) if standing is Standing.TOO_FEW else None,
             }
         )
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
     table.insert(0, values.columns.name, values.columns)
     return table.astype({"more_seeds": "Int64"})

@@ -1,7 +1,6 @@
 """The gap between training and validation scores: positive means overfitting, in accuracy as in loss."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -12,32 +11,21 @@ from ablate.analysis.arrays import Floats, Steps
 RISING_P = 0.01
 
 
-class Gap(NamedTuple):
-    """The gap at one evaluation.
-
-    Attributes:
-        accuracy: Training minus validation accuracy, as a share from -1 to 1.
-        loss: Validation minus training loss, in nats.
-    """
-
-    accuracy: float
-    loss: float
-
-
-def gap_at(scores: Mapping[str, Floats], evaluation: int) -> Gap:
+def gap_at(scores: Mapping[str, Floats], evaluation: int) -> tuple[float, float]:
     """Returns the gap at an evaluation, which is counted from 0 or, if negative, from the end.
 
+    It is training minus validation accuracy, as a share from -1 to 1, and validation minus training loss, in nats.
     `scores` holds the columns `store.schema.SCORES` of one run, each of shape (evaluations,).
     """
     values = {name: float(column[evaluation]) for name, column in scores.items()}
-    return Gap(values["train_accuracy"] - values["val_accuracy"], values["val_loss"] - values["train_loss"])
+    return values["train_accuracy"] - values["val_accuracy"], values["val_loss"] - values["train_loss"]
 
 
-def best_gap(scores: Mapping[str, Floats]) -> Gap:
+def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
     """Returns the gap at the first evaluation of the highest validation accuracy, NaN if no accuracy is known."""
     accuracy = scores["val_accuracy"]
     if np.isnan(accuracy).all():
-        return Gap(float("nan"), float("nan"))
+        return float("nan"), float("nan")
     return gap_at(scores, int(np.nanargmax(accuracy)))
 
 

@@ -26,19 +26,15 @@ SIGNS: dict[str, tuple[str, float, float]] = {
 }
 UNFINISHED = "unfinished runs"
 
+# Quantities of which the layer with the largest value is the worst, and all that are used.
+_LARGEST = ("dead_share", "saturated_share", "running_mean_shift")
 _QUANTITIES = (
-    "gradient_norm",
-    "activation_mean",
-    "activation_std",
-    "dead_share",
-    "saturated_share",
-    "update_ratio",
-    "running_mean_shift",
-    "running_std_ratio",
+    *("gradient_norm", "activation_mean", "activation_std", "update_ratio", "running_std_ratio"),
+    *_LARGEST,
 )
 # The columns of `health` that are geometric means over a variant's runs, and those that are arithmetic ones.
 _RATIOS = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
-_MEANS = ("centre", "dead_share", "saturated_share", "running_mean_shift", "running_std_ratio")
+_MEANS = ("centre", *_LARGEST, "running_std_ratio")
 
 
 def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
@@ -83,10 +79,8 @@ def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
             "gradient_ratio_start": _gradient_ratio(first),
             "gradient_ratio_end": _gradient_ratio(last),
             "centre": (last["activation_mean"].abs() / last["activation_std"]).groupby(level="run_id").max(),
-            "dead_share": by_run["dead_share"].max(),
-            "saturated_share": by_run["saturated_share"].max(),
+            **{name: by_run[name].max() for name in _LARGEST},
             "update_ratio": by_run["update_ratio"].agg(_geometric_mean),
-            "running_mean_shift": by_run["running_mean_shift"].max(),
             "running_std_ratio": by_run["running_std_ratio"].agg(_farthest),
         },
         index=ends.index,

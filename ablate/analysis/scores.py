@@ -54,11 +54,11 @@ _COLUMNS = ("step", *SCORES.names)
 
 def _from_curve(curve: Mapping[str, Floats], target: float) -> dict[str, float]:
     """Returns the scores of one run by column, NaN where the curve is empty."""
-    gap = best_gap(curve)
+    gap_accuracy, gap_loss = best_gap(curve)
     return {
         "steps_to_target": steps_to_target(curve["step"], curve["val_accuracy"], target),
-        "best_gap_accuracy": gap.accuracy,
-        "best_gap_loss": gap.loss,
+        "best_gap_accuracy": gap_accuracy,
+        "best_gap_loss": gap_loss,
         "overfit_step": overfit_step(curve["step"], curve["val_loss"]),
     }
 

@@ -112,13 +112,8 @@ def summarize(
 ) -> Summary:
     """Returns the summary of at least one run.
 
-    Args:
-        runs: As they are stored.
-        curves: As they are stored.
-        target: What counts as converged.
-        reference: A variant, or None for the plainest relu.
-        sort: A metric to rank by, or `variant`.
-        step_costs: Columns `variant` and `step_seconds` if they have been measured; adds seconds to target.
+    The reference is a variant, by default the plainest relu; `sort` is a metric, or `variant` for the order of the
+    levels. `step_costs` has the columns `variant` and `step_seconds`, if measured, and adds seconds to target.
 
     Raises:
         SpecError: No variant has the name of the reference.
@@ -129,17 +124,12 @@ def summarize(
     reference = reference_variant(runs, reference)
     accuracy = target.accuracy(reference_best(runs, reference))
     runs = scored(runs, curves, accuracy)
-    variants = _by_variant(runs, factors)
+    variants = runs[[VARIANT, *factors]].drop_duplicates()
+    variants = variants.merge(_collapsed(runs, runs[runs["finished"]], VARIANT), on=VARIANT)
     if step_costs is not None:
         variants = with_seconds(variants, step_costs)
     levels = tuple(_by_level(runs, factor, factors, sort) for factor in varied_factors(runs, factors))
     return Summary(runs, factors, target, accuracy, reference, ranked(variants, sort), levels, sort)
-
-
-def _by_variant(runs: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
-    """Returns the summary table by variant, in the order of the runs."""
-    variants = runs[[VARIANT, *factors]].drop_duplicates()
-    return variants.merge(_collapsed(runs, runs[runs["finished"]], VARIANT), on=VARIANT)
 
 
 def _by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str], sort: str) -> LevelSummary:

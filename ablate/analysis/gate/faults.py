@@ -23,8 +23,7 @@ class Trial:
 
     Attributes:
         fault: What was planted, in words.
-        expected: The reasons that the gate has to give, none for a copy that is as good.
-        found: The reasons that it gave.
+        expected, found: The reasons that the gate has to give, none for a copy that is as good, and those it gave.
     """
 
     fault: str

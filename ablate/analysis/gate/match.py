@@ -16,11 +16,9 @@ class Match:
     """Both sides with the same names of variants.
 
     Attributes:
-        baseline: Its runs, named anew.
-        candidate: Its runs, named anew.
+        baseline, candidate: Their runs, named anew.
         common: Variants of both sides with equal settings, in order.
-        vanished: Variants of the baseline alone.
-        new: Variants of the candidate alone.
+        vanished, new: Variants of the baseline alone, and of the candidate alone.
         apart: Variants of both sides that cannot be compared, each with the reason in words.
     """
 

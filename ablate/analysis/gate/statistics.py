@@ -1,26 +1,22 @@
 """The statistical half of a gate: one exact test over all variants and metrics at once.
 
-A gate asks many questions, variants times metrics, with few seeds. With one test per question and a Bonferroni or Holm
-correction it could never fail: no exact test of 6 paired seeds has a p below 1/64. Therefore all questions are tested
-together by their largest statistic (Westfall and Young, "Resampling-Based Multiple Testing", 1993). If nothing has
-changed, the two results of a seed are exchangeable: the signs of all differences of a seed can flip at once, in every
+A gate asks many questions, variants times metrics, with few seeds. No exact test of 6 paired seeds has a p below 1/64,
+so with one test per question and a Bonferroni or Holm correction a gate could never fail. Therefore all questions are
+tested together by their largest statistic (Westfall and Young, "Resampling-Based Multiple Testing", 1993). If nothing
+has changed, the two results of a seed are exchangeable: the signs of all its differences can flip at once, in every
 variant and metric, which keeps all correlations. The p of a question is the share of all 2^n flips whose largest
-statistic, over all questions, is at least the statistic of the question. If nothing has changed, a gate has any
-p <= alpha with a probability of at most alpha, for any distribution.
+statistic is at least its own. Then a gate has any p <= alpha with a probability of at most alpha, for any distribution.
 
-If the two sides have different seeds, or too few for flips (2 / 2^n > alpha: fewer than 6 at 0.05), whole seeds change
-sides instead: all ways of dealing the seeds out to the two sides. With equal seeds this ignores the pairing and is
-conservative. It takes 3 seeds a side to reach 0.05 (1/20). Twice the smallest p has to be within reach, because the
-observed arrangement has a mirror image in which a great improvement counts as a loss: with 3 seeds (2/20) it can hide a
-loss, from 4 on (2/70) it cannot.
+If the two sides have different seeds, or too few for flips (2 / 2^n > alpha: fewer than 6 at 0.05), whole seeds are
+dealt out to the two sides in all ways. With equal seeds this ignores the pairing and is conservative. It takes 3 seeds
+a side to reach 0.05 (1/20). Flips have to reach half of alpha, because the observed arrangement has a mirror image in
+which a great improvement counts as a loss: with 3 dealt seeds (2/20) it can hide a loss, from 4 on (2/70) it cannot.
 
 The statistic is the mean loss over its standard error, with two changes that leave the test exact and give it power
 with few seeds. The variance of a variant is averaged with the median variance of all variants in the same metric
 (shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). And a mean loss below the margin counts as
-0, because it is no regression.
-
-The mean over all variants is a question of its own, since a change that costs every variant a little shows there first.
-The test is one-sided, as only losses fail a gate; gains are tested with all signs reversed.
+0, because it is no regression. The mean over all variants is a question of its own, since a change that costs every
+variant a little shows there first. The test is one-sided; gains are tested with all signs reversed.
 
 Measured power: see tests/benchmarks/gate_calibration.py (12 variants of digits, 6 seeds a side).
 """

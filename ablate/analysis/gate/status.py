@@ -19,8 +19,8 @@ def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame
         STATUS,
         verdict,
         Cause.STATUS,
-        baseline=_share(baseline),
-        candidate=_share(candidate),
+        baseline=float((baseline["status"] == FINISHED).mean()),
+        candidate=float((candidate["status"] == FINISHED).mean()),
         note=_note(baseline, "in the baseline ") if verdict is Verdict.IMPROVED else _note(candidate),
     )
 
@@ -42,10 +42,6 @@ def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
 
 def _unfinished(statuses: list[str]) -> float:
     return sum(status != FINISHED for status in statuses) / len(statuses)
-
-
-def _share(runs: pd.DataFrame) -> float:
-    return float((runs["status"] == FINISHED).mean())
 
 
 def _note(runs: pd.DataFrame, where: str = "") -> str:

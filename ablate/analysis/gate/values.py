@@ -21,8 +21,7 @@ class Seeds:
     """The seeds of a comparison.
 
     Attributes:
-        baseline: Ascending.
-        candidate: Ascending; the same if paired.
+        baseline, candidate: Ascending; the same if paired.
         paired: Whether differences are taken by seed.
     """
 
