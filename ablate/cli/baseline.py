@@ -1,7 +1,6 @@
 """`ablate baseline`: writes a results folder into one file, to commit and compare with."""
 
 import math
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.gate.sides import absolute_target, score
+from ablate.cli.shared.stderr import say
 from ablate.cli.shared.summary import Results, TargetText
 from ablate.errors import NothingToShow, SpecError
 from ablate.report.numbers import PERCENT, counted
@@ -41,4 +41,4 @@ def baseline(
         f"Wrote {output}: {counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, "
         f"{output.stat().st_size / 1024:.0f} KiB."
     )
-    print(marked(text, bool(stored.runs["simulated"].any())), file=sys.stderr)
+    say(marked(text, bool(stored.runs["simulated"].any())))

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ablate.bench.rivals import RIVALS, rivals_for
 from ablate.cli.shared.benching import prepared, print_bench, say
 from ablate.cli.shared.grid import runs_of
-from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.options import experiment_group
 from ablate.cli.shared.output import AsJson
 from ablate.cli.shared.running import Machine
@@ -37,33 +35,22 @@ BenchOptions = Annotated[Experiment, experiment_group(epochs=10)]
 class Measuring:
     """What is measured, how often, and where its results go."""
 
-    rounds: Annotated[str, typer.Option("--rounds", help="how often everything is timed, in turn")] = "3"
-    rivals: Annotated[
-        str | None,
-        typer.Option(
-            "--rivals",
-            metavar="NAMES",
-            help=f"{','.join(RIVALS)}; vmap is for mlp, graph for CUDA [default: all that can]",
-            show_default=False,
-        ),
-    ] = None
-    per_variant: Annotated[
-        bool,
-        typer.Option(
-            "--per-variant",
-            help="instead: the cost of a step of each variant, alone in its stack, in one process",
-        ),
-    ] = False
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="RESULTS",
-            help="with --per-variant: results folder to store the costs in, for seconds to target in its report",
-            show_default=False,
-        ),
-    ] = None
+    rounds: str = option("3", help="how often everything is timed, in turn")
+    rivals: str | None = option(
+        None,
+        metavar="NAMES",
+        help=f"{','.join(RIVALS)}; vmap is for mlp, graph for CUDA [default: all that can]",
+    )
+    per_variant: bool = option(
+        False, help="instead: the cost of a step of each variant, alone in its stack, in one process"
+    )
+    output: Path | None = option(
+        None,
+        "-o",
+        "--output",
+        metavar="RESULTS",
+        help="with --per-variant: results folder to store the costs in, for seconds to target in its report",
+    )
     as_json: AsJson = False
 
     def number_of_rounds(self) -> int:

@@ -13,10 +13,11 @@ from ablate.analysis.gate.sides import score
 from ablate.analysis.gate.verdict import Comparison, Reason, reasons
 from ablate.cli.shared.comparing import BASELINE, CANDIDATE, Judging, default_target, read_sides, side_of
 from ablate.cli.shared.confirm import confirmed
-from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import AsJson, write
 from ablate.cli.shared.running import Training
 from ablate.cli.shared.self_test import passes_self_test
+from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow, SpecError
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
@@ -38,52 +39,35 @@ EPILOG = (
 class Passing:
     """What the gate lets pass."""
 
-    allow_missing: Annotated[
-        bool,
-        typer.Option("--allow-missing", help="ignore variants and metrics that the candidate does not have"),
-    ] = False
-    warn_only: Annotated[bool, typer.Option("--warn-only", help="report all, exit 0 whatever is found")] = (
-        False
+    allow_missing: bool = option(False, help="ignore variants and metrics that the candidate does not have")
+    warn_only: bool = option(False, help="report all, exit 0 whatever is found")
+    missing_baseline: Literal["error", "warn", "create"] = option(
+        "error", help="what to do where there is no baseline yet; create makes it"
     )
-    missing_baseline: Annotated[
-        Literal["error", "warn", "create"],
-        typer.Option("--missing-baseline", help="what to do where there is no baseline yet; create makes it"),
-    ] = "error"
 
 
 @dataclass(frozen=True)
 class Outputs:
     """Where the verdicts go."""
 
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="write JUnit XML")] = None
-    summary: Annotated[
-        Path | None,
-        typer.Option(
-            "--summary",
-            metavar="FILE",
-            envvar="GITHUB_STEP_SUMMARY",
-            show_envvar=False,
-            help="append Markdown [default: $GITHUB_STEP_SUMMARY, if set]",
-        ),
-    ] = None
-    export: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--export",
-            metavar="KIND=FILE",
-            help=f"write a dashboard's JSON (repeatable): {', '.join(KINDS)}; bigger and smaller is better, or "
-            "Bencher's format",
-        ),
-    ] = None
+    junit: Path | None = option(None, metavar="FILE", help="write JUnit XML")
+    summary: Path | None = option(
+        None,
+        metavar="FILE",
+        envvar="GITHUB_STEP_SUMMARY",
+        help="append Markdown [default: $GITHUB_STEP_SUMMARY, if set]",
+    )
+    export: list[str] | None = option(
+        None,
+        metavar="KIND=FILE",
+        help=f"write a dashboard's JSON (repeatable): {', '.join(KINDS)}; bigger and smaller is better, or Bencher's "
+        "format",
+    )
     as_json: AsJson = False
 
     @property
     def exports(self) -> list[tuple[str, Path]]:
-        """The kinds of dashboards and their files.
-
-        Raises:
-            SpecError: An option is not KIND=FILE.
-        """
+        """The kinds of dashboards and their files; SpecError if an option is not KIND=FILE."""
         pairs = [text.partition("=") for text in self.export or ()]
         for kind, _, file in pairs:
             if kind not in KINDS or not file:
@@ -91,7 +75,7 @@ class Outputs:
         return [(kind, Path(file)) for kind, _, file in pairs]
 
     def write(self, comparison: Comparison, why: Sequence[Reason], code: int) -> None:
-        """Writes the files, prints the verdicts, and annotates them where GitHub runs this.
+        """Writes the files, prints the verdicts, and annotates them if GitHub runs this.
 
         Raises:
             StoreError: A file cannot be written.
@@ -107,7 +91,7 @@ class Outputs:
         else:
             print_comparison(comparison, why, console(sys.stdout))
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            print("\n".join(to_annotations(comparison, why)), file=sys.stderr)
+            say("\n".join(to_annotations(comparison, why)))
 
 
 @takes_groups
@@ -118,26 +102,19 @@ def gate(
     judging: Judging,
     passing: Passing,
     outputs: Outputs,
-    confirm: Annotated[
-        bool,
-        typer.Option(
-            "--confirm", help="train what regressed again with fresh seeds; only what regresses again fails"
-        ),
-    ] = False,
+    confirm: bool = option(
+        False, help="train what regressed again with fresh seeds; only what regresses again fails"
+    ),
     training: Training,
-    self_test: Annotated[
-        bool,
-        typer.Option(
-            "--self-test",
-            help="plant faults into a copy of BASELINE or simulated results; they must be found",
-        ),
-    ] = False,
+    self_test: bool = option(
+        False, help="plant faults into a copy of BASELINE or simulated results; they must be found"
+    ),
 ) -> None:
     """Judge a candidate against a baseline, by exit code."""
     _ = outputs.exports, judging.metrics  # refuses what is not legal before anything is done
     if self_test:
-        _self_test(baseline, judging)
-        return
+        side = side_of(read_results(baseline)) if baseline else None
+        raise typer.Exit(0 if passes_self_test(side, judging) else SELF_TEST_FAILED)
     if baseline is None or candidate is None:
         raise SpecError(
             "BASELINE and CANDIDATE: give both, as `ablate gate results/baseline.parquet results/digits`"
@@ -157,24 +134,16 @@ def gate(
 
 def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None:
     missing = f"there is no baseline at {str(baseline)!r}"
-    advice = (
-        f"make it with `ablate baseline {candidate} -o {baseline}` and commit it, or give "
-        "--missing-baseline create"
-    )
+    make_it = f"make it with `ablate baseline {candidate} -o {baseline}` and commit it"
+    advice = f"{make_it}, or give --missing-baseline create"
     if passing.missing_baseline == "error":
         raise NothingToShow(f"{missing}; {advice}")
     if passing.missing_baseline == "warn":
-        print(f"ablate: {missing}, so nothing was compared; {advice}", file=sys.stderr)
+        say(f"ablate: {missing}, so nothing was compared; {advice}")
         return
     stored = read_results(candidate)
     if stored.curves is None:
         raise SpecError(f"CANDIDATE: {str(candidate)!r} is a file; a baseline is made from a results folder")
     target = default_target(stored)
     write_baseline(baseline, score(stored.runs, stored.curves, target), target, stored)
-    print(f"ablate: {missing}; it was made from {candidate}", file=sys.stderr)
-
-
-def _self_test(baseline: Path | None, judging: Judging) -> None:
-    side = side_of(read_results(baseline)) if baseline else None
-    if not passes_self_test(side, judging):
-        raise typer.Exit(SELF_TEST_FAILED)
+    say(f"ablate: {missing}; it was made from {candidate}")

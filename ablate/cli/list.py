@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ablate.cli.shared.groups import option, takes_groups
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.datasets import DATASETS
@@ -15,23 +16,17 @@ from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.experiment.presets import PRESETS
 
 
+@takes_groups
 def list_(
     kind: Annotated[
         str, typer.Argument(metavar="KIND", help="activations, datasets, models, optimizers or presets")
     ],
-    details: Annotated[
-        bool,
-        typer.Option(
-            "--details",
-            help="of activations: range, slope, centre, smoothness and gain, computed numerically",
-        ),
-    ] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot", metavar="FILE", help="draw the activations and their derivatives, as .png or .svg"
-        ),
-    ] = None,
+    details: bool = option(
+        False, help="of activations: range, slope, centre, smoothness and gain, computed numerically"
+    ),
+    plot: Path | None = option(
+        None, metavar="FILE", help="draw the activations and their derivatives, as .png or .svg"
+    ),
 ) -> None:
     """List activations, datasets, models, optimizers or presets."""
     lines: dict[str, Callable[[], list[str]]] = {

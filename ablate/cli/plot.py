@@ -1,30 +1,22 @@
 """`ablate plot`: figures of a results folder."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import write
 from ablate.cli.shared.summary import Results, Summarizing
 from ablate.errors import SpecError, did_you_mean
 from ablate.store.parquet import ResultsFolder
-
-FOLDER = "figures"
 
 
 @takes_groups
 def plot(
     results: Results,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FOLDER", help=f"where to [default: {FOLDER}/NAME of the results]"
-        ),
-    ] = None,
-    kind: Annotated[str, typer.Option("--format", metavar="FORMAT", help="png or svg")] = "png",
+    output: Path | None = option(
+        None, "-o", "--output", metavar="FOLDER", help="where to [default: figures/NAME of the results]"
+    ),
+    kind: str = option("png", "--format", metavar="FORMAT", help="png or svg"),
     summarizing: Summarizing,
 ) -> None:
     """Draw the figures of a results folder."""
@@ -35,8 +27,7 @@ def plot(
         raise SpecError(f"--format: {kind!r} is not one of {', '.join(FORMATS)}{did_you_mean(kind, FORMATS)}")
     folder = ResultsFolder(results)
     summary = summarizing.summary(folder)
-    figure_folder = output or Path(FOLDER) / results.resolve().name
+    figure_folder = output or Path("figures") / results.resolve().name
     for name, figure in figures(summary, folder.read("curves"), folder.read("layers")):
-        print(
-            write(figure_folder / f"{name}.{kind}", to_bytes(figure, kind), "-o/--output", make_folder=True)
-        )
+        path = figure_folder / f"{name}.{kind}"
+        print(write(path, to_bytes(figure, kind), "-o/--output", make_folder=True))

@@ -3,16 +3,13 @@
 import sys
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from ablate.analysis.findings import find, find_all
 from ablate.analysis.layers import health
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import DEFAULT_SORT, METRICS, VARIANT, metrics_by_margin
 from ablate.analysis.variants import named
-from ablate.cli.shared.groups import takes_groups
+from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import AsJson, print_table, write
 from ablate.cli.shared.summary import Results, Summarizing
 from ablate.errors import SpecError
@@ -31,19 +28,13 @@ _DEFAULT_MARGINS = ", ".join(f"{margin} for {names}" for margin, names in metric
 class Format:
     """What to show instead of tables: at most one of these."""
 
-    layers: Annotated[
-        bool,
-        typer.Option("--layers", help="what `ablate run --diagnostics` saw in the layers, healthy to sick"),
-    ] = False
-    as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="GitHub's Markdown, as for a pull request")
-    ] = False
+    layers: bool = option(False, help="what `ablate run --diagnostics` saw in the layers, healthy to sick")
+    as_markdown: bool = option(False, "--markdown", help="GitHub's Markdown, as for a pull request")
     as_json: AsJson = False
-    as_csv: Annotated[bool, typer.Option("--csv", help="one CSV line per variant instead of tables")] = False
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="one page with curves and tables that opens from disk"),
-    ] = None
+    as_csv: bool = option(False, "--csv", help="one CSV line per variant instead of tables")
+    html: Path | None = option(
+        None, metavar="FILE", help="one page with curves and tables that opens from disk"
+    )
 
 
 @takes_groups
@@ -51,22 +42,16 @@ def report(
     results: Results,
     *,
     summarizing: Summarizing,
-    sort: Annotated[
-        str,
-        typer.Option("--sort", metavar="COLUMN", help=f"best first by {', '.join(METRICS)}, or {VARIANT}"),
-    ] = DEFAULT_SORT,
-    margin: Annotated[
-        str | None,
-        typer.Option(
-            "--margin",
-            metavar="SIZE",
-            help="differences of the metric sorted by that do not matter: 0.01 in its unit, or 5% of the reference's "
-            f"[default: {_DEFAULT_MARGINS}]",
-        ),
-    ] = None,
-    details: Annotated[
-        bool, typer.Option("--details", help="all variants and all metrics in the tables")
-    ] = False,
+    sort: str = option(
+        DEFAULT_SORT, metavar="COLUMN", help=f"best first by {', '.join(METRICS)}, or {VARIANT}"
+    ),
+    margin: str | None = option(
+        None,
+        metavar="SIZE",
+        help="differences of the metric sorted by that do not matter: 0.01 in its unit, or 5% of the reference's "
+        f"[default: {_DEFAULT_MARGINS}]",
+    ),
+    details: bool = option(False, help="all variants and all metrics in the tables"),
     format: Format,
 ) -> None:
     """Show what did best, what matters, warnings, and the tables."""

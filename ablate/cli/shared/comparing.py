@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -12,6 +11,7 @@ from ablate.analysis.gate.metrics import chosen_metrics
 from ablate.analysis.gate.sides import Side, absolute_target, score, with_step_cost
 from ablate.analysis.gate.verdict import Comparison
 from ablate.analysis.metrics import GATE_METRICS, Metric
+from ablate.cli.shared.groups import option
 from ablate.errors import SpecError
 from ablate.store.baseline import Stored, read_results
 
@@ -25,31 +25,19 @@ CANDIDATE = typer.Argument(metavar="CANDIDATE", help="results folder or baseline
 class Judging:
     """How `compare` and `gate` judge."""
 
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            metavar="NAME",
-            help=f"judge this metric (repeatable): {', '.join(GATE_METRICS)} [default: all, the last as a hint]",
-        ),
-    ] = None
-    margin: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--margin",
-            metavar="NAME=SIZE",
-            help="smallest difference that matters, in the metric's unit or in % of the mean of both sides "
-            f"(repeatable) [default: {_DEFAULT_MARGINS}]",
-        ),
-    ] = None
-    alpha: Annotated[
-        float,
-        typer.Option("--alpha", help="largest probability of reporting a regression where there is none"),
-    ] = ALPHA
-    exact: Annotated[
-        bool,
-        typer.Option("--exact", help="compare bits instead: any difference except in time is a regression"),
-    ] = False
+    metric: list[str] | None = option(
+        None,
+        metavar="NAME",
+        help=f"judge this metric (repeatable): {', '.join(GATE_METRICS)} [default: all, the last as a hint]",
+    )
+    margin: list[str] | None = option(
+        None,
+        metavar="NAME=SIZE",
+        help="smallest difference that matters, in the metric's unit or in % of the mean of both sides "
+        f"(repeatable) [default: {_DEFAULT_MARGINS}]",
+    )
+    alpha: float = option(ALPHA, help="largest probability of reporting a regression where there is none")
+    exact: bool = option(False, help="compare bits instead: any difference except in time is a regression")
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -75,9 +63,8 @@ def read_sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
         StoreError: One of them cannot be read.
     """
     old, new = read_results(baseline), read_results(candidate)
-    targets = [stored.target for stored in (old, new) if stored.target is not None]
-    target = targets[0] if targets else default_target(old)
-    return side_of(old, target), side_of(new, target)
+    first = side_of(old, new.target)
+    return first, side_of(new, first.target)
 
 
 def default_target(stored: Stored) -> float:

@@ -1,10 +1,14 @@
 """Groups of options: a command takes one argument, the command line shows the options it is made of."""
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from functools import wraps
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+_INFO = "info"
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,25 @@ class Group:
     make: Callable[..., Any]
 
 
-def option(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
-    """Returns a parameter that typer reads as an option, or as an argument if the annotation says so."""
+def option(default: Any, *names: str, **details: Any) -> Any:
+    """Returns what stands as the default of an option, in a command or in a group.
+
+    Args:
+        default: The value if the option is not given.
+        names: With dashes; by default that of the parameter or field.
+        details: As `typer.Option` takes them.
+    """
+
+    def info(name: str) -> Any:
+        return typer.Option(*(names or [f"--{name.replace('_', '-')}"]), show_envvar=False, **details)
+
+    return field(default=default, metadata={_INFO: info})
+
+
+def parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+    """Returns a parameter that typer reads as an option, described by its annotation or by `option` as its default."""
+    if isinstance(default, Field):
+        annotation, default = Annotated[annotation, default.metadata[_INFO](name)], default.default
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
@@ -34,9 +55,8 @@ def takes_groups(command: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(command)
     groups = {name: group for name, hint in hints.items() if (group := _group(hint))}
     parameters: list[inspect.Parameter] = []
-    for name, parameter in signature.parameters.items():
-        own = (option(name, hints[name], parameter.default),)
-        parameters += groups[name].options if name in groups else own
+    for name, own in signature.parameters.items():
+        parameters += groups[name].options if name in groups else [parameter(name, hints[name], own.default)]
 
     @wraps(command)
     def wrapped(**values: Any) -> Any:
@@ -50,16 +70,20 @@ def takes_groups(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _group(hint: Any) -> Group | None:
-    metadata: Iterable[object] = getattr(hint, "__metadata__", ())
     if isinstance(hint, type) and is_dataclass(hint):
-        types = get_type_hints(hint, include_extras=True)
-        return Group(
-            tuple(option(field.name, types[field.name], field.default) for field in fields(hint)), hint
-        )
-    return next((extra for extra in metadata if isinstance(extra, Group)), None)
+        return Group(_options(hint), hint)
+    return next((extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Group)), None)
+
+
+def _options(group: type[Any]) -> tuple[inspect.Parameter, ...]:
+    annotations = get_type_hints(group, include_extras=True)
+    return tuple(
+        parameter(own.name, annotations[own.name], own if own.metadata else own.default)
+        for own in fields(group)
+    )
 
 
 def variables(group: type[Any]) -> tuple[str, ...]:
     """Returns the environment variables that set the options of a dataclass."""
-    types = get_type_hints(group, include_extras=True)
-    return tuple(extra.envvar for kind in types.values() for extra in kind.__metadata__ if extra.envvar)
+    infos = (option.annotation.__metadata__[0] for option in _options(group))
+    return tuple(info.envvar for info in infos if info.envvar)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ablate.cli.shared.command import LEVELS
-from ablate.cli.shared.groups import Group, option, variables
+from ablate.cli.shared.groups import Group, parameter, variables
 from ablate.cli.shared.running import Running
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
@@ -30,14 +30,10 @@ def variable(field: str) -> str:
 
 
 def experiment_group(**defaults: Any) -> Group:
-    """Returns the options of an experiment: a file, a preset and every setting.
+    """Returns the options of an experiment: a file, a preset and every setting; some commands have other defaults.
 
     The command line beats `ABLATE_*`, which beats the file, which beats the preset, which beats the defaults.
-
     Making the experiment raises SpecError for a preset, file, key, variable or value that is not legal.
-
-    Args:
-        defaults: Settings whose default differs in this command.
     """
 
     def make(experiment_file: Path | None, preset: str | None, **settings: str | bool | None) -> Experiment:
@@ -51,7 +47,7 @@ def experiment_group(**defaults: Any) -> Group:
             raise SpecError(_with_variable(str(error), given)) from None
 
     settings = [_setting(name, defaults) for name in Experiment.model_fields]
-    return Group((option("experiment_file", File), option("preset", Preset), *settings), make)
+    return Group((parameter("experiment_file", File), parameter("preset", Preset), *settings), make)
 
 
 def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:
@@ -86,7 +82,7 @@ def _setting(name: str, defaults: Mapping[str, Any]) -> inspect.Parameter:
         shown = "on" if default else "off"
     about = f"{ROLES[name].about} [default: {shown}]"
     info = typer.Option(*names, envvar=variable(name), show_envvar=False, metavar=metavar, help=about)
-    return option(name, Annotated[kind, info])
+    return parameter(name, Annotated[kind, info])
 
 
 ExperimentOptions = Annotated[Experiment, experiment_group()]

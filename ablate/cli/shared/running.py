@@ -4,11 +4,9 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from ablate.cli.shared.grid import Grid, open_grid
+from ablate.cli.shared.groups import option
 from ablate.errors import SpecError, did_you_mean
 from ablate.execution.devices import Device, available_cores, device_for
 from ablate.experiment.parsers import auto_or, whole
@@ -23,34 +21,21 @@ EXECUTORS = {"local": False, "fake": True}
 class Machine:
     """What this machine trains with, and where its data are."""
 
-    jobs: Annotated[
-        str,
-        typer.Option(
-            "--jobs",
-            "-j",
-            envvar="ABLATE_JOBS",
-            show_envvar=False,
-            help="worker processes, of one thread each; auto is one per core, or one per GPU",
-        ),
-    ] = "auto"
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--data-dir",
-            envvar="ABLATE_DATA_DIR",
-            show_envvar=False,
-            help="folder of torchvision's datasets [default: data, made and filled where needed]",
-        ),
-    ] = None
-    device: Annotated[
-        str,
-        typer.Option(
-            "--device",
-            envvar="ABLATE_DEVICE",
-            show_envvar=False,
-            help="auto, cpu or cuda; auto is cuda where there is a GPU",
-        ),
-    ] = "auto"
+    jobs: str = option(
+        "auto",
+        "--jobs",
+        "-j",
+        envvar="ABLATE_JOBS",
+        help="worker processes, of one thread each; auto is one per core, or one per GPU",
+    )
+    data_dir: Path | None = option(
+        None,
+        envvar="ABLATE_DATA_DIR",
+        help="folder of torchvision's datasets [default: data, made and filled where needed]",
+    )
+    device: str = option(
+        "auto", envvar="ABLATE_DEVICE", help="auto, cpu or cuda; auto is cuda where there is a GPU"
+    )
 
     @cached_property
     def trainer(self) -> Device:
@@ -96,13 +81,9 @@ class Machine:
 class Training(Machine):
     """What trains a grid."""
 
-    executor: Annotated[
-        str,
-        typer.Option(
-            "--executor",
-            help="local trains in worker processes; fake makes up curves, to try a grid and its tables",
-        ),
-    ] = "local"
+    executor: str = option(
+        "local", help="local trains in worker processes; fake makes up curves, to try a grid and its tables"
+    )
 
     def simulates(self) -> bool:
         """Returns whether results are made up, and says so on stderr if they are.
@@ -127,17 +108,10 @@ class Training(Machine):
 class Running(Training):
     """How a grid is run: what trains it, and where its results go."""
 
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            envvar="ABLATE_OUTPUT",
-            show_envvar=False,
-            help="results folder [default: results/DATASET]",
-        ),
-    ] = None
-    force: Annotated[bool, typer.Option("--force", help="train stored runs again, replacing them")] = False
+    output: Path | None = option(
+        None, "-o", "--output", envvar="ABLATE_OUTPUT", help="results folder [default: results/DATASET]"
+    )
+    force: bool = option(False, help="train stored runs again, replacing them")
 
     def open(self, experiment: Experiment) -> Grid:
         """Returns the grid of an experiment in its results folder, by default named after the dataset.

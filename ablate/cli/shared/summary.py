@@ -13,6 +13,7 @@ from ablate.analysis.metrics import DEFAULT_SORT, sort_column
 from ablate.analysis.seconds import costs_by_variant
 from ablate.analysis.summary import Summary, summarize
 from ablate.analysis.variants import named
+from ablate.cli.shared.groups import option
 from ablate.report.console import console
 from ablate.report.terminal import print_report
 from ablate.store.parquet import ResultsFolder
@@ -22,8 +23,7 @@ Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder
 TargetText = Annotated[
     str,
     typer.Option(
-        "--target",
-        help="validation accuracy that counts as converged: 0.95, or 90% of the reference's best",
+        "--target", help="validation accuracy that counts as converged: 0.95, or 90% of the reference's best"
     ),
 ]
 
@@ -33,15 +33,12 @@ class Summarizing:
     """What the runs of a folder are compared with."""
 
     target: TargetText = DEFAULT_TARGET
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            "--reference",
-            metavar="VARIANT",
-            help="what others are compared with, as 'relu norm=off dropout=0' "
-            "[default: the first level of every factor, of activations relu]",
-        ),
-    ] = None
+    reference: str | None = option(
+        None,
+        metavar="VARIANT",
+        help="what others are compared with, as 'relu norm=off dropout=0' "
+        "[default: the first level of every factor, of activations relu]",
+    )
 
     def summary(self, folder: ResultsFolder, sort: str = DEFAULT_SORT) -> Summary:
         """Returns the summary of a folder's runs, best first by a metric.
@@ -58,11 +55,6 @@ class Summarizing:
 
 
 def show(folder: ResultsFolder) -> None:
-    """Prints what `ablate report` prints without options.
-
-    Raises:
-        NothingToShow: The folder holds no runs.
-        StoreError: It cannot be read.
-    """
+    """Prints what `ablate report` prints without options."""
     summary = Summarizing().summary(folder)
     print_report(summary, find(summary), console(sys.stdout))

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ablate.cli.shared.groups import Group, option, takes_groups, variables
+from ablate.cli.shared.groups import Group, option, parameter, takes_groups, variables
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Base:
 
 @dataclass(frozen=True)
 class Size(Base):
-    height: Annotated[int, typer.Option("--height")] = 2
+    height: int = option(2)
 
 
 NAMES = Group(
     (
-        option("first", Annotated[str, typer.Option("--first")], "a"),
-        option("last", Annotated[str, typer.Option()], "b"),
+        parameter("first", Annotated[str, typer.Option("--first")], "a"),
+        parameter("last", Annotated[str, typer.Option()], "b"),
     ),
     lambda first, last: f"{first} {last}",
 )
