@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 from ablate.bench.rivals import RIVALS, rivals_for
-from ablate.cli.shared.benching import prepared, print_bench, say
+from ablate.cli.shared.benching import prepared, print_bench
 from ablate.cli.shared.grid import runs_of
 from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.options import experiment_group
 from ablate.cli.shared.output import AsJson
 from ablate.cli.shared.running import Machine
+from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow, SpecError
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.parsers import whole
@@ -54,11 +55,7 @@ class Measuring:
     as_json: AsJson = False
 
     def number_of_rounds(self) -> int:
-        """Returns the number of rounds.
-
-        Raises:
-            SpecError: It is not a whole number from 1 to 1000.
-        """
+        """Returns the number of rounds; SpecError if it is not a whole number from 1 to 1000."""
         try:
             return int(whole(1, 1000)(self.rounds))
         except ValueError as error:
@@ -88,17 +85,12 @@ def bench(experiment: BenchOptions, machine: Machine, measuring: Measuring) -> N
 def _bench_rivals(experiment: Experiment, machine: Machine, measuring: Measuring, rounds: int) -> None:
     device, jobs = machine.trainer, machine.workers
     rivals = rivals_for(measuring.rivals, device.kind, experiment.model)
+    remedy = "leave it out, or give --per-variant"
     if experiment.precision != "fp32":
-        raise SpecError(
-            f"--precision: rivals multiply only in fp32, not {experiment.precision!r}; leave it out, or give "
-            "--per-variant"
-        )
+        raise SpecError(f"--precision: rivals multiply only in fp32, not {experiment.precision!r}; {remedy}")
     own = [name for name in experiment.activation if name not in ACTIVATIONS]
     if own:
-        raise SpecError(
-            f"--activation: rivals know only torch's own functions, not {own[0]!r}; leave it out, or give "
-            "--per-variant"
-        )
+        raise SpecError(f"--activation: rivals know only torch's own functions, not {own[0]!r}; {remedy}")
     with prepared(experiment, runs_of(experiment), machine.data_dir, jobs, rounds) as work:
         # Imported here because it loads torch, which `--help` does without.
         from ablate.bench.measure import ContestOptions, hold_contest

@@ -5,22 +5,16 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, get_args
+from typing import Literal
 
 from ablate.errors import SpecError, did_you_mean
 
-DeviceName = Literal["auto", "cpu", "cuda"]
-DEVICES: tuple[DeviceName, ...] = get_args(DeviceName)
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
 class Device:
-    """What stacks are trained on.
-
-    Attributes:
-        kind: cpu or cuda.
-        memory: Bytes of each GPU; empty for a CPU.
-    """
+    """What stacks are trained on, with the bytes of memory of each GPU; none for a CPU."""
 
     kind: Literal["cpu", "cuda"]
     memory: tuple[int, ...] = ()
@@ -56,16 +50,14 @@ def gpu_memory() -> tuple[int, ...]:
     driver = _driver() if _torch_has_cuda() else None
     if driver is None or driver.cuInit(0) != 0:
         return ()
-    count = ctypes.c_int()
+    count, handle, size = ctypes.c_int(), ctypes.c_int(), ctypes.c_size_t()
     driver.cuDeviceGetCount(ctypes.byref(count))
-    return tuple(_memory(driver, index) for index in range(count.value))
-
-
-def _memory(driver: ctypes.CDLL, index: int) -> int:
-    handle, size = ctypes.c_int(), ctypes.c_size_t()
-    driver.cuDeviceGet(ctypes.byref(handle), index)
-    driver.cuDeviceTotalMem_v2(ctypes.byref(size), handle)
-    return size.value
+    memory = []
+    for index in range(count.value):
+        driver.cuDeviceGet(ctypes.byref(handle), index)
+        driver.cuDeviceTotalMem_v2(ctypes.byref(size), handle)
+        memory.append(size.value)
+    return tuple(memory)
 
 
 def _driver() -> ctypes.CDLL | None:

@@ -38,7 +38,8 @@ class FakeExecutor:
     def _curves(self, stack: Stack) -> StackResult:
         run = stack.runs[0]
         steps = np.array(evaluation_steps(run, self.sizes.train, stack.evals_per_epoch), dtype=np.int64)
-        rates = np.array([self._rate(run.run_id, run.seed) for run in stack.runs]) / steps[-1]
+        draws = np.array([derive(run.seed, "init", run.run_id) % 1000 for run in stack.runs])
+        rates = (3 + 9 * draws / 1000) / steps[-1]
         learned = 1 - np.exp(-rates * steps[:, np.newaxis])
         curves = {name: self._score(name, learned) for name in SCORES.names}
         running_loss = curves["val_loss"].copy()
@@ -63,10 +64,6 @@ class FakeExecutor:
         chance = 1 / self.sizes.classes
         score: Floats = chance + (0.95 - chance) * learned
         return np.minimum(1.0, score + 0.02 * learned) if of_training else score
-
-    @staticmethod
-    def _rate(run_id: str, seed: int) -> float:
-        return 3 + 9 * (derive(seed, "init", run_id) % 1000) / 1000
 
 
 def _made_up_layers(stack: Stack, evaluations: int) -> LayerValues:

@@ -16,7 +16,6 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ablate.data.arrays import Arrays
@@ -72,9 +71,7 @@ class LocalExecutor:
         self.starting = self.pool.submit(self._make_ready)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.is_leaving = True
         try:
             self.pool.shutdown()

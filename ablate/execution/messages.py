@@ -20,5 +20,3 @@ class Use:
 @dataclass(frozen=True)
 class TooLarge:
     """Says that a stack did not fit into the memory of its GPU."""
-
-    message: str

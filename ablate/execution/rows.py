@@ -1,6 +1,5 @@
 """Rows of the results tables, made from the result of a stack."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +19,7 @@ Tables = dict[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class RowContext:
-    """What all rows of a grid have in common.
-
-    Attributes:
-        dataset: Name of the dataset, as given.
-        model: Name of the model.
-        factors: The factors that name a variant.
-        train_samples: Size of the training split.
-    """
+    """What all rows of a grid have in common; the factors are those that name a variant."""
 
     dataset: str
     model: str
@@ -83,27 +75,24 @@ def _settings(run: Run, context: RowContext) -> dict[str, Any]:
 
 def _curve(run: Run, result: StackResult, index: int, evaluations: int) -> pd.DataFrame:
     """Returns the first evaluations of one run."""
-    columns = {"run_id": run.run_id, "step": result.steps[:evaluations], "epoch": result.epochs[:evaluations]}
-    scores = {name: values[:evaluations, index] for name, values in result.curves.items()}
-    return pd.DataFrame(columns | scores)
+    scores = {name: values[:, index] for name, values in result.curves.items()}
+    columns = {"run_id": run.run_id, "step": result.steps, "epoch": result.epochs} | scores
+    return pd.DataFrame(columns)[:evaluations]
 
 
 def _layers(
     run: Run, steps: NDArray[np.int64], layers: LayerValues, index: int, evaluations: int
 ) -> pd.DataFrame:
     """Returns the diagnostics of one run at its first evaluations."""
-    values = layers.values[:evaluations, :, index]
     names = np.array(layers.names, dtype=object)
-    frame = pd.DataFrame(
-        {
-            "run_id": run.run_id,
-            "step": np.repeat(steps[:evaluations], len(names)),
-            "layer": np.tile(names[:, 0], evaluations),
-            "quantity": np.tile(names[:, 1], evaluations),
-            "value": values.reshape(-1),
-        }
-    )
-    return frame.dropna(ignore_index=True)
+    columns = {
+        "run_id": run.run_id,
+        "step": np.repeat(steps[:evaluations], len(names)),
+        "layer": np.tile(names[:, 0], evaluations),
+        "quantity": np.tile(names[:, 1], evaluations),
+        "value": layers.values[:evaluations, :, index].reshape(-1),
+    }
+    return pd.DataFrame(columns).dropna(ignore_index=True)
 
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
@@ -118,5 +107,5 @@ def _scores(curve: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _runs_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows)).reindex(columns=RUNS.names)
+def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows).reindex(columns=RUNS.names)

@@ -32,16 +32,10 @@ def train_all(
     observer: Observer,
     fail_fast: bool = False,
 ) -> None:
-    """Trains the stacks of a plan and stores their results.
+    """Trains the stacks of a plan and stores their results in a folder, which must be open for writing.
 
-    Args:
-        plan: Stacks to train.
-        executor: Trains them.
-        folder: Where results go; it must be open for writing.
-        context: What all rows have in common.
-        metadata: Written with every part.
-        observer: Gets a call for steps done and for every stored stack.
-        fail_fast: Whether to stop after the first stack with a run that did not finish.
+    The metadata are written with every part. With `fail_fast` training stops after the first stack with a run that did
+    not finish.
 
     Raises:
         ValueError: The executor would make up the results of runs that are not marked as simulated, or the reverse.

@@ -5,7 +5,6 @@ import pickle
 import signal
 import traceback
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -26,7 +25,6 @@ class MessageHandler:
     """Answers the messages of the parent process; keeps what stacks have in common.
 
     Attributes:
-        connection: To the parent.
         folder: Holds the dataset's files by the time the first stack arrives.
         device: cpu, or cuda:0 and on.
         dataset: On the device, once it has been read.
@@ -75,13 +73,14 @@ class MessageHandler:
             self.dataset = Dataset.open(self.folder).to(self.device)
         sample, classes = tuple(self.dataset.x_train.shape[1:]), self.dataset.classes
         gemm.use(gemm.for_run(self.library, run, sample, classes))
-        on_steps = partial(_report_steps, self.connection, len(stack.runs))
         try:
-            return train_stack(stack, self.dataset, on_steps)
+            return train_stack(
+                stack, self.dataset, lambda steps: self.connection.send(steps * len(stack.runs))
+            )
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            return TooLarge(str(error))
+            return TooLarge()
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -123,7 +122,3 @@ def portable(error: BaseException, note: str) -> BaseException:
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(note)
     return error
-
-
-def _report_steps(connection: Connection, runs: int, steps: int) -> None:
-    connection.send(steps * runs)

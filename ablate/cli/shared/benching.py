@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.cli.shared.output import print_table
+from ablate.cli.shared.stderr import say
 from ablate.execution.devices import available_cores
 from ablate.experiment.cost import step_count
 from ablate.experiment.grid import Run
@@ -32,13 +33,7 @@ _SHOWN = {"cpu": "cpu", "cores": "cores", "torch": "torch", "python": "Python", 
 
 @dataclass(frozen=True)
 class Workload:
-    """A grid with its data, ready to be measured.
-
-    Attributes:
-        experiment: The grid, on random data if its dataset is not on disk.
-        arrays: Its data.
-        setting: What is measured on what.
-    """
+    """A grid with its data, random if its dataset is not on disk, ready to be measured."""
 
     experiment: Experiment
     arrays: "Arrays"
@@ -53,15 +48,7 @@ class Workload:
 def prepared(
     experiment: Experiment, runs: Sequence[Run], data_dir: Path | None, jobs: int, rounds: int
 ) -> Iterator[Workload]:
-    """Prepares this process and the data of a grid for a measurement, and warns if the machine is busy.
-
-    Args:
-        experiment: The grid as the user described it.
-        runs: All its runs.
-        data_dir: Folder of torchvision's datasets.
-        jobs: Worker processes.
-        rounds: How often everything is timed.
-    """
+    """Prepares this process and the data of a grid for a measurement, and warns if the machine is busy."""
     with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
         set_environment()
         # Imported here because they load torch, which `--help` does without.
@@ -69,11 +56,10 @@ def prepared(
         from ablate.data.arrays import prepare
 
         usable = on_data_at_hand(experiment, data_dir, Path(folder))
-        sizes = sizes_of(experiment)
+        sizes, about = sizes_of(experiment), provenance()
         steps = sum(step_count(run, sizes) for run in runs)
         product = product_line(experiment, len(runs))
         workload = f"{experiment.dataset}, {experiment.model}: {product}, {steps:,} run-steps"
-        about = provenance()
         machine = {label: about[name] for name, label in _SHOWN.items()} | {"jobs": str(jobs)} | _load()
         note = ""
         if usable is not experiment:
@@ -104,8 +90,3 @@ def print_bench(setting: Setting, section: Section, notes: Sequence[str] = ()) -
     print_table(section)
     for line in notes:
         out.print(line)
-
-
-def say(text: str) -> None:
-    """Prints a line to stderr at once."""
-    print(text, file=sys.stderr, flush=True)

@@ -1,6 +1,5 @@
 """`ablate gate --confirm`: suspicious variants trained again with fresh seeds."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from ablate.analysis.gate.verdict import EVERY, Cause, Comparison, Finding, Verd
 from ablate.cli.shared.comparing import Judging
 from ablate.cli.shared.grid import Grid, runs_of
 from ablate.cli.shared.running import Training
+from ablate.cli.shared.stderr import say
 from ablate.cli.shared.training import train
 from ablate.experiment.spec import FACTORS, SHARED, Experiment, build
 from ablate.report.numbers import counted
@@ -32,69 +32,52 @@ def confirmed(
         SpecError: The candidate's experiment cannot be trained here.
         DataError: Its dataset cannot be read.
     """
-    suspicious = [finding for finding in comparison.findings if _is_suspicious(finding)]
+    suspicious = [
+        finding
+        for finding in comparison.findings
+        if finding.verdict is Verdict.REGRESSED and finding.decides and finding.cause is Cause.MEASURED
+    ]
     if not suspicious:
         return comparison
+    first = max(int(side.runs["seed"].max()) for side in sides) + 1
+    seeds = list(range(first, first + len(comparison.baseline_seeds)))
+    say(f"Confirming {counted(len(suspicious), 'regression')} with {counted(len(seeds), 'fresh seed')}.")
     baseline, candidate = sides
-    seeds = _fresh_seeds(sides, len(comparison.baseline_seeds))
-    print(
-        f"Confirming {counted(len(suspicious), 'regression')} with {counted(len(seeds), 'fresh seed')}.",
-        file=sys.stderr,
-    )
-    variants = _variants(match(baseline, candidate).candidate, {finding.variant for finding in suspicious})
-    runs = scored_runs(
-        [_experiment(candidate, variant, seeds) for variant in variants], candidate.target, training
-    )
+    experiments = _experiments(sides, {finding.variant for finding in suspicious}, seeds)
+    runs = scored_runs(experiments, candidate.target, training)
     names = {finding.metric for finding in suspicious}
     metrics = [metric for metric in judging.metrics if metric.name in names]
-    repeated = {
-        (finding.variant, finding.metric): finding.verdict
-        for finding in compare(baseline, replace(candidate, runs=runs), metrics, judging.alpha).findings
-    }
-    findings = tuple(
-        _judged_again(finding, repeated.get((finding.variant, finding.metric), Verdict.INCONCLUSIVE))
-        if _is_suspicious(finding)
+    again = compare(baseline, replace(candidate, runs=runs), metrics, judging.alpha)
+    verdicts = {(finding.variant, finding.metric): finding.verdict for finding in again.findings}
+    findings = (
+        _judged_again(finding, verdicts.get((finding.variant, finding.metric), Verdict.INCONCLUSIVE))
+        if finding in suspicious
         else finding
         for finding in comparison.findings
     )
-    return replace(comparison, findings=findings)
-
-
-def _is_suspicious(finding: Finding) -> bool:
-    return finding.verdict is Verdict.REGRESSED and finding.decides and finding.cause is Cause.MEASURED
+    return replace(comparison, findings=tuple(findings))
 
 
 def _judged_again(finding: Finding, verdict: Verdict) -> Finding:
     """Returns a suspicious finding after its variant was judged again with fresh seeds."""
-    if verdict is Verdict.REGRESSED or verdict is Verdict.FAILED:
+    if verdict in (Verdict.REGRESSED, Verdict.FAILED):
         return replace(finding, note="confirmed with fresh seeds")
     return replace(finding, verdict=Verdict.INCONCLUSIVE, note=f"not confirmed: {verdict} with fresh seeds")
 
 
-def _variants(runs: pd.DataFrame, names: set[str]) -> list[dict[str, str]]:
-    """Returns the dataset, model and factors of each variant of these names."""
-    chosen = runs if EVERY in names else runs[runs["variant"].isin(names)]
-    rows = chosen.drop_duplicates("variant")[["dataset", "model", *FACTORS]]
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def _fresh_seeds(sides: Sequence[Side], count: int) -> list[int]:
-    first = max(int(side.runs["seed"].max()) for side in sides) + 1
-    return list(range(first, first + count))
-
-
-def _experiment(candidate: Side, variant: dict[str, str], seeds: list[int]) -> Experiment:
-    names = [name for name in SHARED if name in Experiment.model_fields and name in candidate.settings]
-    return build({name: candidate.settings[name] for name in names} | variant | {"seeds": seeds})
+def _experiments(sides: tuple[Side, Side], variants: set[str], seeds: list[int]) -> list[Experiment]:
+    """Returns the candidate's experiment for each of these variants, with other seeds."""
+    runs, settings = match(*sides).candidate, sides[1].settings
+    chosen = runs if EVERY in variants else runs[runs["variant"].isin(variants)]
+    rows = chosen.drop_duplicates("variant")[["dataset", "model", *FACTORS]].to_dict("records")
+    shared = {name: settings[name] for name in SHARED if name in settings} | {"seeds": seeds}
+    return [build(shared | {str(name): value for name, value in row.items()}) for row in rows]
 
 
 def scored_runs(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
-    """Trains experiments that share their data, stores nothing, and returns their runs scored for the gate.
+    """Trains experiments that share their data together, stores nothing, and returns their runs scored for the gate.
 
-    Args:
-        experiments: Their runs are trained together.
-        target: Validation accuracy that steps are counted to.
-        training: What trains them.
+    Steps are counted to the target, a validation accuracy.
 
     Raises:
         SpecError: An experiment cannot be trained here.

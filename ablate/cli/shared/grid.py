@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid:
-    """The runs of an experiment and what is stored of them.
-
-    Attributes:
-        experiment: What the runs were expanded from.
-        runs: All of them.
-        path: The results folder.
-        statuses: Status of each run the folder held when it was opened, by run id.
-    """
+    """All runs of an experiment, their results folder, and the status by run id of those it held when it was opened."""
 
     experiment: Experiment
     runs: tuple[Run, ...]
@@ -66,15 +59,11 @@ def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
     if not path.exists():
         return grid
     grid.folder.ensure_same_data(grid.runs[0].data)
-    return Grid(experiment, grid.runs, path, grid.folder.statuses())
+    return replace(grid, statuses=grid.folder.statuses())
 
 
 def runs_of(experiment: Experiment, simulated: bool = False) -> tuple[Run, ...]:
-    """Returns the runs of an experiment, looking for a user's own `package.module:Name` in the working directory too.
-
-    Raises:
-        SpecError: As `expand`.
-    """
+    """Returns the runs of an experiment as `expand`, which finds a user's own modules in the working directory too."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     return expand(experiment, simulated=simulated)

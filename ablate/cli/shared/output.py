@@ -23,14 +23,7 @@ def print_table(section: Section) -> None:
 def write(
     path: Path, content: str | bytes, option: str, *, append: bool = False, make_folder: bool = False
 ) -> Path:
-    """Writes a file, text as UTF-8, and returns its path.
-
-    Args:
-        path: Where to.
-        content: All of it.
-        option: The option that named the path, for the error.
-        append: Whether to keep what the file holds.
-        make_folder: Whether to make the folder of the file.
+    """Writes a file that an option names, text as UTF-8, anew or appended, and returns its path.
 
     Raises:
         StoreError: The file cannot be written.

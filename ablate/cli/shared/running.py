@@ -1,12 +1,12 @@
 """Options of how a grid is run, declared once for `run`, `plan`, `gate --confirm` and `bench`."""
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ablate.cli.shared.grid import Grid, open_grid
 from ablate.cli.shared.groups import option
+from ablate.cli.shared.stderr import say
 from ablate.errors import SpecError, did_you_mean
 from ablate.execution.devices import Device, available_cores, device_for
 from ablate.experiment.parsers import auto_or, whole
@@ -44,11 +44,7 @@ class Machine:
 
     @cached_property
     def workers(self) -> int:
-        """The number of worker processes.
-
-        Raises:
-            SpecError: It is neither `auto` nor a whole number of at least 1.
-        """
+        """The number of worker processes; SpecError if it is neither `auto` nor a whole number of at least 1."""
         try:
             jobs = auto_or(whole(1, 1024))(self.jobs)
         except ValueError as error:
@@ -56,11 +52,7 @@ class Machine:
         return (len(self.trainer.memory) or available_cores()) if jobs == "auto" else int(jobs)
 
     def check(self, experiment: Experiment) -> None:
-        """Refuses a precision that the device does not have.
-
-        Raises:
-            SpecError: It is TF32 on a CPU.
-        """
+        """Raises `SpecError` for a precision that the device does not have."""
         if experiment.precision == "tf32" and self.trainer.kind == "cpu":
             raise SpecError(
                 "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
@@ -73,8 +65,8 @@ class Machine:
             SpecError: The number of jobs is not legal, or the device cannot do what is asked.
         """
         self.check(grid.experiment)
-        memory = self.trainer.share(self.workers)
-        return make_plan(grid.to_train(force), sizes_of(grid.experiment), self.workers, memory)
+        sizes, memory = sizes_of(grid.experiment), self.trainer.share(self.workers)
+        return make_plan(grid.to_train(force), sizes, self.workers, memory)
 
 
 @dataclass(frozen=True)
@@ -97,10 +89,7 @@ class Training(Machine):
                 f"{did_you_mean(self.executor, EXECUTORS)}"
             )
         if EXECUTORS[self.executor]:
-            print(
-                f"SIMULATED: --executor {self.executor} makes up all results, nothing is trained",
-                file=sys.stderr,
-            )
+            say(f"SIMULATED: --executor {self.executor} makes up all results, nothing is trained")
         return EXECUTORS[self.executor]
 
 

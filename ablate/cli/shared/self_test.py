@@ -1,6 +1,6 @@
 """`ablate gate --self-test`: planted faults must fail the gate, an A/A pair must pass it."""
 
-from ablate.analysis.gate.faults import Trial, self_test
+from ablate.analysis.gate.faults import self_test
 from ablate.analysis.gate.sides import Side
 from ablate.cli.shared.comparing import Judging
 from ablate.cli.shared.confirm import scored_runs
@@ -13,26 +13,17 @@ _TARGET = 0.8
 
 
 def passes_self_test(baseline: Side | None, judging: Judging) -> bool:
-    """Prints a line per trial and returns whether the gate passes all of them.
-
-    Args:
-        baseline: What faults are planted into; None for simulated results.
-        judging: How the gate would judge.
-    """
+    """Plants faults into a baseline or simulated results, prints a line per trial and returns whether all pass."""
     if baseline is None:
         runs = scored_runs([build(_SIMULATED)], _TARGET, Training(executor="fake", device="cpu"))
         baseline = Side(runs, _TARGET)
     simulated = bool(baseline.runs["simulated"].any())
     trials = list(self_test(baseline, judging.metrics, judging.alpha))
     for trial in trials:
-        line = f"{'ok    ' if trial.passed else 'WRONG '} {trial.fault}: {_outcome(trial)}"
-        print(marked(line, simulated))
-    wrong = sum(not trial.passed for trial in trials)
-    verdict = f"self-test {'failed' if wrong else 'passed'}"
-    print(marked(f"{verdict}: {len(trials) - wrong} of {len(trials)} trials as expected", simulated))
-    return not wrong
-
-
-def _outcome(trial: Trial) -> str:
-    found, expected = (", ".join(reasons) or "passed" for reasons in (trial.found, trial.expected))
-    return found if trial.passed else f"{found}, expected {expected}"
+        found, expected = (", ".join(reasons) or "passed" for reasons in (trial.found, trial.expected))
+        mark, wish = ("ok    ", "") if trial.passed else ("WRONG ", f", expected {expected}")
+        print(marked(f"{mark} {trial.fault}: {found}{wish}", simulated))
+    passed = sum(trial.passed for trial in trials)
+    outcome = "passed" if passed == len(trials) else "failed"
+    print(marked(f"self-test {outcome}: {passed} of {len(trials)} trials as expected", simulated))
+    return passed == len(trials)

@@ -13,15 +13,7 @@ from ablate.report.tuning import tuning_section
 
 
 def at_chosen_rates(grid: Grid, tuning: Grid) -> Grid:
-    """Prints the learning rate chosen for each variant and returns the grid with these rates.
-
-    Args:
-        grid: What is compared.
-        tuning: What chooses the rates, all of it stored.
-
-    Raises:
-        StoreError: The stored runs cannot be read.
-    """
+    """Prints the learning rate that the stored runs of `tuning` choose for each variant; returns the grid with them."""
     stored = tuning.folder.read("runs")
     choices = choose(stored[stored["run_id"].isin([run.run_id for run in tuning.runs])])
     symbols, simulated = symbols_for(console(sys.stdout).encoding), grid.runs[0].simulated
