@@ -9,24 +9,30 @@ from typing import Annotated, Literal
 
 import typer
 
-from ablate.analysis.gate.sides import score
+from ablate.analysis.gate.faults import self_test as trials_of
+from ablate.analysis.gate.sides import Side, score
 from ablate.analysis.gate.verdict import Comparison, Reason, reasons
 from ablate.cli.shared.comparing import BASELINE, CANDIDATE, Judging, default_target, read_sides, side_of
-from ablate.cli.shared.confirm import confirmed
+from ablate.cli.shared.confirm import confirmed, scored_runs
 from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import AsJson, write
 from ablate.cli.shared.running import Training
-from ablate.cli.shared.self_test import passes_self_test
 from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow, SpecError
+from ablate.experiment.spec import build
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
 from ablate.report.dashboards import KINDS, export
 from ablate.report.gate import print_comparison, to_json
+from ablate.report.simulated import marked
 from ablate.store.baseline import read_results, write_baseline
 
 EXIT_CODES = {Reason.REGRESSION: 4, Reason.FAILED_RUNS: 3, Reason.NOT_COMPARABLE: 5}
 SELF_TEST_FAILED = 1
+
+# What the self-test plants faults into if no baseline is given.
+_SIMULATED = {"activation": "relu,tanh", "norm": "off", "dropout": "0,0.5", "seeds": "6", "epochs": "4"}
+_SIMULATED_TARGET = 0.8
 
 EPILOG = (
     "Exit codes: 0 passed; 2 wrong usage, or a file that is torn or foreign; 3 runs failed or diverged, or values are "
@@ -113,8 +119,7 @@ def gate(
     """Judge a candidate against a baseline, by exit code."""
     _ = outputs.exports, judging.metrics  # refuses what is not legal before anything is done
     if self_test:
-        side = side_of(read_results(baseline)) if baseline else None
-        raise typer.Exit(0 if passes_self_test(side, judging) else SELF_TEST_FAILED)
+        raise typer.Exit(0 if _passes_self_test(baseline, judging) else SELF_TEST_FAILED)
     if baseline is None or candidate is None:
         raise SpecError(
             "BASELINE and CANDIDATE: give both, as `ablate gate results/baseline.parquet results/digits`"
@@ -147,3 +152,22 @@ def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None
     target = default_target(stored)
     write_baseline(baseline, score(stored.runs, stored.curves, target), target, stored)
     say(f"ablate: {missing}; it was made from {candidate}")
+
+
+def _passes_self_test(baseline: Path | None, judging: Judging) -> bool:
+    """Plants faults into a baseline or simulated results, prints a line per trial and returns whether all pass."""
+    if baseline is None:
+        runs = scored_runs([build(_SIMULATED)], _SIMULATED_TARGET, Training(executor="fake", device="cpu"))
+        side = Side(runs, _SIMULATED_TARGET)
+    else:
+        side = side_of(read_results(baseline))
+    simulated = bool(side.runs["simulated"].any())
+    trials = list(trials_of(side, judging.metrics, judging.alpha))
+    for trial in trials:
+        found, expected = (", ".join(reasons) or "passed" for reasons in (trial.found, trial.expected))
+        mark, wish = ("ok    ", "") if trial.passed else ("WRONG ", f", expected {expected}")
+        print(marked(f"{mark} {trial.fault}: {found}{wish}", simulated))
+    passed = sum(trial.passed for trial in trials)
+    outcome = "passed" if passed == len(trials) else "failed"
+    print(marked(f"self-test {outcome}: {passed} of {len(trials)} trials as expected", simulated))
+    return passed == len(trials)

@@ -1,6 +1,5 @@
 """`ablate list`: the activations, datasets, models, optimizers and presets by name."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -29,13 +28,7 @@ def list_(
     ),
 ) -> None:
     """List activations, datasets, models, optimizers or presets."""
-    lines: dict[str, Callable[[], list[str]]] = {
-        "activations": lambda: [*ACTIVATIONS, "package.module:Name   a function of your own"],
-        "datasets": _datasets,
-        "models": _models,
-        "optimizers": _optimizers,
-        "presets": lambda: [f"{name:12} {preset.about}" for name, preset in PRESETS.items()],
-    }
+    lines = _lines()
     if kind not in lines:
         raise SpecError(f"KIND: {kind!r} is not one of {', '.join(lines)}{did_you_mean(kind, lines)}")
     if (details or plot) and kind != "activations":
@@ -43,18 +36,14 @@ def list_(
     if plot:
         _draw(plot)
     if details:
-        _print_details()
+        # Imported here because they bring torch and pandas, which nothing else that is listed needs.
+        from ablate.cli.shared.output import print_table
+        from ablate.nn.properties import properties
+        from ablate.report.activations import properties_section
+
+        print_table(properties_section([properties(name) for name in ACTIVATIONS]))
     elif not plot:
-        print("\n".join(lines[kind]()))
-
-
-def _print_details() -> None:
-    # Imported here because they bring torch and pandas, which nothing else that is listed needs.
-    from ablate.cli.shared.output import print_table
-    from ablate.nn.properties import properties
-    from ablate.report.activations import properties_section
-
-    print_table(properties_section([properties(name) for name in ACTIVATIONS]))
+        print("\n".join(lines[kind]))
 
 
 def _draw(path: Path) -> None:
@@ -69,25 +58,26 @@ def _draw(path: Path) -> None:
     print(write(path, to_bytes(figure, path.suffix.removeprefix(".")), "--plot"))
 
 
-def _datasets() -> list[str]:
-    known = [
+def _lines() -> dict[str, list[str]]:
+    """Returns the lines to print, by what is listed."""
+    datasets = [
         f"{name:19} {'x'.join(map(str, info.shape)):9} {info.classes or '?':>4} classes "
         f"{info.samples:>6}+{info.test_samples:<6} {info.about}"
         for name, info in DATASETS.items()
     ]
-    return [*known, "npz:FILE            arrays x_train, y_train and optionally x_test, y_test"]
-
-
-def _models() -> list[str]:
-    return [
+    models = [
         f"{name:6} {info.about} ({f'--channels {label(info.channels)}, ' if info.channels else ''}"
         f"--hidden {label(info.hidden)} unless set)"
         for name, info in MODELS.items()
     ]
-
-
-def _optimizers() -> list[str]:
-    return [
+    optimizers = [
         f"{name:6} learning rate {info.learning_rate:g}, weight decay {info.weight_decay:g} unless set"
         for name, info in OPTIMIZERS.items()
     ]
+    return {
+        "activations": [*ACTIVATIONS, "package.module:Name   a function of your own"],
+        "datasets": [*datasets, "npz:FILE            arrays x_train, y_train and optionally x_test, y_test"],
+        "models": models,
+        "optimizers": optimizers,
+        "presets": [f"{name:12} {preset.about}" for name, preset in PRESETS.items()],
+    }

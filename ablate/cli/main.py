@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
 from ablate import __version__
 from ablate.cli.shared.command import NoRepeatedOptions
+from ablate.cli.shared.groups import option, takes_groups
+from ablate.cli.shared.stderr import say
 from ablate.errors import AblateError
 
 INTERRUPTED = 130
@@ -41,11 +43,9 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+@takes_groups
 def _top(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit"),
-    ] = False,
+    version: bool = option(False, callback=_print_version, is_eager=True, help="print the version and exit"),
 ) -> None:
     del version
 
@@ -83,18 +83,18 @@ def main() -> None:
     try:
         app_for(sys.argv[1:])()
     except AblateError as error:
-        print(f"ablate: {error}", file=sys.stderr)
+        say(f"ablate: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
-        print("ablate: standard output cannot be written (no space left on the device)", file=sys.stderr)
+        say("ablate: standard output cannot be written (no space left on the device)")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is buffered
         sys.exit(AblateError.exit_code)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer's code for an interrupt
             resume = "; what is stored stays, the same command goes on from there"
-            print(f"ablate: interrupted{resume if sys.argv[1:2] == ['run'] else ''}", file=sys.stderr)
+            say(f"ablate: interrupted{resume if sys.argv[1:2] == ['run'] else ''}")
         # typer exits with 1, which means a bug, when a reader of stdout such as `head` closes it early.
         if isinstance(end.__context__, BrokenPipeError):
             sys.exit(0)

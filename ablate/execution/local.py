@@ -20,8 +20,7 @@ from typing import Self
 
 from ablate.data.arrays import Arrays
 from ablate.errors import AblateError
-from ablate.execution.executor import Died
-from ablate.execution.messages import Calibrate, TooLarge, Use
+from ablate.execution.executor import Calibrate, Died, TooLarge, Use
 from ablate.experiment.plan import Stack, halves
 from ablate.training.result import MatmulLibrary, StackResult
 

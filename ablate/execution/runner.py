@@ -16,11 +16,9 @@ class Observer(Protocol):
 
     def advance(self, run_steps: int) -> None:
         """Notes steps done, summed over runs."""
-        ...
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
         """Notes a stack that is done and stored: its label, number of runs by status, and duration in seconds."""
-        ...
 
 
 def train_all(

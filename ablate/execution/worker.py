@@ -12,7 +12,7 @@ import torch
 
 from ablate.data.dataset import Dataset
 from ablate.errors import SpecError
-from ablate.execution.messages import Calibrate, TooLarge, Use
+from ablate.execution.executor import Calibrate, TooLarge, Use
 from ablate.experiment.plan import Stack
 from ablate.training import gemm
 from ablate.training.backend import prepare_cuda, prepare_process

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ablate.cli.shared.command import LEVELS
-from ablate.cli.shared.groups import Group, parameter, variables
+from ablate.cli.shared.groups import Group, option, parameter, variables
 from ablate.cli.shared.running import Running
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.levels import label
@@ -18,10 +18,7 @@ from ablate.experiment.spec import FACTORS, ROLES, Experiment, build, flag, flag
 from ablate.experiment.toml import read_toml
 
 File = Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]", help="settings; options beat them")]
-Preset = Annotated[
-    str | None,
-    typer.Option("--preset", metavar="NAME", help=f"{', '.join(PRESETS)}; a file and options beat it"),
-]
+PRESET = option(None, metavar="NAME", help=f"{', '.join(PRESETS)}; a file and options beat it")
 
 
 def variable(field: str) -> str:
@@ -46,8 +43,8 @@ def experiment_group(**defaults: Any) -> Group:
         except SpecError as error:
             raise SpecError(_with_variable(str(error), given)) from None
 
-    settings = [_setting(name, defaults) for name in Experiment.model_fields]
-    return Group((parameter("experiment_file", File), parameter("preset", Preset), *settings), make)
+    own = parameter("experiment_file", File), parameter("preset", str | None, PRESET)
+    return Group((*own, *(_setting(name, defaults) for name in Experiment.model_fields)), make)
 
 
 def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:
