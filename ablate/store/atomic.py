@@ -31,13 +31,10 @@ else:
 
 
 def replace_files(contents: Mapping[Path, Any]) -> None:
-    """Writes files, each completely or not at all, and renames them to their final names in the order given.
+    """Writes files from bytes (any buffer), each completely or not at all; existing files are replaced.
 
     All files are complete under temporary names in the same folder before the first is renamed, so a full disk is
-    noticed while nothing has changed. Each rename is on the disk (fsync) before the next one.
-
-    Args:
-        contents: The bytes (any buffer) of each file; existing files are replaced.
+    noticed while nothing has changed. Files are renamed in the order given, each on the disk (fsync) before the next.
 
     Raises:
         OSError: A file cannot be written; no temporary file is left.
@@ -102,19 +99,16 @@ def explained(path: Path, advice: str = "") -> Iterator[None]:
 
 def reason(error: OSError) -> str:
     """Returns the cause of an error in a few words."""
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return "a file is in its place"
-    return error.strerror or str(error)
+    is_occupied = isinstance(error, FileExistsError | NotADirectoryError)
+    return "a file is in its place" if is_occupied else error.strerror or str(error)
 
 
 def make_folder(path: Path, undo: ExitStack) -> None:
     """Makes a folder and its parents if needed; `undo` removes those that were made, unless they have content."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    for folder in reversed(missing):
+    for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(exist_ok=True)
         undo.callback(quietly, folder.rmdir)
-    if not missing:
-        path.mkdir(exist_ok=True)  # raises if it is a file
+    path.mkdir(exist_ok=True)  # raises if it is a file
 
 
 def quietly(remove: Callable[[], None]) -> None:

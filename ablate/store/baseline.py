@@ -1,7 +1,6 @@
 """The baseline file: the scored runs of a results folder in one Parquet file, small enough to commit.
 
-Its columns are those of `runs` and some that are computed from the curves, as the steps to a fixed target. The target,
-the experiment and the environment are in its metadata.
+It has the columns of `runs` and some computed from the curves. Target, experiment and environment are its metadata.
 """
 
 import tomllib
@@ -17,7 +16,7 @@ import pyarrow as pa
 from ablate.errors import NothingToShow, StoreError
 from ablate.store import files
 from ablate.store.atomic import explained, make_folder, replace_files
-from ablate.store.parquet import ResultsFolder
+from ablate.store.parquet import EXPERIMENT_FILE, ResultsFolder
 from ablate.store.parts import to_pandas
 from ablate.store.schema import DATA, EXPERIMENT, REAL, RUNS
 from ablate.store.status import FAILED, FINISHED
@@ -34,21 +33,13 @@ _NEEDED = [field.name for field in RUNS if not (field.nullable and field.type ==
 
 @dataclass(frozen=True)
 class Stored:
-    """Stored results, from a folder or a baseline file.
+    """Stored results, from a folder or a baseline file."""
 
-    Attributes:
-        runs: Frame of `runs`, from a file with the columns computed from curves.
-        curves: Frame of `curves`, None from a file.
-        target: Validation accuracy for the steps to target, None from a folder.
-        experiment: The resolved spec as TOML, empty if there is none.
-        environment: Versions and machine that made the runs.
-    """
-
-    runs: pd.DataFrame
-    curves: pd.DataFrame | None
-    target: float | None
-    experiment: str
-    environment: Mapping[str, str]
+    runs: pd.DataFrame  # from a file with the columns computed from the curves
+    curves: pd.DataFrame | None  # None from a file
+    target: float | None  # validation accuracy for the steps to target, None from a folder
+    experiment: str  # the resolved spec as TOML, empty if there is none
+    environment: Mapping[str, str]  # versions and machine that made the runs
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -70,23 +61,24 @@ def read_results(path: Path) -> Stored:
         NothingToShow: There is nothing at this path, or it holds no runs.
         StoreError: It is damaged, foreign, or of another schema version.
     """
-    return _read_folder(path) if path.is_dir() else _read_file(path)
+    if not path.is_dir():
+        return _read_file(path)
+    folder, spec = ResultsFolder(path), path / EXPERIMENT_FILE
+    experiment = spec.read_text(encoding="utf-8") if spec.is_file() else ""
+    environment = _environment(folder.metadata())
+    return Stored(folder.read("runs"), folder.read("curves"), None, experiment, environment)
 
 
 def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stored) -> None:
     """Writes a baseline file, completely or not at all; the same results give the same bytes.
 
-    Args:
-        path: The file; an existing one is replaced.
-        scored: Runs of `source` with the columns computed from curves.
-        target: Validation accuracy for their steps to target.
-        source: The results.
+    `scored` has the runs of `source` with the columns computed from its curves, and `target` is the validation accuracy
+    of their steps to target. An existing file is replaced.
 
     Raises:
         StoreError: A worker died on one of the runs, or the file cannot be written.
     """
-    died = scored["status"].eq(FAILED).sum()
-    if died:
+    if died := scored["status"].eq(FAILED).sum():
         raise StoreError(
             f"{died} of {len(scored)} runs failed when their worker died; train them again with the same "
             "`ablate run` before they become a baseline"
@@ -101,14 +93,6 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
         undo.pop_all()
 
 
-def _read_folder(path: Path) -> Stored:
-    folder, spec = ResultsFolder(path), path / "experiment.toml"
-    experiment = spec.read_text(encoding="utf-8") if spec.is_file() else ""
-    return Stored(
-        folder.read("runs"), folder.read("curves"), None, experiment, _environment(folder.metadata())
-    )
-
-
 def _read_file(path: Path) -> Stored:
     try:
         table = files.read(path, BASELINE, _REMEDY, kind=_KIND, needed=_NEEDED)
@@ -116,8 +100,7 @@ def _read_file(path: Path) -> Stored:
         raise NothingToShow(f"there is nothing at {str(path)!r}") from None
     if not table.num_rows:
         raise NothingToShow(f"{str(path)!r} holds no runs")
-    about = files.metadata_of(table.schema)
-    runs = to_pandas(table)
+    about, runs = files.metadata_of(table.schema), to_pandas(table)
     runs = runs.assign(finished=runs["status"] == FINISHED)
     return Stored(runs, None, float(about[_TARGET]), about[EXPERIMENT], _environment(about))
 

@@ -12,25 +12,17 @@ from ablate.store.schema import SCHEMA_VERSION
 
 PREFIX = "ablate."
 VERSION, KIND = "schema_version", "kind"
+Names = Collection[str]
 
 
 def read(
-    path: Path,
-    schema: pa.Schema,
-    remedy: str,
-    columns: list[str] | None = None,
-    kind: str | None = None,
-    needed: Collection[str] | None = None,
+    path: Path, schema: pa.Schema, remedy: str, *, columns: Names = (), kind: str = "", needed: Names = ()
 ) -> pa.Table:
     """Returns the rows of a Parquet file, or some of its columns, with the checksum of each page verified.
 
-    Args:
-        path: The file.
-        schema: The columns it must have, and no others unless `needed` is given.
-        remedy: What to do if the file is damaged or another one; the end of the error message.
-        columns: Those to read; None means all.
-        kind: The command that writes such files, in their metadata; None means `ablate run`.
-        needed: The columns of the schema that must be there, if not all.
+    The file must have exactly the columns of `schema`, or at least the `needed` ones if these are given. `kind` is the
+    command that writes such files, if it is not `ablate run`; the file names it in its metadata. `remedy` ends error
+    messages: what to do if the file is damaged or another one.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -41,7 +33,7 @@ def read(
         with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
             _check_origin(path, metadata_of(parquet.schema_arrow), remedy, kind)
             if _fits(parquet.schema_arrow, schema, needed):
-                return parquet.read(columns, use_threads=False)
+                return parquet.read(list(columns) or None, use_threads=False)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
@@ -78,9 +70,9 @@ def metadata_of(schema: pa.Schema) -> dict[str, str]:
     return {key.removeprefix(PREFIX): text for key, text in texts.items() if key.startswith(PREFIX)}
 
 
-def _check_origin(path: Path, metadata: Mapping[str, str], remedy: str, kind: str | None) -> None:
+def _check_origin(path: Path, metadata: Mapping[str, str], remedy: str, kind: str) -> None:
     version = metadata.get(VERSION, "")
-    if metadata.get(KIND) != kind or not version.isdecimal():
+    if metadata.get(KIND, "") != kind or not version.isdecimal():
         writer = f"`ablate {kind}`" if kind else "ablate"
         raise StoreError(f"{str(path)!r} was not written by {writer}; {remedy}")
     if int(version) != SCHEMA_VERSION:
@@ -91,8 +83,8 @@ def _check_origin(path: Path, metadata: Mapping[str, str], remedy: str, kind: st
         )
 
 
-def _fits(stored: pa.Schema, schema: pa.Schema, needed: Collection[str] | None) -> bool:
-    if needed is None:
+def _fits(stored: pa.Schema, schema: pa.Schema, needed: Names) -> bool:
+    if not needed:
         return bool(stored.equals(schema))
     known = set(stored.names) & set(schema.names)
     return known >= set(needed) and all(stored.field(name) == schema.field(name) for name in known)

@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WRITE_ORDER = ("layers", "curves", "runs")
-_EXPERIMENT = "experiment.toml"
+EXPERIMENT_FILE = "experiment.toml"
 _AGAIN = "mend that and give the same command again, or choose another folder"
 
 
 class ResultsFolder:
-    """A results folder; `pd.read_parquet(path / "runs")` is the whole table of runs at any time.
+    """A results folder, which need not exist before `writing`.
 
-    Attributes:
-        path: The folder; it need not exist before `writing`.
+    `pd.read_parquet(path / "runs")` is the whole table of runs at any time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,10 +48,8 @@ class ResultsFolder:
         Raises:
             StoreError: A part is unreadable, damaged, foreign or of another schema version, or a run is stored twice.
         """
-        rows: list[tuple[str, str]] = []
-        for part in self._runs(["run_id", "status"]).values():
-            rows += zip(part["run_id"].to_pylist(), part["status"].to_pylist(), strict=True)
-        return dict(sorted(rows))
+        rows = [row for part in self._runs(["run_id", "status"]).values() for row in part.to_pylist()]
+        return dict(sorted((row["run_id"], row["status"]) for row in rows))
 
     def read(self, table: str) -> "pd.DataFrame":
         """Returns the whole of `runs`, `curves` or `layers`, sorted by its key.
@@ -64,15 +61,13 @@ class ResultsFolder:
             NothingToShow: The folder holds no runs.
             StoreError: As `statuses`, or a file of a part is missing.
         """
-        runs = self._runs(None if table == "runs" else ["run_id"])
+        runs = self._runs([] if table == "runs" else ["run_id"])
         if not runs:
             path = str(self.path)
             raise NothingToShow(f"{path!r} holds no runs; train some with `ablate run -o {path}`")
         loaded = runs.values() if table == "runs" else self._counting_rows(table, runs)
-        whole = pa.concat_tables(
-            [TABLES[table].empty_table(), *(part.replace_schema_metadata() for part in loaded)]
-        )
-        return parts.to_pandas(parts.in_order(table, whole))
+        rows = [part.replace_schema_metadata() for part in loaded]
+        return parts.to_pandas(parts.in_order(table, pa.concat_tables([TABLES[table].empty_table(), *rows])))
 
     def metadata(self) -> dict[str, str]:
         """Returns the metadata of all parts; values that differ between parts are joined as `one | other`.
@@ -87,10 +82,7 @@ class ResultsFolder:
         return {key: " | ".join(sorted(texts)) for key, texts in sorted(values.items())}
 
     def ensure_same_data(self, data: str) -> None:
-        """Checks that the stored runs, if any, share their data and settings with new runs.
-
-        Args:
-            data: What the new runs share, as a canonical JSON object: `Run.data`, the metadata `data` of parts.
+        """Checks that the stored runs, if any, share their data and settings (`Run.data`) with new runs.
 
         Raises:
             StoreError: They do not; or as `statuses`.
@@ -99,10 +91,8 @@ class ResultsFolder:
         for part in self._runs(["run_id"]).values():
             held: dict[str, object] = json.loads(files.metadata_of(part.schema).get(DATA, data))
             if held != wanted:
-                content = _difference(held, wanted)
-                raise StoreError(
-                    f"-o/--output: {str(self.path)!r} holds {content}; choose another folder for these"
-                )
+                content = f"{str(self.path)!r} holds {_difference(held, wanted)}"
+                raise StoreError(f"-o/--output: {content}; choose another folder for these")
 
     @contextmanager
     def writing(self, experiment_toml: str) -> Iterator[None]:
@@ -115,7 +105,7 @@ class ResultsFolder:
             StoreError: The folder cannot be made or written, is being written by another command, or holds an
                 `experiment.toml` but no `runs`; or as `statuses`.
         """
-        lock, experiment = self.path / atomic.LOCK, self.path / _EXPERIMENT
+        lock, experiment = self.path / atomic.LOCK, self.path / EXPERIMENT_FILE
         with ExitStack() as held:
             with explained(self.path, "choose a folder that can be written"), ExitStack() as undo:
                 atomic.make_folder(self.path, undo)
@@ -142,11 +132,8 @@ class ResultsFolder:
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
         """Stores runs, their curves and their layers as one part, completely or not at all.
 
-        The same tables and metadata give the same files, byte for byte.
-
-        Args:
-            tables: `runs`, and `curves` and `layers` if they have rows.
-            metadata: What holds for all these runs, stored in the Parquet schema under keys `ablate.*`.
+        The tables are `runs`, and `curves` and `layers` if they have rows. The metadata, facts of all these runs, are
+        stored in the Parquet schema under keys `ablate.*`. The same arguments give the same files, byte for byte.
 
         Raises:
             ValueError: A table does not fit the schema, or one of the runs is stored in another part.
@@ -156,8 +143,7 @@ class ResultsFolder:
         arrow = parts.checked(tables)
         run_ids = parts.run_ids(arrow["runs"])
         name = parts.part_name(run_ids)
-        elsewhere = [run_id for run_id in run_ids if stored.get(run_id, name) != name]
-        if elsewhere:
+        if elsewhere := [run_id for run_id in run_ids if stored.get(run_id, name) != name]:
             raise ValueError(f"runs that are stored in another part: {elsewhere}")
         with explained(self.path, f"the {len(stored)} runs stored there before are safe: {_AGAIN}"):
             whole = {table: files.with_metadata(arrow[table], metadata) for table in _WRITE_ORDER}
@@ -187,8 +173,8 @@ class ResultsFolder:
             raise RuntimeError("write_part and discard are legal only inside `with folder.writing(...)`")
         return self._stored
 
-    def _runs(self, columns: list[str] | None) -> dict[str, pa.Table]:
-        """Returns the runs files by name, with these columns (`run_id` must be one); checks that no run is in two."""
+    def _runs(self, columns: list[str]) -> dict[str, pa.Table]:
+        """Returns the runs files by name, with these columns, `run_id` among them, or all; no run may be in two."""
         loaded: dict[str, pa.Table] = {}
         owner: dict[str, str] = {}
         for name in self._names("runs"):
@@ -209,14 +195,12 @@ class ResultsFolder:
         for name, part in runs.items():
             path, runs_file = self.path / table / name, self.path / "runs" / name
             try:
-                rows = parts.load(path, table)
+                yield parts.keep_runs(parts.load(path, table), parts.run_ids(part))
             except FileNotFoundError:
                 if runs_file.exists():
                     raise StoreError(
                         f"{str(path)!r} is missing; delete {str(runs_file)!r} too and its runs are trained again"
                     ) from None
-                continue
-            yield parts.keep_runs(rows, parts.run_ids(part))
 
     def _names(self, table: str) -> list[str]:
         folder = self.path / table
@@ -225,9 +209,8 @@ class ResultsFolder:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StoreError(
-                f"{str(self.path)!r} is not a readable results folder ({reason(error)})"
-            ) from error
+            problem = f"{str(self.path)!r} is not a readable results folder ({reason(error)})"
+            raise StoreError(problem) from error
         for name in names:
             if not re.fullmatch(parts.NAME_PATTERN, name):
                 raise StoreError(f"{str(folder / name)!r} was not written by ablate; move it elsewhere")
@@ -258,8 +241,6 @@ def _difference(held: Mapping[str, object], wanted: Mapping[str, object]) -> str
         kinds = ("simulated", "real") if held.get(SIMULATED) else ("real", "simulated")
         return "{} results, which cannot be mixed with {} ones".format(*kinds)
     names = [name for name in sorted({*held, *wanted}) if held.get(name) != wanted.get(name)]
-    values = ", ".join(
-        f"{name} {held.get(name, 'none')} and not {wanted.get(name, 'none')}" for name in names
-    )
+    values = [f"{name} {held.get(name, 'none')} and not {wanted.get(name, 'none')}" for name in names]
     other = " (it is of another version of ablate, whose numbers differ)" if NUMERICS in names else ""
-    return f"runs of {values}{other}"
+    return f"runs of {', '.join(values)}{other}"

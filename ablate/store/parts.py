@@ -25,7 +25,7 @@ def part_name(run_ids: Iterable[str]) -> str:
     return f"part-{blake2b(text.encode(), digest_size=16).hexdigest()}.parquet"
 
 
-def load(path: Path, table: str, columns: list[str] | None = None) -> pa.Table:
+def load(path: Path, table: str, columns: files.Names = ()) -> pa.Table:
     """Returns the rows of a part, or some of its columns.
 
     Raises:
@@ -33,7 +33,7 @@ def load(path: Path, table: str, columns: list[str] | None = None) -> pa.Table:
     """
     runs_file = str(path.parent.parent / "runs" / path.name)
     remedy = f"move {runs_file!r} elsewhere and its runs are trained again, or choose another folder"
-    return files.read(path, TABLES[table], remedy, columns)
+    return files.read(path, TABLES[table], remedy, columns=columns)
 
 
 def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:
@@ -44,16 +44,13 @@ def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:
     """
     if not set(tables) <= set(TABLES):
         raise ValueError(f"tables {sorted(tables)} given; legal are {sorted(TABLES)}")
-    arrow = {
-        table: to_arrow(table, tables[table]) if table in tables else schema.empty_table()
-        for table, schema in TABLES.items()
-    }
+    arrow = {table: schema.empty_table() for table, schema in TABLES.items()}
+    arrow |= {table: to_arrow(table, frame) for table, frame in tables.items()}
     held = run_ids(arrow["runs"])
     if not held:
         raise ValueError("runs: a part needs at least one run")
     for table, rows in arrow.items():
-        unknown = set(run_ids(rows)) - set(held)
-        if unknown:
+        if unknown := set(run_ids(rows)) - set(held):
             raise ValueError(f"{table}: rows of runs that are not in this part: {sorted(unknown)}")
     return arrow
 
@@ -123,8 +120,6 @@ def _may_be_cast(given: pa.DataType, needed: pa.DataType) -> bool:
     """Whether a cast is legal; Arrow itself would also turn texts, booleans and dates into numbers."""
     if pa.types.is_dictionary(given):
         return _may_be_cast(given.value_type, needed)
-    if needed == TEXT:
-        return bool(pa.types.is_string(given) or pa.types.is_large_string(given))
-    if needed == TRUTH:
-        return bool(pa.types.is_boolean(given))
-    return bool(pa.types.is_integer(given) or pa.types.is_floating(given))
+    number = (pa.types.is_integer, pa.types.is_floating)
+    legal = {TEXT: (pa.types.is_string, pa.types.is_large_string), TRUTH: (pa.types.is_boolean,)}
+    return any(fits(given) for fits in legal.get(needed, number))

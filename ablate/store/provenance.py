@@ -10,20 +10,10 @@ from ablate import __version__
 
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow")
 
-# Environment variables that change the speed or the last bits of arithmetic on CPU and CUDA.
-VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OMP_DYNAMIC",
-    "MKL_NUM_THREADS",
-    "MKL_DYNAMIC",
-    "MKL_CBWR",
-    "OPENBLAS_NUM_THREADS",
-    "OPENBLAS_CORETYPE",
-    "ONEDNN_MAX_CPU_ISA",
-    "ATEN_CPU_CAPABILITY",
-    "CUBLAS_WORKSPACE_CONFIG",
-    "NVIDIA_TF32_OVERRIDE",
-)
+# Environment variables that change the speed or the last bits of arithmetic: threads, kernels of the CPU, CUDA.
+_THREADS = ("OMP_NUM_THREADS", "OMP_DYNAMIC", "MKL_NUM_THREADS", "MKL_DYNAMIC", "OPENBLAS_NUM_THREADS")
+_KERNELS = ("MKL_CBWR", "OPENBLAS_CORETYPE", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+VARIABLES = (*_THREADS, *_KERNELS, "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE")
 
 
 def provenance() -> dict[str, str]:
@@ -33,11 +23,11 @@ def provenance() -> dict[str, str]:
     the working directory, if there is one; `python`, `ablate` and each of `PACKAGES` with its version;
     `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. No time, host, user or path is among them.
     """
+    versions = {"python": platform.python_version(), "ablate": __version__}
+    versions |= {package: _version(package) for package in PACKAGES}
     machine = {"system": platform.platform(), "cpu": _cpu(), "cores": str(os.cpu_count())}
     variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    versions = {"python": platform.python_version(), "ablate": __version__}
-    packages = {package: _version(package) for package in PACKAGES}
-    return _git() | versions | packages | machine | variables
+    return _git() | versions | machine | variables
 
 
 def _git() -> dict[str, str]:
@@ -68,9 +58,8 @@ def _cpu() -> str:
 def _output(*command: str) -> str | None:
     """Returns what a command prints, or None if it does not exist, fails or takes more than ten seconds."""
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=10, check=True
-        )
+        return subprocess.check_output(
+            command, stderr=subprocess.DEVNULL, text=True, errors="replace", timeout=10
+        ).strip()
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()

@@ -27,9 +27,8 @@ def _optional(**types: pa.DataType) -> list[pa.Field]:
 _ARROW = {int: WHOLE, float: REAL, str: TEXT}
 
 # The levels of the factors as `Run.settings_as_stored` returns them.
-SETTINGS = pa.schema(
-    _filled(**{name: _ARROW[stored_type(Experiment.model_fields[name])] for name in FACTORS})
-)
+_TYPES = {name: _ARROW[stored_type(Experiment.model_fields[name])] for name in FACTORS}
+SETTINGS = pa.schema(_filled(**_TYPES))
 
 # Scores of one evaluation in eval mode: mean cross-entropy in nats, accuracy as a share from 0 to 1. Those of training
 # are computed on a fixed subset of the training data as large as the validation set.
@@ -39,19 +38,16 @@ RUNS = pa.schema(
     [
         *_filled(run_id=TEXT, variant=TEXT),
         *SETTINGS,
-        *_filled(seed=WHOLE, dataset=TEXT, model=TEXT),
-        *_filled(steps=WHOLE),  # planned; a diverged run stopped at failed_step
+        *_filled(seed=WHOLE, dataset=TEXT, model=TEXT, steps=WHOLE),  # planned steps, see failed_step
         *_optional(parameters=WHOLE),  # null if failed
         *_filled(status=TEXT),
-        *_optional(failed_step=WHOLE),  # null unless diverged
+        *_optional(failed_step=WHOLE),  # where a diverged run stopped; null unless diverged
         *_optional(message=TEXT),  # null unless diverged or failed
         *SCORES,  # of the last evaluation; null unless finished, as are all columns down to aulc
         *_optional(best_val_accuracy=REAL, best_epoch=REAL),
-        *_optional(gap_accuracy=REAL),  # train - val: positive = overfitting
-        *_optional(gap_loss=REAL),  # val - train: positive = overfitting
+        *_optional(gap_accuracy=REAL, gap_loss=REAL),  # train - val, val - train: positive = overfitting
         *_optional(aulc=REAL),  # mean validation accuracy over the steps
-        *_optional(seconds=REAL),  # the run's share of its stack's time; null if failed
-        *_optional(device=TEXT),  # null if failed
+        *_optional(seconds=REAL, device=TEXT),  # the run's share of its stack's time; both null if failed
         *_filled(simulated=TRUTH),  # made up in closed form by `--executor fake`
     ]
 )
@@ -79,11 +75,7 @@ STEP_COSTS = pa.schema(
 TABLES = {"runs": RUNS, "curves": CURVES, "layers": LAYERS}
 
 # The columns that identify a row of a table, and by which its rows are sorted.
-KEYS = {
-    "runs": ("run_id",),
-    "curves": ("run_id", "step"),
-    "layers": ("run_id", "step", "layer", "quantity"),
-}
+KEYS = {"runs": ("run_id",), "curves": ("run_id", "step"), "layers": ("run_id", "step", "layer", "quantity")}
 
 # Keys of a part's metadata: what the runs of a grid share (`Run.data`), and the resolved experiment as TOML.
 DATA, EXPERIMENT = "data", "experiment"

@@ -29,12 +29,10 @@ def read_step_costs(folder: Path) -> pd.DataFrame | None:
 
 
 def write_step_costs(folder: Path, costs: pd.DataFrame, metadata: Mapping[str, str]) -> None:
-    """Stores step costs in a results folder, all or none; they replace those stored for the same variants.
+    """Stores step costs in an existing results folder, all or none.
 
-    Args:
-        folder: An existing results folder.
-        costs: Columns of `STEP_COSTS`, one row per variant.
-        metadata: Environment of this measurement; it replaces that of earlier ones.
+    `costs` has the columns of `STEP_COSTS` and one row per variant, which replaces the row stored for that variant. The
+    metadata, the environment of this measurement, replace those of earlier ones.
 
     Raises:
         ValueError: A column is missing or of another type, or two rows are of the same variant.
@@ -44,8 +42,7 @@ def write_step_costs(folder: Path, costs: pd.DataFrame, metadata: Mapping[str, s
     if costs.duplicated(keys).any():
         raise ValueError("step_costs: two rows of the same variant")
     with explained(folder / _FILE), only_writer(folder):
-        stored = read_step_costs(folder)
-        if stored is not None:
+        if (stored := read_step_costs(folder)) is not None:
             costs = pd.concat([stored, costs]).drop_duplicates(keys, keep="last")
         try:
             table = pa.Table.from_pandas(costs[STEP_COSTS.names], schema=STEP_COSTS, preserve_index=False)
