@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ablate.data.raw import Array, RawData
+from ablate.data.raw import Array
 from ablate.data.sources import read_raw
 from ablate.data.split import probe, split
 from ablate.data.standardize import fit
@@ -25,14 +24,9 @@ A = TypeVar("A")
 class Samples(Generic[A]):
     """The samples of an experiment, the same for all its runs, in arrays of type A.
 
-    Attributes:
-        x_train: float32 (samples, *shape), channels first, contiguous, standardized by the training samples.
-        y_train: int64 (samples,), from 0 to classes - 1.
-        x_val, y_val: Validation samples and labels, as x_train and y_train.
-        x_test, y_test: Test samples and labels, likewise.
-        classes: Number of labels.
-        train_probe: int64, ascending indices into x_train of the samples that training scores are computed on, as many
-            as there are validation samples (all if there are not more).
+    Each x is float32 (samples, *shape), channels first, contiguous, standardized by the training samples; each y is
+    int64 (samples,), from 0 to classes - 1. `train_probe` is int64: ascending indices into x_train of the samples that
+    training scores are computed on, as many as there are validation samples (all if there are not more).
     """
 
     x_train: A
@@ -55,7 +49,7 @@ class Arrays(Samples[Array]):
             np.save(folder / f"{field.name}.npy", getattr(self, field.name))
 
 
-def open_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+def open_arrays(folder: Path) -> dict[str, Any]:
     """Returns saved arrays by field, mapped from their files: processes that open them share the memory."""
     return {field.name: np.load(folder / f"{field.name}.npy", mmap_mode="c") for field in fields(Samples)}
 
@@ -63,19 +57,20 @@ def open_arrays(folder: Path) -> dict[str, NDArray[Any]]:
 def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:
     """Returns the samples of an experiment, split as `split_sizes` says and standardized by the training split.
 
-    Args:
-        experiment: Names the dataset, the split and the standardization.
-        data_dir: The folder that holds torchvision's folders; None is `data` in the working directory.
+    `data_dir` is the folder that holds torchvision's folders; None is `data` in the working directory.
 
     Raises:
         DataError: The data are missing, cannot be downloaded, are unfit, have another number of samples than
             `dataset_info` says, or cannot be split as asked.
     """
-    raw = read_raw(experiment.dataset, data_dir)
-    _check_sizes(experiment.dataset, raw)
+    raw, info = read_raw(experiment.dataset, data_dir), dataset_info(experiment.dataset)
+    if (len(raw.y), len(raw.y_test)) != (info.samples, info.test_samples):
+        raise DataError(
+            f"--data-dir: {experiment.dataset} has {info.samples} training and {info.test_samples} test samples, and "
+            f"the folder holds {len(raw.y)} and {len(raw.y_test)}; put the whole set there"
+        )
+    own_test, seed = info.test_samples > 0, experiment.split_seed
     _, val, test = experiment.split_sizes
-    own_test = len(raw.y_test) > 0
-    seed = experiment.split_seed
     train_index, val_index, test_index = split(raw.y, val, 0 if own_test else test, seed)
     x_test, y_test = raw.x, raw.y
     if own_test:
@@ -91,12 +86,3 @@ def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:
         classes=raw.classes,
         train_probe=probe(raw.y[train_index], val, seed),
     )
-
-
-def _check_sizes(name: str, raw: RawData) -> None:
-    info = dataset_info(name)
-    if (len(raw.y), len(raw.y_test)) != (info.samples, info.test_samples):
-        raise DataError(
-            f"--data-dir: {name} has {info.samples} training and {info.test_samples} test samples, and the "
-            f"folder holds {len(raw.y)} and {len(raw.y_test)}; put the whole set there"
-        )

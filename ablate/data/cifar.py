@@ -1,8 +1,8 @@
 """CIFAR-10 and CIFAR-100 in the Python version: pickled dictionaries, read without running code from the files."""
 
 import codecs
-import pickle
 from pathlib import Path
+from pickle import Unpickler, UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,7 @@ from ablate.errors import DataError
 SHAPE = (3, 32, 32)
 
 # What unpickling and converting a file of another kind can raise.
-_UNREADABLE = (
-    pickle.UnpicklingError,
-    EOFError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-)
+_UNFIT = (UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
 def read_batches(*paths: Path) -> tuple[Array, Labels]:
@@ -48,7 +40,7 @@ def _read_batch(path: Path) -> tuple[Array, Labels]:
                 f"{images.dtype} data of shape {images.shape}, {labels.dtype} labels of shape {labels.shape}"
             )
         return images.reshape(-1, *SHAPE), labels.astype(np.int64)
-    except _UNREADABLE as error:
+    except _UNFIT as error:
         raise DataError(
             f"--data-dir: {str(path)!r} is not a batch of CIFAR images in the Python version ({error}); "
             "delete it and it is downloaded again"
@@ -60,15 +52,14 @@ def _dtype(code: str, align: int, copy: int) -> np.dtype[Any]:
     return np.dtype(code, align=bool(align), copy=bool(copy))
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(Unpickler):
     """Rebuilds numpy arrays and plain values and refuses everything else, so that no file can run its own code."""
 
     def find_class(self, module: str, name: str) -> Any:
         # numpy 2 renamed numpy.core to numpy._core.
-        allowed = _ALLOWED.get((module.replace("numpy._core", "numpy.core"), name))
-        if allowed is None:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return allowed
+        if allowed := _ALLOWED.get((module.replace("numpy._core", "numpy.core"), name)):
+            return allowed
+        raise UnpicklingError(f"it asks for {module}.{name}")
 
 
 # What pickled arrays refer to in protocols 0 to 5.

@@ -1,9 +1,8 @@
 """A dataset ready for training, as tensors in memory."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -19,17 +18,13 @@ class Dataset(Samples[Tensor]):
     @classmethod
     def of(cls, arrays: Arrays) -> Self:
         """Returns the dataset of these arrays."""
-        return cls._from(vars(arrays))
+        tensors = {name: torch.from_numpy(array) for name, array in vars(arrays).items() if name != "classes"}
+        return cls(**tensors, classes=int(arrays.classes))
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Returns the dataset that `Arrays.save` has written; its tensors are mapped from the files."""
-        return cls._from(open_arrays(folder))
-
-    @classmethod
-    def _from(cls, arrays: Mapping[str, Any]) -> Self:
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name != "classes"}
-        return cls(**tensors, classes=int(arrays["classes"]))
+        return cls.of(Arrays(**open_arrays(folder)))
 
     def to(self, device: str) -> Self:
         """Returns the dataset with its tensors on a device."""

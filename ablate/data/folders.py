@@ -23,23 +23,18 @@ READERS: dict[str, Callable[..., tuple[Array, Labels]]] = {"idx": read_pair, "ci
 
 
 def read_folder(name: str, data_dir: Path | None) -> RawData:
-    """Returns a dataset from torchvision's folder, after a download if files are missing.
+    """Returns a dataset of `DATASETS` that has files, after a download if files are missing.
 
     Existing files are read without the network and without torchvision. Their format, the shape of the images and the
-    range of the labels are checked, but no checksum.
-
-    Args:
-        name: A key of `DATASETS` that has files.
-        data_dir: The folder that holds torchvision's folders; None is `data` in the working directory, which a download
-            creates.
+    range of the labels are checked, but no checksum. `data_dir` holds torchvision's folders; None is `data` in the
+    working directory, which a download creates.
 
     Raises:
         DataError: The folder does not exist, a file is missing and cannot be downloaded, or a file is unfit.
     """
     if data_dir is not None and not data_dir.is_dir():
-        raise DataError(
-            f"--data-dir: {str(data_dir)!r} is not a folder; give one that exists, or leave the option out"
-        )
+        advice = "give one that exists, or leave the option out"
+        raise DataError(f"--data-dir: {str(data_dir)!r} is not a folder; {advice}")
     root = data_dir or DEFAULT_FOLDER
     files, classes = DATASETS[name].files, DATASETS[name].classes
     if files is None or classes is None:

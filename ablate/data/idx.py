@@ -9,8 +9,6 @@ import numpy as np
 from ablate.data.raw import Array, Labels
 from ablate.errors import DataError
 
-_UNSIGNED_BYTE = 8
-
 
 def read_pair(images: Path, labels: Path) -> tuple[Array, Labels]:
     """Returns the images (samples, 1, height, width) in uint8 and the labels (samples,) of two IDX files.
@@ -30,9 +28,8 @@ def read_idx(path: Path, axes: int) -> Array:
     Raises:
         DataError: It is no IDX file of bytes with this number of axes, or is too short or too long.
     """
-    content = path.read_bytes()
-    start = 4 + 4 * axes
-    if len(content) < start or content[:4] != bytes((0, 0, _UNSIGNED_BYTE, axes)):
+    content, start = path.read_bytes(), 4 + 4 * axes
+    if len(content) < start or content[:4] != bytes((0, 0, 8, axes)):
         raise _unfit(path, f"is not an IDX file of unsigned bytes with {axes} axes")
     shape = struct.unpack(f">{axes}I", content[4:start])
     size = start + math.prod(shape)

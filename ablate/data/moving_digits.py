@@ -16,10 +16,8 @@ def moving_digits(pictures: Array, digits: Labels, label: str) -> RawData:
     Direction and start are a pure function of the picture's index. All starts from which a picture stays on the canvas
     are equally likely. The canvas is 0 around the picture.
 
-    Args:
-        pictures: (samples, height, width).
-        digits: (samples,), the digits that the pictures show.
-        label: `direction` or `digit`, what the videos are labelled by.
+    The pictures are (samples, height, width) and show the digits (samples,). `label` says what the videos are labelled
+    by: `direction` or `digit`.
     """
     videos = np.zeros((len(pictures), 1, FRAMES, MOVING_SIZE, MOVING_SIZE), dtype=pictures.dtype)
     directions = np.empty(len(pictures), dtype=np.int64)

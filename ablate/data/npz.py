@@ -31,17 +31,11 @@ def read_npz(path: Path) -> RawData:
         raise _unfit(path, f"has one label, {values[0]}, in y_train; a classification needs at least 2")
     splits = 2 if has_test else 3
     if counts.min() < splits:
-        rare = counts.argmin()
-        raise _unfit(
-            path,
-            f"has {counts[rare]} of label {values[rare]} in y_train; a label needs at least {splits} "
-            "samples, one for each split",
-        )
-    unknown = np.setdiff1d(y_test, values)
-    if len(unknown):
-        raise _unfit(
-            path, f"has label {unknown[0]} in y_test but not in y_train; each test label must be trained"
-        )
+        problem = f"has {counts.min()} of label {values[counts.argmin()]} in y_train"
+        raise _unfit(path, f"{problem}; a label needs at least {splits} samples, one for each split")
+    if len(unknown := np.setdiff1d(y_test, values)):
+        problem = f"has label {unknown[0]} in y_test but not in y_train"
+        raise _unfit(path, f"{problem}; each test label must be trained")
     y, y_test = (np.searchsorted(values, labels).astype(np.int64) for labels in (y, y_test))
     return RawData(x, y, x_test, y_test, len(values))
 
@@ -50,18 +44,15 @@ def _numbers(path: Path, name: str) -> Array:
     array = _array(path, name, "real numbers")
     # One comparison finds NaN (false in any comparison), inf and what float32 cannot hold.
     if not -_LARGEST <= array.min() <= array.max() <= _LARGEST:
-        raise _unfit(
-            path, f"has NaN, inf or numbers beyond {_LARGEST:.2g} in {name}; legal are finite float32 numbers"
-        )
+        problem = f"has NaN, inf or numbers beyond {_LARGEST:.2g} in {name}"
+        raise _unfit(path, f"{problem}; legal are finite float32 numbers")
     return array
 
 
 def _labels(path: Path, name: str) -> Array:
     array = _array(path, name, "whole numbers")
-    if array.dtype.kind == "f":
-        wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]
-        if len(wrong):
-            raise _unfit(path, f"has {wrong[0]} in {name}; legal are whole numbers")
+    if array.dtype.kind == "f" and len(wrong := array[~(np.isfinite(array) & (array == np.floor(array)))]):
+        raise _unfit(path, f"has {wrong[0]} in {name}; legal are whole numbers")
     return array
 
 

@@ -12,12 +12,9 @@ from ablate.experiment.datasets import MOVING, NPZ, npz_path
 
 
 def read_raw(name: str, data_dir: Path | None) -> RawData:
-    """Returns the arrays of a dataset.
+    """Returns the arrays of a dataset whose name is legal for `dataset_info`.
 
-    Args:
-        name: Legal for `dataset_info`.
-        data_dir: The folder that holds torchvision's folders; None is `data` in the working directory. Other datasets
-            ignore it.
+    `data_dir` holds torchvision's folders, None is `data` in the working directory; other datasets ignore it.
 
     Raises:
         DataError: The data are missing, unreadable or unfit.

@@ -13,22 +13,17 @@ Index = NDArray[np.int64]
 def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Index]:
     """Returns the ascending indices of the training, validation and test samples; together they are all of y.
 
-    The share of each label is the same in all splits, to within a sample.
-
-    Args:
-        y: (samples,), from 0 up.
-        val: Number of validation samples.
-        test: Number of test samples to split off; 0 if the dataset has a test set of its own.
-        seed: `Experiment.split_seed`.
+    The share of each label is the same in all splits, to within a sample. `val` and `test` are numbers of samples;
+    `test` is 0 if the dataset has a test set of its own.
 
     Raises:
         DataError: A split would be smaller than the number of labels, or only one sample is left of a label.
     """
-    everything = np.arange(len(y), dtype=np.int64)
-    rest, held_out = everything, everything[:0]
+    rest = np.arange(len(y), dtype=np.int64)
+    held_out = rest[:0]
     if test:
         _check(y, test, "--test-fraction", "test")
-        rest, held_out = _cut(everything, y, test, derive(seed, "split", "test"))
+        rest, held_out = _cut(rest, y, test, derive(seed, "split", "test"))
     _check(y[rest], val, "--val-fraction", "validation")
     train, validation = _cut(rest, y[rest], val, derive(seed, "split", "val"))
     return train, validation, held_out
@@ -37,13 +32,9 @@ def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Inde
 def probe(y: Labels, size: int, seed: int) -> Index:
     """Returns the ascending indices of the training samples that training scores are computed on.
 
-    They are as many as there are validation samples, so that both scores compare like with like, or all if there are
-    not more; stratified unless some label is too rare for that.
-
-    Args:
-        y: Labels of the training samples.
-        size: Number of validation samples.
-        seed: `Experiment.split_seed`.
+    `y` holds the labels of the training samples, `size` is the number of validation samples. The indices are as many,
+    so that both scores compare like with like, or all if there are not more; they are stratified unless some label is
+    too rare for that.
     """
     everything = np.arange(len(y), dtype=np.int64)
     if size >= len(y):

@@ -60,8 +60,7 @@ def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:
 
 def _sums(x: Array, index: Index, centre: Statistic, axes: tuple[int, ...]) -> tuple[Statistic, Statistic]:
     """Returns the sums of x[index] - centre and of its squares over the samples and some axes of a sample."""
-    total = np.zeros(x.shape[1:])
-    squares = np.zeros(x.shape[1:])
+    total, squares = np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
     for _, part in _chunks(x, index):
         part -= centre
         total += part.sum(axis=0)
