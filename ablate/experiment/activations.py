@@ -5,18 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ActivationInfo:
-    """Facts about one activation function.
-
-    Attributes:
-        aliases: Other names people use for it.
-        is_monotone: Whether it never falls, so that max pooling commutes with it; not assumed unless stated.
-        seconds: What an element of a hidden layer costs in one step, forward and backward, on one core.
-        has_parameters: Whether it learns parameters of its own.
-    """
+    """Facts about one activation function."""
 
     aliases: tuple[str, ...] = ()
-    is_monotone: bool = False
-    seconds: float = 1e-9
+    is_monotone: bool = False  # never falls, so that max pooling commutes with it; not assumed unless stated
+    seconds: float = 1e-9  # for an element of a hidden layer in one step, forward and backward, on one core
     has_parameters: bool = False
 
 

@@ -6,6 +6,7 @@ The estimates size the stacks, order them (longest first) and appear in `ablate 
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import NamedTuple
 
 from ablate.experiment.activations import ACTIVATIONS, ActivationInfo
 from ablate.experiment.grid import Run
@@ -15,6 +16,7 @@ from ablate.experiment.optimizers import OPTIMIZERS
 
 FLOP_SECONDS = 1 / 90e9
 ELEMENT_SECONDS = 2e-9
+# What a step of a stack costs besides its runs: the overhead of calls.
 STACK_STEP_SECONDS = 0.8e-3
 # Time before the first step and after the last one: start-up and tables.
 PROCESS_SECONDS = 6.0
@@ -24,63 +26,47 @@ EVALUATION_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that a cost depends on, besides those of the run.
+    """The sizes that a cost depends on, besides those of the run."""
 
-    Attributes:
-        features: Numbers in one sample.
-        classes: Number of outputs.
-        train: Training samples.
-        val: Validation samples; each evaluation also scores as many training samples.
-        evals_per_epoch: Evaluations per epoch.
-        sample: Shape of one sample, channels first; only models with convolutions need it.
-    """
-
-    features: int
+    features: int  # numbers in one sample
     classes: int
-    train: int
-    val: int
+    train: int  # samples
+    val: int  # samples; each evaluation also scores as many training samples
     evals_per_epoch: int
-    sample: tuple[int, ...] = ()
+    sample: tuple[int, ...] = ()  # shape, channels first; only models with convolutions need it
 
 
-@dataclass(frozen=True)
-class Convolved:
-    """The cost of one block of a run for one sample.
-
-    Attributes:
-        weights: Number of weights in its kernels.
-        products: Multiplications in a forward pass.
-        elements: Outputs of the convolution.
-    """
+class _Block(NamedTuple):
+    """The cost of one block of a run for one sample."""
 
     weights: int
-    products: int
-    elements: int
+    products: int  # multiplications in a forward pass
+    elements: int  # outputs of the convolution
 
 
-def convolved(run: Run, sizes: Sizes) -> tuple[Convolved, ...]:
+def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
     """Returns the cost of each block of a run; an mlp has no blocks."""
-    if not run.channels:
-        return ()
-    inputs = (sizes.sample[0], *run.channels[:-1])
     spatial = sizes_by_block(run.model, sizes.sample, len(run.channels))
-    blocks = []
-    for before, after, size in zip(inputs, run.channels, spatial, strict=False):
-        weights, positions = before * after * KERNEL ** len(size), prod(size)
-        blocks.append(Convolved(weights, weights * positions, after * positions))
-    return tuple(blocks)
+    kernels = pairwise((*sizes.sample[:1], *run.channels))
+    weights = [inputs * outputs * KERNEL ** len(spatial[0]) for inputs, outputs in kernels]
+    layers = zip(weights, run.channels, map(prod, spatial[:-1]), strict=True)
+    return [_Block(count, count * positions, outputs * positions) for count, outputs, positions in layers]
 
 
-def dense_count(run: Run, sizes: Sizes) -> int:
+def _widths(run: Run, sizes: Sizes) -> tuple[int, ...]:
+    """Returns the number of inputs of the fully connected layers, and the number of outputs of each."""
+    inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
+    return (inputs, *run.hidden, sizes.classes)
+
+
+def _dense_count(run: Run, sizes: Sizes) -> int:
     """Returns about how many parameters a run has in fully connected layers: one product each per sample."""
-    features = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
-    widths = (features, *run.hidden, sizes.classes)
-    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(_widths(run, sizes)))
 
 
 def parameter_count(run: Run, sizes: Sizes) -> int:
     """Returns about how many parameters a run has."""
-    return dense_count(run, sizes) + sum(block.weights for block in convolved(run, sizes))
+    return _dense_count(run, sizes) + sum(block.weights for block in _blocks(run, sizes))
 
 
 def step_count(run: Run, sizes: Sizes) -> int:
@@ -95,9 +81,8 @@ def run_flops(run: Run, sizes: Sizes) -> int:
     that the first layer needs no gradient of its input. An evaluation is one forward pass over the validation set and
     the training samples scored with it.
     """
-    inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
-    products = [block.products for block in convolved(run, sizes)]
-    products += [before * after for before, after in pairwise((inputs, *run.hidden, sizes.classes))]
+    products = [block.products for block in _blocks(run, sizes)]
+    products += [inputs * outputs for inputs, outputs in pairwise(_widths(run, sizes))]
     step = run.batch_size * (6 * sum(products) - 2 * products[0])
     evaluation = (sizes.val + min(sizes.val, sizes.train)) * 2 * sum(products)
     return int(step_count(run, sizes) * step + (run.epochs * sizes.evals_per_epoch + 1) * evaluation)
@@ -105,30 +90,25 @@ def run_flops(run: Run, sizes: Sizes) -> int:
 
 def run_seconds(run: Run, sizes: Sizes) -> float:
     """Returns about how many seconds one core spends on a run inside a stack."""
-    parameters, blocks = parameter_count(run, sizes), convolved(run, sizes)
-    products = dense_count(run, sizes) + sum(block.products for block in blocks)
+    blocks = _blocks(run, sizes)
+    products = _dense_count(run, sizes) + sum(block.products for block in blocks)
     elements = sum(run.hidden) + sum(block.elements for block in blocks)
     activation = ACTIVATIONS.get(run.activation, ActivationInfo()).seconds
     norm = 0.0 if run.norm == OFF else NORMS[norm_name(run.norm)].seconds
     sample = 6 * products * FLOP_SECONDS + elements * (activation + norm + ELEMENT_SECONDS)
-    step = run.batch_size * sample + parameters * OPTIMIZERS[run.optimizer].seconds
+    step = run.batch_size * sample + parameter_count(run, sizes) * OPTIMIZERS[run.optimizer].seconds
     evaluation = 2 * sizes.val * sample * EVALUATION_SHARE
     return float(step_count(run, sizes) * step + run.epochs * sizes.evals_per_epoch * evaluation)
 
 
-def stack_overhead_seconds(run: Run, sizes: Sizes) -> float:
-    """Returns about how many seconds a stack costs besides its runs: the overhead of calls in every step."""
-    return step_count(run, sizes) * STACK_STEP_SECONDS
-
-
 def run_bytes(run: Run, sizes: Sizes) -> int:
     """Returns about how many bytes a run takes inside a stack: parameters, gradients, moments and buffers."""
-    states = OPTIMIZERS[run.optimizer].buffers
+    states = OPTIMIZERS[run.optimizer].buffers * parameter_count(run, sizes)
     # Dropout keeps the uniforms of sixteen steps, and needs twice that while drawing them.
     buffers = (6 * max(run.batch_size, 256) + 32 * run.batch_size) * sum(run.hidden)
-    return int(4 * (states * parameter_count(run, sizes) + buffers) + activation_bytes(run, sizes))
+    return int(4 * (states + buffers) + activation_bytes(run, sizes))
 
 
 def activation_bytes(run: Run, sizes: Sizes) -> int:
     """Returns about how many bytes the blocks of a run take in a step: outputs, gradients and pooled outputs."""
-    return int(4 * 5 * run.batch_size * sum(block.elements for block in convolved(run, sizes)))
+    return int(4 * 5 * run.batch_size * sum(block.elements for block in _blocks(run, sizes)))

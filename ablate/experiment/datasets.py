@@ -19,19 +19,11 @@ NPZ = "npz:"
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a dataset in torchvision's folders.
-
-    Attributes:
-        format: How they are read.
-        kind: Name of the class in `torchvision.datasets` that downloads them.
-        folder: Their folder, below the data folder.
-        train: Names of the files with training samples.
-        test: Names of the files with test samples.
-    """
+    """The names of the files of a dataset in torchvision's folders."""
 
     format: Literal["idx", "cifar"]
-    kind: str
-    folder: str
+    kind: str  # name of the class in `torchvision.datasets` that downloads them
+    folder: str  # below the data folder
     train: tuple[str, ...]
     test: tuple[str, ...]
 
@@ -42,23 +34,14 @@ class Files:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Facts of a dataset.
+    """Facts about a dataset."""
 
-    Attributes:
-        shape: Shape of one sample, channels first.
-        classes: Number of labels; None if only the data can tell.
-        samples: Number of training samples, validation samples included.
-        test_samples: Size of the dataset's own test set; 0 if it has none, and one is split off.
-        about: One line for `ablate list datasets`.
-        files: Its files in torchvision's folders; None if it is made from something else.
-    """
-
-    shape: tuple[int, ...]
-    classes: int | None
-    samples: int
-    test_samples: int
-    about: str
-    files: Files | None = None
+    shape: tuple[int, ...]  # of one sample, channels first
+    classes: int | None  # number of labels; None if only the data can tell
+    samples: int  # for training, validation samples included
+    test_samples: int  # in the dataset's own test set; 0 if it has none, and one is split off
+    about: str  # one line for `ablate list datasets`
+    files: Files | None = None  # None if it is made from something else
 
     @property
     def features(self) -> int:
@@ -78,11 +61,10 @@ def dataset_info(name: str) -> DatasetInfo:
         samples, *shape = shapes["x_train"]
         test_samples = shapes["x_test"][0] if "x_test" in shapes else 0
         return DatasetInfo(tuple(shape), None, samples, test_samples, f"the arrays in {npz_path(name)}")
-    if canonical(name) not in DATASETS:
-        raise SpecError(
-            f"--dataset: {name!r} is not one of {', '.join(DATASETS)}, npz:FILE{did_you_mean(name, DATASETS)}"
-        )
-    return DATASETS[canonical(name)]
+    if canonical(name) in DATASETS:
+        return DATASETS[canonical(name)]
+    legal = ", ".join((*DATASETS, "npz:FILE"))
+    raise SpecError(f"--dataset: {name!r} is not one of {legal}{did_you_mean(name, DATASETS)}")
 
 
 def npz_path(name: str) -> Path:
@@ -109,30 +91,24 @@ def _idx(about: str, kind: str) -> DatasetInfo:
     return DatasetInfo((1, 28, 28), 10, 60_000, 10_000, about, Files("idx", kind, f"{kind}/raw", train, test))
 
 
-def _cifar(
-    classes: int, kind: str, folder: str, train: tuple[str, ...], test: tuple[str, ...]
-) -> DatasetInfo:
-    about = f"photographs, {classes} classes"
-    return DatasetInfo((3, 32, 32), classes, 50_000, 10_000, about, Files("cifar", kind, folder, train, test))
+def _cifar(classes: int, folder: str, train: tuple[str, ...], test: str) -> DatasetInfo:
+    files = Files("cifar", f"CIFAR{classes}", folder, train, (test,))
+    return DatasetInfo((3, 32, 32), classes, 50_000, 10_000, f"photographs, {classes} classes", files)
 
 
 def _videos(classes: int, about: str) -> DatasetInfo:
     return DatasetInfo((1, FRAMES, MOVING_SIZE, MOVING_SIZE), classes, 1797, 0, about)
 
 
+_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+
 DATASETS: dict[str, DatasetInfo] = {
     "digits": DatasetInfo((1, 8, 8), 10, 1797, 0, "handwritten digits, embedded (scikit-learn)"),
     "mnist": _idx("handwritten digits", "MNIST"),
     "fashion_mnist": _idx("clothes", "FashionMNIST"),
     "kmnist": _idx("cursive Japanese characters", "KMNIST"),
-    "cifar10": _cifar(
-        10,
-        "CIFAR10",
-        "cifar-10-batches-py",
-        tuple(f"data_batch_{number}" for number in range(1, 6)),
-        ("test_batch",),
-    ),
-    "cifar100": _cifar(100, "CIFAR100", "cifar-100-python", ("train",), ("test",)),
+    "cifar10": _cifar(10, "cifar-10-batches-py", _BATCHES, "test_batch"),
+    "cifar100": _cifar(100, "cifar-100-python", ("train",), "test"),
     MOVING: _videos(8, "videos of digits, which way they move, embedded"),
     f"{MOVING}:digit": _videos(10, "the same videos, which digit it is, embedded"),
 }

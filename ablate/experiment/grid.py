@@ -14,7 +14,7 @@ from ablate.errors import SpecError
 from ablate.experiment.datasets import fingerprint
 from ablate.experiment.levels import label
 from ablate.experiment.optimizers import OPTIMIZERS
-from ablate.experiment.roles import Role, named, roles_of
+from ablate.experiment.roles import named, roles_of
 from ablate.experiment.spec import FACTORS, ROLES, Experiment
 
 # Raised whenever the same settings would train to other numbers: it is part of every run's id and of what the runs of a
@@ -30,22 +30,14 @@ class Run:
 
     Every setting of the experiment is an attribute: `run.activation`, `run.hidden`, `run.precision`. A factor has one
     level, with `auto` resolved; dropout has one rate per block and hidden layer.
-
-    Attributes:
-        factors: The level of each factor.
-        common: The settings that are no factors, the same for all runs of an experiment.
-        seed: Of the initial weights, the batch order and the dropout uniforms.
-        data: Everything that the runs of an experiment share and that changes results, as canonical JSON.
-        code: Hash of the source of a user's own activation; empty for the built-in ones.
-        simulated: Whether its results are made up in closed form and not trained; `data` says it too.
     """
 
-    factors: Mapping[str, Any] = field(hash=False)
-    common: Mapping[str, Any] = field(hash=False)
-    seed: int
-    data: str
-    code: str = ""
-    simulated: bool = False
+    factors: Mapping[str, Any] = field(hash=False)  # the level of each factor
+    common: Mapping[str, Any] = field(hash=False)  # the other settings, the same for all runs
+    seed: int  # of the initial weights, the batch order and the dropout uniforms
+    data: str  # all that the runs of an experiment share and that changes results, as canonical JSON
+    code: str = ""  # hash of the source of a user's own activation; empty for the built-in ones
+    simulated: bool = False  # whether its results are made up and not trained; `data` says it too
 
     def __getattr__(self, name: str) -> Any:
         # Called for what is no attribute; `vars` is empty while a run is unpickled.
@@ -68,10 +60,8 @@ class Run:
 
     def settings_as_stored(self) -> dict[str, Any]:
         """Returns the factors as the results hold them: numbers as such, all other levels as text."""
-        return {
-            name: value if isinstance(value, int | float) else self.level(name)
-            for name, value in self.factors.items()
-        }
+        texts = {name: self.level(name) for name in self.factors}
+        return texts | {name: value for name, value in self.factors.items() if isinstance(value, int | float)}
 
     def with_settings(self, **settings: Any) -> "Run":
         """Returns the run with other settings; `data` stays, so a shared setting must not change results."""
@@ -82,9 +72,7 @@ class Run:
 def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
     """Returns every run of the grid, the last factor varying fastest and seeds fastest of all.
 
-    Args:
-        experiment: The grid.
-        simulated: Whether results will be made up; such runs have ids of their own.
+    `simulated` says whether results will be made up; such runs have ids of their own.
 
     Raises:
         SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
@@ -92,7 +80,9 @@ def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...
     roles = roles_of(type(experiment).model_fields)
     factors = named(roles, "factor")
     common = {name: getattr(experiment, name) for name in roles if name not in factors}
-    data = _data(experiment, roles, simulated)
+    shared = {name: getattr(experiment, name) for name, role in roles.items() if role.is_shared}
+    shared |= {"dataset": fingerprint(experiment.dataset), NUMERICS: NUMERICS_VERSION, SIMULATED: simulated}
+    data = json.dumps(shared, sort_keys=True)
     variants: dict[str, dict[str, Any]] = {}
     runs: list[Run] = []
     for combination in product(*(getattr(experiment, factor) for factor in factors)):
@@ -118,9 +108,7 @@ def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
     for name in ("learning_rate", "weight_decay"):
         if levels[name] == "auto":
             resolved[name] = getattr(optimizer, name)
-    if not optimizer.has_momentum:
-        resolved["momentum"] = 0.0
-    return resolved
+    return resolved if optimizer.has_momentum else resolved | {"momentum": 0.0}
 
 
 def _told_twice(first: dict[str, Any], second: dict[str, Any]) -> str:
@@ -131,14 +119,6 @@ def _told_twice(first: dict[str, Any], second: dict[str, Any]) -> str:
         f"the levels {differing} give the same run ({first['activation']} norm={first['norm']}, "
         f"{first['optimizer']}); leave one of them out"
     )
-
-
-def _data(experiment: Experiment, roles: Mapping[str, Role], simulated: bool) -> str:
-    shared = {
-        name: getattr(experiment, name) for name in named(roles, "shared") if not roles[name].not_in_run_id
-    }
-    shared |= {"dataset": fingerprint(experiment.dataset), NUMERICS: NUMERICS_VERSION, SIMULATED: simulated}
-    return json.dumps(shared, sort_keys=True)
 
 
 @lru_cache
@@ -163,9 +143,8 @@ def _code(activation: str) -> str:
 
 def varied(experiment: Experiment) -> tuple[str, ...]:
     """Returns the factors that name a variant: those that always do, and those with more than one level."""
-    return tuple(
-        name for name in FACTORS if ROLES[name].names_every_variant or len(getattr(experiment, name)) > 1
-    )
+    is_varied = {name: len(getattr(experiment, name)) > 1 for name in FACTORS}
+    return tuple(name for name in FACTORS if is_varied[name] or ROLES[name].names_every_variant)
 
 
 def variant_name(run: Run, factors: Sequence[str]) -> str:

@@ -1,9 +1,9 @@
 """The shapes of the arrays in an npz file, read from its headers so that no array is loaded."""
 
 import ast
-import zipfile
 import zlib
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 from ablate.errors import DataError
 
@@ -11,17 +11,8 @@ from ablate.errors import DataError
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 # What Python's readers of zip files and literals raise if a file is damaged, encrypted or of another kind.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_BAD_ZIP = (OSError, EOFError, RuntimeError, BadZipFile, zlib.error)
+_BAD_HEADER = (LookupError, SyntaxError, TypeError, ValueError)
 
 
 def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -31,12 +22,12 @@ def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         DataError: The file is missing, is no npz file, or holds arrays of other names or shapes.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with ZipFile(path) as archive:
             names = [member.removesuffix(".npy") for member in archive.namelist()]
             shapes = {name: _npy_shape(archive, f"{name}.npy") for name in ARRAYS if name in names}
     except FileNotFoundError:
         raise _unfit(f"there is no file {str(path)!r}; npz:FILE needs an existing file") from None
-    except _UNREADABLE as error:
+    except (*_BAD_ZIP, *_BAD_HEADER) as error:
         raise _unfit(f"{str(path)!r} is not a readable npz file ({error})") from None
     missing = [name for name in ARRAYS if name not in shapes]
     if missing not in ([], ["x_test", "y_test"]):
@@ -44,24 +35,19 @@ def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
             f"{str(path)!r} holds {', '.join(names) or 'no array'}, not {' and '.join(missing)}; "
             "legal are x_train and y_train, or these with x_test and y_test"
         )
-    _check_shapes(path, shapes)
-    return shapes
-
-
-def _check_shapes(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
     sample = shapes["x_train"][1:]
-    for part in ("train", "test") if "x_test" in shapes else ("train",):
+    for part in ("train",) if missing else ("train", "test"):
         x, y = shapes[f"x_{part}"], shapes[f"y_{part}"]
         if len(x) < 2 or 0 in x or x[1:] != sample:
             legal = "(samples, ...) with no axis of length 0" if part == "train" else f"(samples, *{sample})"
             raise _unfit(f"{str(path)!r} has x_{part} of shape {x}; legal is {legal}")
         if y != x[:1]:
-            raise _unfit(
-                f"{str(path)!r} has y_{part} of shape {y} for the {x[0]} samples of x_{part}; legal is {x[:1]}"
-            )
+            problem = f"has y_{part} of shape {y} for the {x[0]} samples of x_{part}"
+            raise _unfit(f"{str(path)!r} {problem}; legal is {x[:1]}")
+    return shapes
 
 
-def _npy_shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
+def _npy_shape(archive: ZipFile, member: str) -> tuple[int, ...]:
     """Returns the shape in the header of an npy file of format 1 to 3."""
     with archive.open(member) as file:
         head = file.read(4096)

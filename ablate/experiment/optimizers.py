@@ -5,21 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OptimizerInfo:
-    """Facts about one optimizer.
-
-    Attributes:
-        learning_rate: What `auto` means; torch's default, and for sgd, which has none, the textbook's 0.1.
-        weight_decay: What `auto` means; torch's default.
-        buffers: Numbers kept for each parameter: its value, its gradient and what the optimizer adds.
-        seconds: What a parameter costs in one step, on one core.
-        has_momentum: Whether the setting `momentum` applies to it.
-    """
+    """Facts about one optimizer; its rates are what `auto` means: torch's defaults, and 0.1 for sgd, which has none."""
 
     learning_rate: float
     weight_decay: float
-    buffers: int
-    seconds: float
-    has_momentum: bool = False
+    buffers: int  # numbers kept for each parameter: its value, its gradient and what the optimizer adds
+    seconds: float  # for a parameter in one step, on one core
+    has_momentum: bool = False  # whether the setting `momentum` applies to it
 
 
 OPTIMIZERS: dict[str, OptimizerInfo] = {

@@ -24,11 +24,10 @@ def choice(*legal: str) -> Parser:
     """Returns a parser of one word out of a list."""
 
     def parse(received: Any) -> str:
-        if received not in legal:
-            raise ValueError(
-                f"{received!r} is not one of {', '.join(legal)}{did_you_mean(str(received), legal)}"
-            )
-        return str(received)
+        if received in legal:
+            return str(received)
+        hint = did_you_mean(str(received), legal)
+        raise ValueError(f"{received!r} is not one of {', '.join(legal)}{hint}")
 
     return parse
 
@@ -46,22 +45,19 @@ def activation(received: Any) -> str:
     for name, info in ACTIVATIONS.items():
         if word in (name, *info.aliases):
             return name
-    raise ValueError(
-        f"{received!r} is not one of {', '.join(ACTIVATIONS)}, package.module:Name{did_you_mean(word, ACTIVATIONS)}"
-    )
+    legal = ", ".join((*ACTIVATIONS, "package.module:Name"))
+    raise ValueError(f"{received!r} is not one of {legal}{did_you_mean(word, ACTIVATIONS)}")
 
 
-def whole(low: int, high: int | None = None) -> Parser:
+def whole(low: int, high: float = math.inf) -> Parser:
     """Returns a parser of whole numbers of at least `low`, and at most `high` if it is given."""
-    legal = f"a whole number of at least {low}" + (f" and at most {high}" if high is not None else "")
+    legal = f"a whole number of at least {low}" + (f" and at most {high}" if high < math.inf else "")
 
     def parse(received: Any) -> int:
         if isinstance(received, str) and re.fullmatch(r"[+-]?\d+", received.strip()):
             received = int(received)
-        if not isinstance(received, int) or isinstance(received, bool):
+        if not isinstance(received, int) or isinstance(received, bool) or not low <= received <= high:
             raise ValueError(f"{received!r} is not {legal}")
-        if received < low or (high is not None and received > high):
-            raise ValueError(f"{received} is not {legal}")
         return received
 
     return parse
@@ -156,15 +152,12 @@ def tuned(received: Any) -> tuple[float, ...]:
     if received in ("", (), []):
         return ()
     name, _, rates = str(received).partition("=")
+    example = "at least two rates, as learning_rate=0.01,0.1"
     if name.strip() != "learning_rate" or not rates.strip():
-        raise ValueError(
-            f"{received!r} is not learning_rate= with at least two rates, as learning_rate=0.01,0.1"
-        )
+        raise ValueError(f"{received!r} is not learning_rate= with {example}")
     values: tuple[float, ...] = list_of(real("a number above 0", lambda x: x > 0))(rates)
     if len(values) < 2:
-        raise ValueError(
-            f"{received!r} leaves nothing to choose; give at least two rates, as learning_rate=0.01,0.1"
-        )
+        raise ValueError(f"{received!r} leaves nothing to choose; give {example}")
     return values
 
 
@@ -176,7 +169,6 @@ def switch(received: Any) -> bool:
 
 
 def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    repeated = [value for value, count in Counter(values).items() if count > 1]
-    if repeated:
+    if repeated := [value for value, count in Counter(values).items() if count > 1]:
         raise ValueError(f"{label(repeated[0])!r} stands there twice; name each level once")
     return values

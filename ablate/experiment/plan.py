@@ -4,18 +4,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, groupby, pairwise
 from typing import TypeVar
 
+from ablate.experiment import cost
 from ablate.experiment.activations import ACTIVATIONS
-from ablate.experiment.cost import (
-    PROCESS_SECONDS,
-    Sizes,
-    activation_bytes,
-    run_bytes,
-    run_seconds,
-    stack_overhead_seconds,
-)
+from ablate.experiment.cost import Sizes
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.grid import Run
 from ablate.experiment.spec import ROLES, Experiment
@@ -40,17 +34,11 @@ GPU_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Stack:
-    """Runs trained as one network: they differ in activation, dropout and seed only, equal activations side by side.
+    """Runs trained as one network: they differ in activation, dropout and seed only, equal activations side by side."""
 
-    Attributes:
-        runs: At least one.
-        evals_per_epoch: Evaluations per epoch.
-        padding: Copies of the last run that keep the stack's size constant, see `train_stack`.
-    """
-
-    runs: tuple[Run, ...]
+    runs: tuple[Run, ...]  # at least one
     evals_per_epoch: int
-    padding: int = 0
+    padding: int = 0  # copies of the last run that keep the stack's size constant, see `train_stack`
 
     @property
     def size(self) -> int:
@@ -69,53 +57,46 @@ class Stack:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stacks to train, the most expensive first, with their expected time and memory.
-
-    Attributes:
-        stacks: In the order to start them.
-        seconds: Estimated duration with this many workers, start-up included.
-        worker_bytes: Estimated memory of the largest stack.
-        run_steps: Steps summed over all runs, the unit of progress.
-    """
+    """The stacks to train, in the order to start them (the most expensive first), with estimates."""
 
     stacks: tuple[Stack, ...]
-    seconds: float
-    worker_bytes: int
-    run_steps: int
+    seconds: float  # with this many workers, start-up included
+    worker_bytes: int  # memory of the largest stack
+    run_steps: int  # steps summed over all runs, the unit of progress
 
 
 def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
     """Returns the sizes that costs depend on; ten classes are assumed where only the data can tell."""
     info = dataset_info(experiment.dataset)
     train, val, _ = experiment.split_sizes
-    return Sizes(
-        info.features, classes or info.classes or 10, train, val, experiment.evals_per_epoch, info.shape
-    )
+    outputs = classes or info.classes or 10
+    return Sizes(info.features, outputs, train, val, experiment.evals_per_epoch, info.shape)
 
 
 def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None) -> Plan:
-    """Returns the stacks that train these runs with this many workers.
+    """Returns the stacks that train these runs with this many workers (`jobs`).
 
-    Args:
-        runs: In any order.
-        sizes: Sizes of their data.
-        jobs: Number of workers.
-        gpu_memory: Bytes of GPU memory per worker; None means a CPU.
+    `gpu_memory` is the number of bytes of GPU memory per worker; None means a CPU.
     """
-    groups: dict[object, list[Run]] = defaultdict(list)
+    by_key: dict[object, list[Run]] = defaultdict(list)
     for run in runs:
-        groups[_stack_key(run)].append(run)
-    stacks = (
-        _cpu_stacks(list(groups.values()), sizes, jobs)
-        if gpu_memory is None
-        else _gpu_stacks(list(groups.values()), sizes, gpu_memory)
-    )
+        by_key[_stack_key(run)].append(run)
+    groups = list(by_key.values())
+    if gpu_memory is None:
+        limits = [_cpu_limit(groups, sizes, jobs)] * len(groups)
+    else:
+        limits = [_gpu_limit(group[0], sizes, gpu_memory) for group in groups]
+    stacks = [
+        Stack(part, sizes.evals_per_epoch, 0 if gpu_memory is None else limit - len(part))
+        for group, limit in zip(groups, limits, strict=True)
+        for part in _cut(group, limit)
+    ]
     stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
         tuple(stacks),
-        PROCESS_SECONDS + _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
-        max((stack.size * run_bytes(stack.runs[0], sizes) for stack in stacks), default=0),
-        sum(run.epochs * (sizes.train // run.batch_size) for stack in stacks for run in stack.runs),
+        cost.PROCESS_SECONDS + _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
+        max((stack.size * cost.run_bytes(stack.runs[0], sizes) for stack in stacks), default=0),
+        sum(cost.step_count(run, sizes) for stack in stacks for run in stack.runs),
     )
 
 
@@ -126,25 +107,23 @@ def halves(stack: Stack) -> list[Stack]:
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
 
 
-def _cpu_stacks(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> list[Stack]:
-    held = max((activation_bytes(group[0], sizes) for group in groups), default=0)
+def _cpu_limit(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> int:
+    """Returns the most runs in a stack on a CPU."""
+    held = max((cost.activation_bytes(group[0], sizes) for group in groups), default=0)
     limit = max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
     # Cut finer until there is a stack for each worker, or one for each run.
     wanted = min(jobs, sum(map(len, groups)))
     while limit > 1 and sum(len(_cut(group, limit)) for group in groups) < wanted:
-        limit = max(1, limit // 2)
-    return [Stack(part, sizes.evals_per_epoch) for group in groups for part in _cut(group, limit)]
+        limit //= 2
+    return limit
 
 
-def _gpu_stacks(groups: Sequence[list[Run]], sizes: Sizes, memory: int) -> list[Stack]:
-    stacks = []
-    for group in groups:
-        # A power of two that depends on the network alone, never on what else is to be trained.
-        limit = GPU_CONV_RUNS if group[0].channels else GPU_RUNS
-        while limit > 1 and limit * run_bytes(group[0], sizes) > GPU_SHARE * memory:
-            limit //= 2
-        stacks += [Stack(part, sizes.evals_per_epoch, limit - len(part)) for part in _cut(group, limit)]
-    return stacks
+def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
+    """Returns the size of stacks on a GPU: a power of two that depends on the network, not on what else is trained."""
+    limit = GPU_CONV_RUNS if run.channels else GPU_RUNS
+    while limit > 1 and limit * cost.run_bytes(run, sizes) > GPU_SHARE * memory:
+        limit //= 2
+    return limit
 
 
 def _stack_key(run: Run) -> object:
@@ -158,15 +137,10 @@ def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
 
     Runs of one seed share their batches and dropout uniforms, so a stack with fewer seeds reads and draws less.
     """
-    seeds: dict[int, list[Run]] = defaultdict(list)
-    for run in group:
-        seeds[run.seed].append(run)
-    parts: list[list[Run]] = []
-    for _, runs in sorted(seeds.items()):
-        parts += _even(sorted(runs, key=_order), limit)
+    by_seed = groupby(sorted(group, key=lambda run: (run.seed, _order(run))), key=lambda run: run.seed)
+    parts = [part for _, runs in by_seed for part in _even(list(runs), limit)]
     together = max(1, limit // max(len(part) for part in parts))
-    merged = _even(parts, together)
-    return [tuple(sorted((run for part in some for run in part), key=_order)) for some in merged]
+    return [tuple(sorted(chain(*some), key=_order)) for some in _even(parts, together)]
 
 
 def _even(items: Sequence[T], limit: int) -> list[list[T]]:
@@ -183,7 +157,8 @@ def _order(run: Run) -> tuple[object, ...]:
 
 
 def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
-    return sum(run_seconds(run, sizes) for run in stack.runs) + stack_overhead_seconds(stack.runs[0], sizes)
+    overhead = cost.step_count(stack.runs[0], sizes) * cost.STACK_STEP_SECONDS
+    return sum(cost.run_seconds(run, sizes) for run in stack.runs) + overhead
 
 
 def _makespan(seconds: Iterable[float], jobs: int) -> float:

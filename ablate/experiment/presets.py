@@ -8,15 +8,10 @@ from ablate.errors import SpecError, did_you_mean
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings that go together.
+    """Settings that go together."""
 
-    Attributes:
-        about: One line for `ablate list presets`.
-        settings: Of an experiment, as in a file.
-    """
-
-    about: str
-    settings: dict[str, Any]
+    about: str  # one line for `ablate list presets`
+    settings: dict[str, Any]  # of an experiment, as in a file
 
 
 def preset_settings(name: str) -> dict[str, Any]:
@@ -32,41 +27,32 @@ def preset_settings(name: str) -> dict[str, Any]:
 
 _NINE = ["sigmoid", "tanh", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "mish"]
 
+
+def _preset(about: str, **settings: Any) -> Preset:
+    return Preset(about, settings)
+
+
 # The lecture compares on MNIST, and its activations on CIFAR-100 too: `--preset activations --dataset cifar100`.
 PRESETS: dict[str, Preset] = {
-    "activations": Preset(
+    "activations": _preset(
         "how fast nine activations converge, without batch norm and dropout, on mnist",
-        {
-            "dataset": "mnist", "activation": _NINE, "norm": "off", "dropout": 0, "seeds": 5, "epochs": 10,
-            "evals_per_epoch": 4,
-        },
+        dataset="mnist", activation=_NINE, norm="off", dropout=0, seeds=5, epochs=10, evals_per_epoch=4,
     ),
-    "batch-norm": Preset(
+    "batch-norm": _preset(
         "training against validation with and without batch norm, for sigmoid and relu, on mnist",
-        {
-            "dataset": "mnist", "activation": ["sigmoid", "relu"], "norm": ["off", "batch", "batch-post"],
-            "dropout": 0, "seeds": 5, "epochs": 20,
-        },
+        dataset="mnist", activation=["sigmoid", "relu"], norm=["off", "batch", "batch-post"], dropout=0, seeds=5,
+        epochs=20,
     ),
-    "dropout": Preset(
+    "dropout": _preset(
         "how dropout narrows the gap between training and validation, for relu, on mnist",
-        {
-            "dataset": "mnist", "activation": "relu", "norm": "off", "dropout": [0, 0.2, 0.5], "seeds": 5,
-            "epochs": 30,
-        },
+        dataset="mnist", activation="relu", norm="off", dropout=[0, 0.2, 0.5], seeds=5, epochs=30,
     ),
-    "grid": Preset(
+    "grid": _preset(
         "nine activations x norm off, batch x dropout 0, 0.2, 0.5 x five seeds, on digits",
-        {
-            "dataset": "digits", "activation": _NINE, "norm": ["off", "batch"], "dropout": [0, 0.2, 0.5],
-            "seeds": 5, "epochs": 30,
-        },
+        dataset="digits", activation=_NINE, norm=["off", "batch"], dropout=[0, 0.2, 0.5], seeds=5, epochs=30,
     ),
-    "smoke": Preset(
+    "smoke": _preset(
         "two activations x norm x dropout x two seeds, two epochs on digits: seconds",
-        {
-            "dataset": "digits", "activation": ["sigmoid", "relu"], "norm": ["off", "batch"], "dropout": [0, 0.5],
-            "seeds": 2, "epochs": 2,
-        },
+        dataset="digits", activation=["sigmoid", "relu"], norm=["off", "batch"], dropout=[0, 0.5], seeds=2, epochs=2,
     ),
 }  # fmt: skip

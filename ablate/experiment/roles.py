@@ -17,34 +17,27 @@ Kind = Literal["factor", "shared", "view"]
 class Role:
     """What a setting is, stated in the annotation of its field.
 
-    Attributes:
-        kind: A factor has levels that variants differ in; a shared setting is the same for all runs of an experiment; a
-            view changes what is observed and no result.
-        about: Its help text; what its values mean and which are legal.
-        parse: Reads and checks what a user wrote.
-        plural: What its levels are called in a sentence, `dropout rates`; only factors need it.
-        short: Its name in the names of variants, by default that of the field.
-        flags: Spellings of its option, by default the name of the field.
-        not_in_run_id: Why it is left out of the run id; everything else enters.
-        changes_cost: Whether the time of one training step depends on it.
-        names_every_variant: Whether it is part of a variant's name even where it has one level.
-        varies_in_stack: Whether runs that are trained as one network may differ in it.
-        goes_with: The factor whose levels may each have a value of this one, as each optimizer its learning rate.
-        order: Its levels in the order reports show them; numbers are sorted.
+    A factor has levels that variants differ in; a shared setting is the same for all runs of an experiment; a view
+    changes what is observed and no result.
     """
 
     kind: Kind
-    about: str
-    parse: Parser
-    plural: str = ""
-    short: str = ""
-    flags: tuple[str, ...] = ()
-    not_in_run_id: str = ""
-    changes_cost: bool = False
-    names_every_variant: bool = False
-    varies_in_stack: bool = False
-    goes_with: str = ""
-    order: tuple[str, ...] = ()
+    about: str  # its help text: what its values mean and which are legal
+    parse: Parser  # reads and checks what a user wrote
+    plural: str = ""  # what its levels are called in a sentence, `dropout rates`; only factors need it
+    short: str = ""  # its name in the names of variants, by default that of the field
+    flags: tuple[str, ...] = ()  # spellings of its option, by default the name of the field
+    not_in_run_id: str = ""  # why it is left out of the run id; everything else enters
+    changes_cost: bool = False  # whether the time of one training step depends on it
+    names_every_variant: bool = False  # whether it is part of a variant's name even where it has one level
+    varies_in_stack: bool = False  # whether runs that are trained as one network may differ in it
+    goes_with: str = ""  # the factor whose levels may each have their own value of this one
+    order: tuple[str, ...] = ()  # its levels in the order reports show them; numbers are sorted
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all runs of an experiment share the setting and it changes their results."""
+        return self.kind == "shared" and not self.not_in_run_id
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Parses a value before pydantic checks its type."""
@@ -59,10 +52,10 @@ def roles_of(fields: Mapping[str, FieldInfo]) -> dict[str, Role]:
     """
     roles = {}
     for name, field in fields.items():
-        found = [part for part in field.metadata if isinstance(part, Role)]
-        if not found:
+        stated = [part for part in field.metadata if isinstance(part, Role)]
+        if not stated:
             raise TypeError(f"the setting {name!r} states no role; add Role(...) to its annotation")
-        roles[name] = found[0]
+        roles[name] = stated[0]
     return roles
 
 

@@ -209,8 +209,7 @@ class Experiment(BaseModel):
 ROLES: dict[str, Role] = roles_of(Experiment.model_fields)
 FACTORS = named(ROLES, "factor")
 COST_FACTORS = tuple(name for name in FACTORS if ROLES[name].changes_cost)
-# What all runs of an experiment share and what changes their results.
-SHARED = tuple(name for name in named(ROLES, "shared") if not ROLES[name].not_in_run_id)
+SHARED = tuple(name for name in ROLES if ROLES[name].is_shared)
 
 
 def flags(field: str) -> tuple[str, ...]:
@@ -231,20 +230,13 @@ def build(settings: Mapping[str, Any]) -> Experiment:
     """
     for key in settings:
         if key not in ROLES:
-            raise SpecError(f"unknown key {key!r}{_hint(key)}; legal keys are {', '.join(ROLES)}.")
+            spelling = "--" + key.replace("_", "-")
+            meant = next((field for field in ROLES if spelling in flags(field)), "")
+            hint = f"; did you mean {meant!r}?" if meant else did_you_mean(key, ROLES)
+            raise SpecError(f"unknown key {key!r}{hint}; legal keys are {', '.join(ROLES)}.")
     try:
         return Experiment.model_validate(dict(settings))
     except ValidationError as error:
-        raise SpecError(_sentence(error)) from None
-
-
-def _hint(key: str) -> str:
-    spelling = "--" + key.replace("_", "-")
-    meant = next((field for field in ROLES if spelling in flags(field)), "")
-    return f"; did you mean {meant!r}?" if meant else did_you_mean(key, ROLES)
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    cause = first.get("ctx", {}).get("error", first["msg"])
-    return f"{flag(str(first['loc'][0]))}: {cause}" if first["loc"] else str(cause)
+        first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error", first["msg"])
+        raise SpecError(f"{flag(str(first['loc'][0]))}: {cause}" if first["loc"] else str(cause)) from None
