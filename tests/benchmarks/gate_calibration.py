@@ -96,8 +96,9 @@ def _regressed(values: Values, loss: float, variants: list[int]) -> NDArray[np.b
     hit[variants] = loss
     hit[-1] = loss * len(variants) / (len(values.variants) - 1)  # the mean over variants
     in_accuracy = np.array([metric.name in ACCURACIES for metric in values.metrics])
-    planted = replace(values, candidate=values.candidate - hit[:, None] * in_accuracy)
-    return np.asarray(answer(planted.questions, ALPHA).p_worse <= ALPHA)
+    loss_in_signs = hit[:, None] * in_accuracy * values.signs
+    planted = replace(values.questions, candidate=values.questions.candidate - loss_in_signs)
+    return np.asarray(answer(planted, ALPHA).p_worse <= ALPHA)
 
 
 if __name__ == "__main__":
