@@ -33,7 +33,7 @@ def choice(*legal: str) -> Parser:
 
 
 def norm(received: Any) -> str:
-    """Parses a level of the factor `norm`; `pre` and `post` are batch norm before and after the activation."""
+    """Parses a level of the factor `norm`; `pre` and `post` are aliases, see `norms`."""
     return str(choice(*NORM_LEVELS)(NORM_ALIASES.get(received, received)))
 
 

@@ -56,8 +56,8 @@ class Architecture(Protocol):
 class StackedNetwork:
     """A network for each member, on inputs of shape (runs or 1, batch, *sample) as `arrange` returns samples.
 
-    Training and inference differ in batch norm and dropout. Forward and backward are written out layer by layer, into
-    permanent buffers; no graph is built in a step, and nothing depends on the value of a tensor.
+    Training and inference differ in normalization and dropout. Forward and backward are written out layer by layer,
+    into permanent buffers; no graph is built in a step, and nothing depends on the value of a tensor.
 
     Args:
         architecture: What the members share.

@@ -48,7 +48,7 @@ def levels_words(factor: str) -> str:
 
 
 def level_words(factor: str, level: str) -> str:
-    """Returns a level as the subject of a sentence: `relu`, `batch norm`, `dropout 0.5`."""
+    """Returns a level as the subject of a sentence: `relu`, `dropout 0.5`."""
     if factor == "norm" and level != OFF:
         return f"{level} norm"
     return level if factor == "activation" else f"{factor_words(factor)} {level}"

@@ -70,6 +70,6 @@ QUANTITIES = {
     "saturated_share": Quantity("saturated activations", "share"),
     "gradient_norm": Quantity("gradient norm", "log"),
     "update_ratio": Quantity("update over weight", "log"),
-    "running_mean_shift": Quantity("batch norm: shift of batch against running mean", "linear"),
-    "running_std_ratio": Quantity("batch norm: batch over running deviation", "linear"),
+    "running_mean_shift": Quantity("shift of batch mean against running mean", "linear"),
+    "running_std_ratio": Quantity("batch over running deviation", "linear"),
 }

@@ -45,7 +45,7 @@ class Slice:
             yield index, level, names.get(level)
 
     def title(self, panel: str) -> str:
-        """Returns what a panel shows: `batch norm`."""
+        """Returns what a panel shows: `dropout 0.5`."""
         return level_words(self.facet, panel) if self.facet else ""
 
     def about(self) -> str:
