@@ -191,8 +191,8 @@ def test_blocks_run_on_streams_in_turn_between_two_waits(monkeypatch):
     with changes.convolutions_on([_Stream("a", log), _Stream("b", log)]):
         other = changes.networks.build_network(engine.runs_of(CNN), (1, 8, 8), 10)
     x, labels = torch.randn(1, 16, 8, 8, 1), torch.arange(16).unsqueeze(0) % 10
-    for each in (network, other):
-        each.prepare(0, 16)
+    for net in (network, other):
+        net.prepare(0, 16)
     torch.testing.assert_close(other.train_step(x, labels), network.train_step(x, labels), rtol=0, atol=0)
     begin, end = ["a waits for main", "b waits for main"], ["main waits for a", "main waits for b"]
     assert log == 2 * [*begin, "on a", "on b", "on a", *end]  # forward and backward

@@ -50,7 +50,7 @@ def settings(device):
 def test_every_member_trains_as_on_the_cpu_in_float64(device, norm, optimizer):
     runs = mlp_runs(norm, optimizer, tuple(ACTIVATIONS) if device == "cuda" else ("relu", "prelu"))
     digits = as_double(load("digits"))
-    cpu, other = (train_steps(runs, digits, each, 20) for each in ("cpu", device))
+    cpu, other = (train_steps(runs, digits, where, 20) for where in ("cpu", device))
     assert cpu.losses.dtype == torch.float64
     apart = difference(cpu, other, runs)
     assert apart.loss < ORACLE, apart

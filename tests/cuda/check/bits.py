@@ -19,11 +19,11 @@ DRY_GRID = GRID | {"activation": "relu,prelu", "epochs": 1}
 SIZES = (20, 32, 64, 256)
 
 
-def other_bits(found: Curves, expected: Curves, runs: Sequence[Run]) -> dict[str, float]:
-    """Returns the activations whose runs have other bits than expected, with the largest difference of each."""
+def other_bits(trained: Curves, expected: Curves, runs: Sequence[Run]) -> dict[str, float]:
+    """Returns the largest difference from the expected curves by activation, without those of equal bits."""
     activations = {run.run_id: run.activation for run in runs}
     other: dict[str, float] = {}
-    for run_id, columns in found.items():
+    for run_id, columns in trained.items():
         for column, values in columns.items():
             if not np.array_equal(values, expected[run_id][column], equal_nan=True):
                 apart = float(np.nanmax(np.abs(values - expected[run_id][column]), initial=0))

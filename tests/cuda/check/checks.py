@@ -1,4 +1,4 @@
-"""Runs checks: each within a limit of seconds, and the next one whatever happens to it.
+"""Runs checks, with a limit of seconds for each; whatever happens to one, the next one runs.
 
 `python -m tests.cuda.check.checks MODULE,MODULE ...` runs those of some modules in a process of its own, which is how
 stages call it on a GPU: an illegal memory access ends the process, and what comes later starts in a fresh one.
@@ -37,10 +37,10 @@ class OutOfTime(BaseException):
 
 def checks_of(modules: Sequence[str]) -> dict[str, Check]:
     """Returns the checks of modules of this package by title, in order."""
-    found: dict[str, Check] = {}
+    checks: dict[str, Check] = {}
     for module in modules:
-        found |= import_module(f"tests.cuda.check.{module}").CHECKS
-    return found
+        checks |= import_module(f"tests.cuda.check.{module}").CHECKS
+    return checks
 
 
 def run_checks(checks: Mapping[str, Check], device: str, report: Report, seconds: float) -> None:

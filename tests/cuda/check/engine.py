@@ -73,7 +73,7 @@ def as_double(dataset: Dataset) -> Dataset:
 
 
 def first_samples(dataset: Dataset, count: int) -> Dataset:
-    """Returns so many samples of each part of a dataset, for a dry run."""
+    """Returns the first samples of the training and the validation set, for a dry run."""
     parts = {name: getattr(dataset, name)[:count] for name in ("x_train", "y_train", "x_val", "y_val")}
     return replace(dataset, **parts, train_probe=torch.arange(min(map(len, parts.values()))))
 

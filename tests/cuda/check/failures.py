@@ -66,7 +66,7 @@ def _error_of(stack: Stack, device: str) -> RuntimeError | None:
 
 
 def chain(error: BaseException | None) -> str:
-    """Returns an error and those it was raised from, each in some words."""
+    """Returns the type and the first words of an error, and of those it was raised from."""
     texts: list[str] = []
     while error and len(texts) < 4:
         texts.append(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:110]}")

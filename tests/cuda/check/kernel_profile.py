@@ -65,46 +65,44 @@ def profiled(function: Callable[[], object], device: str) -> Profile:
     function()
     synchronize(device)
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device == "cuda")
-    found = Profile()
+    result = Profile()
     with profile(activities=activities) as profiler:
         begin = time.perf_counter()
         function()
         synchronize(device)
-        found.wall_microseconds = (time.perf_counter() - begin) * 1e6
+        result.wall_microseconds = (time.perf_counter() - begin) * 1e6
     for event in profiler.events():
         if device == "cpu" or "CUDA" in str(event.device_type):
-            kernels = found.kernels[event.name]
+            kernels = result.kernels[event.name]
             kernels.count += 1
             kernels.microseconds += event.time_range.elapsed_us()
         if "CUDA" not in str(event.device_type):
-            found.host[event.name] += 1
-    return found
+            result.host[event.name] += 1
+    return result
 
 
-def report_profile(title: str, found: Profile, steps: int, report: Report, top: int) -> None:
+def report_profile(title: str, seen: Profile, steps: int, report: Report, top: int) -> None:
     """Reports kernels per step by kind and the longest by name, and what the host calls."""
-    total, count = found.microseconds, sum(kernels.count for kernels in found.kernels.values())
-    report.expect(bool(found.kernels), f"{title}: the profiler sees kernels")
+    total, count = seen.microseconds, sum(kernels.count for kernels in seen.kernels.values())
+    report.expect(bool(seen.kernels), f"{title}: the profiler sees kernels")
     report.measured(
         f"{title}: {count / steps:.0f} kernels and copies, {total / steps:.0f} us busy of "
-        f"{found.wall_microseconds / steps:.0f} us under the profiler",
+        f"{seen.wall_microseconds / steps:.0f} us under the profiler",
         kernels=count / steps,
         busy_us=total / steps,
-        wall_us=found.wall_microseconds / steps,
+        wall_us=seen.wall_microseconds / steps,
     )
     kinds: dict[str, Kernels] = defaultdict(Kernels)
-    for name, kernels in found.kernels.items():
+    for name, kernels in seen.kernels.items():
         kind = kinds[kind_of(name)]
         kind.count += kernels.count
         kind.microseconds += kernels.microseconds
-    for rows, indent, label in ((kinds, "", str), (found.kernels, "  ", short)):
+    for rows, indent, label in ((kinds, "", str), (seen.kernels, "  ", short)):
         for name, kernels in sorted(rows.items(), key=lambda item: -item[1].microseconds)[:top]:
             report.say(
                 f"    {indent}{kernels.microseconds / steps:8.1f} us {kernels.count / steps:6.1f} x  {label(name)}"
             )
-    calls = {
-        name: f"{calls / steps:.2f}" for name, calls in found.host.items() if re.search(HOST_CALLS, name)
-    }
+    calls = {name: f"{calls / steps:.2f}" for name, calls in seen.host.items() if re.search(HOST_CALLS, name)}
     report.say(f"    host calls per step: {calls}")
 
 

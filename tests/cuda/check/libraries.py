@@ -77,9 +77,9 @@ def _slices_of_products(device: str, report: Report) -> None:
             report.measured(f"{name}, {product}: slices with other bits than in a product of {full}: {other}")
 
 
-def _unequal(found: Tensor, expected: Tensor) -> int:
+def _unequal(slices: Tensor, expected: Tensor) -> int:
     """Returns how many slices differ from those of a larger product."""
-    return sum(not torch.equal(one, other) for one, other in zip(found, expected, strict=False))
+    return sum(not torch.equal(one, other) for one, other in zip(slices, expected, strict=False))
 
 
 def _convolutions(device: str, report: Report) -> None:

@@ -62,9 +62,9 @@ def operands(device: str) -> Operands:
     )
 
 
-def relative_error(found: Tensor, expected: Tensor) -> float:
+def relative_error(values: Tensor, expected: Tensor) -> float:
     """Returns the largest error over the largest expected value."""
-    return float((found - expected).abs().max() / expected.abs().max())
+    return float((values - expected).abs().max() / expected.abs().max())
 
 
 def _forward(device: str, report: Report) -> None:
@@ -83,7 +83,7 @@ def _forward(device: str, report: Report) -> None:
     def call(precision: str, tiles: Any) -> None:
         kernels.forward(weight, x, order, z, precision, tiles)
 
-    tiles = [kernels.Tiles(*each) for each in (FORWARD_TILES if device == "cuda" else DRY_TILES)]
+    tiles = [kernels.Tiles(*numbers) for numbers in (FORWARD_TILES if device == "cuda" else DRY_TILES)]
     _report_product("forward", error, call, tiles, 2 * weight.numel() * order.shape[1], device, report)
 
 
@@ -105,7 +105,7 @@ def _update(device: str, report: Report) -> None:
     def call(precision: str, tiles: Any) -> None:
         kernels.update(scratch, grad, x, order, precision, tiles)
 
-    tiles = [kernels.Tiles(*each) for each in (UPDATE_TILES if device == "cuda" else DRY_TILES)]
+    tiles = [kernels.Tiles(*numbers) for numbers in (UPDATE_TILES if device == "cuda" else DRY_TILES)]
     _report_product("update", error, call, tiles, 2 * weight.numel() * order.shape[1], device, report)
 
 
@@ -120,12 +120,12 @@ def _report_product(
 ) -> None:
     for precision in ERRORS:
         times = {}
-        for each in tiles:
-            with report.attempt(f"{name}, {precision}, {each}"):
-                found = error(precision, each)
-                text = f"{name}, {precision}, {each}: error {found:.0e}"
-                report.expect(found < ERRORS[precision], text, error=found)
-                times[each] = kernel_microseconds(partial(call, precision, each), device)
+        for cut in tiles:
+            with report.attempt(f"{name}, {precision}, {cut}"):
+                largest = error(precision, cut)
+                text = f"{name}, {precision}, {cut}: error {largest:.0e}"
+                report.expect(largest < ERRORS[precision], text, error=largest)
+                times[cut] = kernel_microseconds(partial(call, precision, cut), device)
         if times:
             best = min(times, key=times.__getitem__)
             us = times[best]

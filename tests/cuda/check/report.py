@@ -30,7 +30,7 @@ class Finding:
 
 
 class Report:
-    """Collects findings and appends each at once to two files, which several processes may do in turn.
+    """Collects findings and appends them at once to two files, to which several processes may append in turn.
 
     Args:
         folder: An existing folder.
@@ -105,11 +105,11 @@ def _origin(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return "no traceback"
-    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    origins = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
     package = Path("ablate").resolve()
     own = [
-        f"{place} {frame.line}"
-        for place, frame in zip(places, frames, strict=True)
+        f"{origin} {frame.line}"
+        for origin, frame in zip(origins, frames, strict=True)
         if package in Path(frame.filename).parents
     ]
-    return places[-1] if not own else f"{places[-1]}, from {own[-1]}"
+    return origins[-1] if not own else f"{origins[-1]}, from {own[-1]}"

@@ -44,7 +44,7 @@ class Stage:
 
 
 def run_stage(name: str, device: str, folder: Path) -> list[Finding]:
-    """Runs a stage and returns what it found.
+    """Runs a stage and returns its findings.
 
     Args:
         name: In `STAGES`.

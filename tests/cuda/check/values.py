@@ -93,7 +93,7 @@ def _mlps_in_double(device: str, report: Report) -> None:
             with report.attempt(f"{optimizer}, norm={norm}"):
                 runs = mlp_runs(norm, optimizer, ("relu", "prelu") if is_dry else tuple(ACTIVATIONS))
                 cpu, other = (
-                    train_steps(runs, digits, each, 5 if is_dry else 10) for each in ("cpu", device)
+                    train_steps(runs, digits, where, 5 if is_dry else 10) for where in ("cpu", device)
                 )
                 apart = difference(cpu, other, runs)
                 limit = SCHEDULED if "cosine" in optimizer else ORACLE
@@ -119,7 +119,7 @@ def _convolutions(device: str, report: Report) -> None:
                 with report.attempt(text):
                     runs = runs_of(grid | {"norm": norm})
                     cpu, other = (
-                        train_steps(runs, data, each, 2 if is_dry else 5) for each in ("cpu", device)
+                        train_steps(runs, data, where, 2 if is_dry else 5) for where in ("cpu", device)
                     )
                     apart = difference(cpu, other, runs)
                     holds = apart.loss < limit and apart.state < limit
@@ -191,7 +191,7 @@ def _special_cases(device: str, report: Report) -> None:
 
 
 def _dropout_uniforms(device: str, report: Report) -> None:
-    drawn = [uniforms(3, 1, range(5, 21), (100, 64), each).cpu() for each in ("cpu", device)]
+    drawn = [uniforms(3, 1, range(5, 21), (100, 64), where).cpu() for where in ("cpu", device)]
     report.expect(torch.equal(*drawn), "the uniforms of dropout are those of the CPU, to the bit")
 
 
