@@ -81,11 +81,7 @@ class Outputs:
         return [(kind, Path(file)) for kind, _, file in pairs]
 
     def write(self, comparison: Comparison, why: Sequence[Reason], code: int) -> None:
-        """Writes the files, prints the verdicts, and annotates them if GitHub runs this.
-
-        Raises:
-            StoreError: A file cannot be written.
-        """
+        """Writes the files, prints the verdicts, annotates them on GitHub; StoreError if a file cannot be written."""
         for kind, file in self.exports:
             write(file, export(comparison, kind), "--export")
         if self.junit:

@@ -147,11 +147,7 @@ class LocalExecutor:
         return ours
 
     def _instruct(self, connection: Connection) -> None:
-        """Tells a worker which GEMM library to use; if none is set, the first worker calibrates and decides for all.
-
-        Raises:
-            AblateError: The worker has ended, or cannot work.
-        """
+        """Tells a worker which GEMM library to use; if none is set, the first worker calibrates and decides for all."""
         try:
             if self.gemm is None:
                 connection.send(Calibrate())
@@ -198,11 +194,7 @@ def _ending(process: BaseProcess) -> str:
 
 
 def _smaller(stack: Stack) -> list[Stack]:
-    """Returns the halves of a stack that was too large.
-
-    Raises:
-        AblateError: It is a single run.
-    """
+    """Returns the halves of a stack that was too large; AblateError if it is a single run."""
     if stack.size == 1:
         raise AblateError(
             f"--device: a single run ({stack.label}) does not fit into the memory of the GPU; choose a smaller "

@@ -15,20 +15,14 @@ class NoRepeatedOptions(TyperCommand):
     """A command whose options may be given only once, except those that collect several values."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parses as any command does.
-
-        Raises:
-            SpecError: An option that holds one value is given more than once.
-        """
+        """Parses as any command does; SpecError if an option that holds one value is given more than once."""
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args(list(args))
             for option, count in Counter(given).items():
                 if count > 1 and not getattr(option, "multiple", True):
                     flag = max(option.opts, key=len)
-                    advice = (
-                        f"all levels in one list, as {flag} A,B" if option.metavar == LEVELS else "it once"
-                    )
+                    once = f"all levels in one list, as {flag} A,B" if option.metavar == LEVELS else "it once"
                     raise SpecError(
-                        f"{flag}: given {count} times, of which only one would count; give {advice}"
+                        f"{flag}: given {count} times, of which only one would count; give {once}"
                     )
         return super().parse_args(ctx, args)

@@ -41,11 +41,7 @@ class Judging:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics to judge.
-
-        Raises:
-            SpecError: One of the options is not legal.
-        """
+        """The metrics to judge; SpecError if one of the options is not legal."""
         if not 0 < self.alpha < 0.5:
             raise SpecError(f"--alpha: {self.alpha:g} is not above 0 and below 0.5")
         return chosen_metrics(self.metric or (), self.margin or ())

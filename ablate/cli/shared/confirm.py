@@ -77,11 +77,7 @@ def _experiments(sides: tuple[Side, Side], variants: set[str], seeds: list[int])
 def scored_runs(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
     """Trains experiments that share their data together, stores nothing, and returns their runs scored for the gate.
 
-    Steps are counted to the target, a validation accuracy.
-
-    Raises:
-        SpecError: An experiment cannot be trained here.
-        DataError: The dataset cannot be read.
+    Steps are counted to the target, a validation accuracy. Raises as `train` does.
     """
     simulated = training.simulates()
     runs = tuple(run for experiment in experiments for run in runs_of(experiment, simulated))

@@ -13,24 +13,16 @@ _INFO = "info"
 
 @dataclass(frozen=True)
 class Group:
-    """Options that make up one argument of a command.
-
-    Attributes:
-        options: As typer reads them: name, default, and a type with its `typer.Option`.
-        make: Returns the argument; called with the value of each option by name.
-    """
+    """Options that make up one argument of a command, and the function that makes it from their values by name."""
 
     options: tuple[inspect.Parameter, ...]
     make: Callable[..., Any]
 
 
 def option(default: Any, *names: str, **details: Any) -> Any:
-    """Returns what stands as the default of an option, in a command or in a group.
+    """Returns a default that makes an option of a command's parameter or of a group's field.
 
-    Args:
-        default: The value if the option is not given.
-        names: With dashes; by default that of the parameter or field.
-        details: As `typer.Option` takes them.
+    The option is named after it unless names are given, with their dashes; the details are those of `typer.Option`.
     """
 
     def info(name: str) -> Any:

@@ -23,11 +23,7 @@ def print_table(section: Section) -> None:
 def write(
     path: Path, content: str | bytes, option: str, *, append: bool = False, make_folder: bool = False
 ) -> Path:
-    """Writes a file that an option names, text as UTF-8, anew or appended, and returns its path.
-
-    Raises:
-        StoreError: The file cannot be written.
-    """
+    """Writes a file that an option names, text as UTF-8, and returns its path; StoreError if it cannot be written."""
     data = content.encode(errors="replace") if isinstance(content, str) else content
     try:
         if make_folder:

@@ -78,11 +78,7 @@ class Training(Machine):
     )
 
     def simulates(self) -> bool:
-        """Returns whether results are made up, and says so on stderr if they are.
-
-        Raises:
-            SpecError: There is no such executor.
-        """
+        """Returns whether results are made up, and says so on stderr; SpecError if there is no such executor."""
         if self.executor not in EXECUTORS:
             raise SpecError(
                 f"--executor: {self.executor!r} is not one of {', '.join(EXECUTORS)}"
