@@ -61,12 +61,20 @@ def read_results(path: Path) -> Stored:
         NothingToShow: There is nothing at this path, or it holds no runs.
         StoreError: It is damaged, foreign, or of another schema version.
     """
-    if not path.is_dir():
-        return _read_file(path)
-    folder, spec = ResultsFolder(path), path / EXPERIMENT_FILE
-    experiment = spec.read_text(encoding="utf-8") if spec.is_file() else ""
-    environment = _environment(folder.metadata())
-    return Stored(folder.read("runs"), folder.read("curves"), None, experiment, environment)
+    if path.is_dir():
+        folder, spec = ResultsFolder(path), path / EXPERIMENT_FILE
+        experiment = spec.read_text(encoding="utf-8") if spec.is_file() else ""
+        environment = _environment(folder.metadata())
+        return Stored(folder.read("runs"), folder.read("curves"), None, experiment, environment)
+    try:
+        table = files.read(path, BASELINE, _REMEDY, kind=_KIND, needed=_NEEDED)
+    except FileNotFoundError:
+        raise NothingToShow(f"there is nothing at {str(path)!r}") from None
+    if not table.num_rows:
+        raise NothingToShow(f"{str(path)!r} holds no runs")
+    about, runs = files.metadata_of(table.schema), to_pandas(table)
+    runs = runs.assign(finished=runs["status"] == FINISHED)
+    return Stored(runs, None, float(about[_TARGET]), about[EXPERIMENT], _environment(about))
 
 
 def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stored) -> None:
@@ -91,18 +99,6 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
         make_folder(path.parent, undo)
         replace_files({path: content})
         undo.pop_all()
-
-
-def _read_file(path: Path) -> Stored:
-    try:
-        table = files.read(path, BASELINE, _REMEDY, kind=_KIND, needed=_NEEDED)
-    except FileNotFoundError:
-        raise NothingToShow(f"there is nothing at {str(path)!r}") from None
-    if not table.num_rows:
-        raise NothingToShow(f"{str(path)!r} holds no runs")
-    about, runs = files.metadata_of(table.schema), to_pandas(table)
-    runs = runs.assign(finished=runs["status"] == FINISHED)
-    return Stored(runs, None, float(about[_TARGET]), about[EXPERIMENT], _environment(about))
 
 
 def _environment(metadata: Mapping[str, str]) -> dict[str, str]:

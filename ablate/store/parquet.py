@@ -70,11 +70,7 @@ class ResultsFolder:
         return parts.to_pandas(parts.in_order(table, pa.concat_tables([TABLES[table].empty_table(), *rows])))
 
     def metadata(self) -> dict[str, str]:
-        """Returns the metadata of all parts; values that differ between parts are joined as `one | other`.
-
-        Raises:
-            StoreError: As `statuses`.
-        """
+        """Returns the metadata of all parts, with values that differ as `one | other`; raises as `statuses`."""
         values: dict[str, set[str]] = defaultdict(set)
         for part in self._runs(["run_id"]).values():
             for key, value in files.metadata_of(part.schema).items():

@@ -26,11 +26,7 @@ def part_name(run_ids: Iterable[str]) -> str:
 
 
 def load(path: Path, table: str, columns: files.Names = ()) -> pa.Table:
-    """Returns the rows of a part, or some of its columns.
-
-    Raises:
-        FileNotFoundError, StoreError: As `files.read`.
-    """
+    """Returns the rows of a part, or some of its columns; raises what `files.read` raises."""
     runs_file = str(path.parent.parent / "runs" / path.name)
     remedy = f"move {runs_file!r} elsewhere and its runs are trained again, or choose another folder"
     return files.read(path, TABLES[table], remedy, columns=columns)

@@ -17,11 +17,7 @@ _REMEDY = "delete it and measure again with `ablate bench --per-variant`"
 
 
 def read_step_costs(folder: Path) -> pd.DataFrame | None:
-    """Returns the step costs stored in a results folder, None if none were measured.
-
-    Raises:
-        StoreError: As `files.read`.
-    """
+    """Returns the step costs stored in a results folder, None if none were measured; raises as `files.read`."""
     try:
         return to_pandas(files.read(folder / _FILE, STEP_COSTS, _REMEDY))
     except FileNotFoundError:
