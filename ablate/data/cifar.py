@@ -36,9 +36,8 @@ def _read_batch(path: Path) -> tuple[Array, Labels]:
         images = np.asarray(batch["data"])
         labels = np.asarray(batch["labels"] if "labels" in batch else batch["fine_labels"])
         if images.dtype != np.uint8 or labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
-            raise ValueError(
-                f"{images.dtype} data of shape {images.shape}, {labels.dtype} labels of shape {labels.shape}"
-            )
+            data = f"{images.dtype} data of shape {images.shape}"
+            raise ValueError(f"{data}, {labels.dtype} labels of shape {labels.shape}")
         return images.reshape(-1, *SHAPE), labels.astype(np.int64)
     except _UNFIT as error:
         raise DataError(

@@ -33,9 +33,5 @@ class Dataset(Samples[Tensor]):
 
 
 def load(experiment: Experiment, data_dir: Path | None = None) -> Dataset:
-    """Returns the dataset of an experiment, as `prepare` makes it.
-
-    Raises:
-        DataError: As `prepare`.
-    """
+    """Returns the dataset of an experiment, as `prepare` makes it, whose errors it raises."""
     return Dataset.of(prepare(experiment, data_dir))

@@ -11,11 +11,7 @@ from ablate.errors import DataError
 
 
 def read_pair(images: Path, labels: Path) -> tuple[Array, Labels]:
-    """Returns the images (samples, 1, height, width) in uint8 and the labels (samples,) of two IDX files.
-
-    Raises:
-        DataError: As `read_idx`.
-    """
+    """Returns the images (samples, 1, height, width) in uint8 and the labels (samples,); raises as `read_idx`."""
     return read_idx(images, axes=3)[:, np.newaxis], read_idx(labels, axes=1).astype(np.int64)
 
 
