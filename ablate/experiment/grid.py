@@ -90,10 +90,18 @@ def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...
         resolved = _resolved(experiment, levels)
         twin = variants.setdefault(json.dumps(resolved), levels)
         if twin is not levels:
-            raise SpecError(_told_twice(twin, levels))
+            raise SpecError(_same_run(twin, levels))
         code = _code(resolved["activation"])
         runs += [Run(resolved, common, seed, data, code, simulated) for seed in experiment.seeds]
     return tuple(runs)
+
+
+def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
+    """Returns which levels of two variants give the same run."""
+    pairs = {name: (label(first[name]), label(second[name])) for name in first}
+    differing = ", ".join(f"{name} {one} and {other}" for name, (one, other) in pairs.items() if one != other)
+    network = f"{first['activation']} norm={first['norm']}, {first['optimizer']}"
+    return f"the levels {differing} give the same run ({network}); leave one of them out"
 
 
 def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
@@ -109,16 +117,6 @@ def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
         if levels[name] == "auto":
             resolved[name] = getattr(optimizer, name)
     return resolved if optimizer.has_momentum else resolved | {"momentum": 0.0}
-
-
-def _told_twice(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """Returns which levels give the same run."""
-    pairs = {name: (label(first[name]), label(second[name])) for name in first}
-    differing = ", ".join(f"{name} {one} and {other}" for name, (one, other) in pairs.items() if one != other)
-    return (
-        f"the levels {differing} give the same run ({first['activation']} norm={first['norm']}, "
-        f"{first['optimizer']}); leave one of them out"
-    )
 
 
 @lru_cache
@@ -162,6 +160,5 @@ def name_of(levels: Mapping[str, Any], factors: Sequence[str]) -> str:
 
 def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tuple[int, ...]:
     """Returns after how many steps a run is evaluated, from 0 (the untrained network) to its last step."""
-    per_epoch = train_samples // run.batch_size
-    total = run.epochs * evals_per_epoch
-    return tuple(count * per_epoch // evals_per_epoch for count in range(total + 1))
+    steps, evaluations = train_samples // run.batch_size, run.epochs * evals_per_epoch
+    return tuple(count * steps // evals_per_epoch for count in range(evaluations + 1))

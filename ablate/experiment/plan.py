@@ -78,9 +78,10 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
 
     `gpu_memory` is the number of bytes of GPU memory per worker; None means a CPU.
     """
-    by_key: dict[object, list[Run]] = defaultdict(list)
+    by_key: dict[object, list[Run]] = defaultdict(list)  # the runs of one stack agree in the key
     for run in runs:
-        by_key[_stack_key(run)].append(run)
+        levels = tuple(value for name, value in run.factors.items() if not ROLES[name].varies_in_stack)
+        by_key[levels, run.data, run.code, run.diagnostics].append(run)
     groups = list(by_key.values())
     if gpu_memory is None:
         limits = [_cpu_limit(groups, sizes, jobs)] * len(groups)
@@ -124,12 +125,6 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
     while limit > 1 and limit * cost.run_bytes(run, sizes) > GPU_SHARE * memory:
         limit //= 2
     return limit
-
-
-def _stack_key(run: Run) -> object:
-    """Returns all that the runs of one stack must agree in."""
-    levels = tuple(value for name, value in run.factors.items() if not ROLES[name].varies_in_stack)
-    return levels, run.data, run.code, run.diagnostics
 
 
 def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
