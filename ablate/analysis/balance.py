@@ -8,10 +8,7 @@ from ablate.analysis.metrics import STEPS_TO_TARGET
 
 
 def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Returns the scored runs that count for a metric: those that finished.
-
-    For steps to target all runs count, because one that failed never reached its target.
-    """
+    """Returns the scored runs that finished, or all for steps to target: one that failed never reached its target."""
     return runs if metric == STEPS_TO_TARGET else runs[runs["finished"]]
 
 
@@ -32,8 +29,5 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 
 
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns a balanced part of the runs in which all count for a metric.
-
-    A level without any such run is left out and does not hold up the others.
-    """
+    """Returns a balanced part of the runs in which all count for a metric, without the levels that have no such run."""
     return balanced(counted(balanced(runs, factor, background), metric), factor, background)

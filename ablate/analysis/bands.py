@@ -22,11 +22,8 @@ def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.D
 def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
     """Returns `variant`, the keys, and `mean`, `low`, `high` and `n` of a value over seeds, sorted by variant and keys.
 
-    Args:
-        runs: Named and scored runs. Those that did not finish are left out, because their curves end early.
-        table: One row per run and keys, with a column `run_id`; rows without a value are left out.
-        keys: Columns to keep besides the variant.
-        value: Column to average.
+    Runs that did not finish are left out, because their curves end early. `table` has one row per `run_id` and keys;
+    rows without a value are left out.
     """
     finished = runs.loc[runs["finished"], ["run_id", VARIANT, "seed"]]
     known = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")

@@ -16,11 +16,7 @@ class Target(Amount):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the target a user wrote: `0.95` is an accuracy, `90%` a share of the reference's best.
-
-        Raises:
-            SpecError: The text is neither.
-        """
+        """Returns the target written as `0.95` or `90%`, or raises `SpecError` for any other text."""
         target = cls.read(text)
         if target is None or not 0 < target.size <= 1:
             raise SpecError(
@@ -38,12 +34,7 @@ def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
     """Returns the number of steps after which a run first reaches the target, NaN if it never does (censored).
 
     The accuracy is interpolated linearly between evaluations. A run whose untrained network is at the target needs
-    no step.
-
-    Args:
-        steps: Steps done at each evaluation, ascending, shape (evaluations,).
-        val_accuracy: Same shape; NaN is skipped.
-        target: Validation accuracy to reach.
+    no step. Both arrays have the shape (evaluations,); steps ascend, and evaluations with accuracy NaN are skipped.
     """
     known = ~np.isnan(val_accuracy)
     steps, val_accuracy = steps[known], val_accuracy[known]

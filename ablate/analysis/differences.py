@@ -26,19 +26,11 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from ablate.analysis import paired
 from ablate.analysis.arrays import Floats
 from ablate.analysis.balance import balanced_for, counted
 from ablate.analysis.margin import Margin
 from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
-from ablate.analysis.paired import (
-    holm,
-    improvement,
-    mean_interval,
-    mean_over_seeds,
-    sign_flip_p,
-    t_p,
-    variance_over_seeds,
-)
 from ablate.analysis.standing import Evidence, Standing, judge, more_seeds
 from ablate.analysis.variants import levels_of
 
@@ -87,7 +79,7 @@ class _Pairs:
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():
             return np.array(np.nan), np.array(np.nan)
-        return mean_interval(self.differences)
+        return paired.mean_interval(self.differences)
 
 
 def variant_differences(
@@ -107,7 +99,7 @@ def level_differences(
 ) -> pd.DataFrame:
     """Returns the main effects of a factor: differences of its levels from a reference level.
 
-    Within a seed each level is averaged over the backgrounds that all levels have in common.
+    Within a seed a level is averaged over the backgrounds that all levels have in common.
     """
     known = balanced_for(runs, metric, factor, [other for other in factors if other != factor])
     levels = levels_of(known, factor)
@@ -135,16 +127,10 @@ def difference_table(
 ) -> pd.DataFrame:
     """Returns the table of differences of all columns from one of them.
 
-    Args:
-        values: A metric by seed (rows), NaN where a run failed or was not made.
-        ran: Which runs were made, same shape.
-        reference: A column.
-        metric: What the values are.
-        margin: Differences up to it do not matter.
-        is_chosen: Whether the reference is the best of these values. Its differences are then some of those between all
-            pairs of columns and adjusted for all of them: of equal variants the luckiest beats the unluckiest far more
-            often than one of them beats another.
-        horizon: Values from here on are censored.
+    `values` has the metric by seed (rows), NaN where a run failed or was not made, and censored from `horizon` on.
+    `ran` tells which runs were made, same shape. With `is_chosen` the reference is the best column. Its differences
+    are then some of those between all pairs of columns and adjusted for all of them: of equal variants the luckiest
+    beats the unluckiest far more often than one of them beats another.
     """
     base = values[reference].to_numpy(np.float64)
     both_ran = ran.to_numpy() & ran[[reference]].to_numpy()
@@ -159,9 +145,9 @@ def difference_table(
         family = family * (family + 1) // 2
     p, t = (
         np.where(is_other, [test(differences) for differences in scored], np.nan)
-        for test in (sign_flip_p, t_p)
+        for test in (paired.sign_flip_p, paired.t_p)
     )
-    p_holm, t_p_holm = (holm(tests, family if is_chosen else None) for tests in (p, t))
+    p_holm, t_p_holm = (paired.holm(tests, family if is_chosen else None) for tests in (p, t))
     rows = []
     for index, (pair, differences) in enumerate(zip(pairs, scored, strict=True)):
         low, high = map(float, pair.interval())
@@ -170,8 +156,8 @@ def difference_table(
             failed=pair.failed,
             reference_failed=pair.reference_failed,
             unreached=pair.unreached,
-            mean=float(mean_over_seeds(differences)),
-            sd=float(np.sqrt(variance_over_seeds(differences))),
+            mean=float(paired.mean_over_seeds(differences)),
+            sd=float(np.sqrt(paired.variance_over_seeds(differences))),
             low=low,
             high=high,
             p_holm=float(p_holm[index]),
@@ -183,9 +169,9 @@ def difference_table(
         rows.append(
             vars(evidence)
             | {
-                "difference": float(mean_over_seeds(pair.differences)),
+                "difference": float(paired.mean_over_seeds(pair.differences)),
                 "p": p[index],
-                "improvement": improvement(differences) if is_other[index] else float("nan"),
+                "improvement": paired.improvement(differences) if is_other[index] else float("nan"),
                 "verdict": standing,
                 "more_seeds": more_seeds(evidence) if standing is Standing.TOO_FEW else None,
             }

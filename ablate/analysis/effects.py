@@ -66,11 +66,7 @@ def _indicators(runs: pd.DataFrame, term: Term) -> Floats:
 def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]], Floats]:
     """Returns a function from terms to the residual sum of squares of their linear model and its degrees of freedom.
 
-    All fits use the same sums of products, so none goes through the runs again.
-
-    Args:
-        y: Values with mean 0, shape (runs,).
-        blocks: Indicators of each term, shape (runs, cells).
+    `y` has mean 0 and shape (runs,). All fits use the same sums of products, so none goes through the runs again.
     """
     design = np.hstack([np.ones((len(y), 1)), *blocks.values()])
     products, moments, total = design.T @ design, design.T @ y, float(y @ y)

@@ -15,17 +15,12 @@ from ablate.analysis.summary import Summary, ranked
 
 @dataclass(frozen=True)
 class Findings:
-    """What the runs say about one metric.
+    """What the runs say about one metric. The modules of the functions in `find` describe the tables.
 
-    Attributes:
-        variants: Differences of all variants from the reference, as `analysis.differences` describes them.
-        winner: The variant with the best mean, None if no run finished or reached the target.
-        against_winner: Differences of all variants from the winner, no rows if there is none.
-        reference_levels: The level of each varied factor in the reference.
-        levels: Main effects by factor: differences of its levels from that of the reference.
-        effects: The analysis of variance, as `analysis.effects` describes it.
-        contrasts: Interactions cell by cell, as `analysis.interactions` describes them, by pair of factors.
-        moderations: How far the second factor of a pair changes the differences between the levels of the first.
+    `variants` holds the differences from the reference and `against_winner` those from the `winner`, the variant with
+    the best mean. If no run finished or reached the target, `winner` is None and `against_winner` has no rows. `levels`
+    are main effects by factor, relative to `reference_levels`. The first factor of a pair gives the rows of its
+    contrasts, and the second one is the moderator.
     """
 
     metric: str
@@ -46,8 +41,7 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
     margin = margin or METRICS[metric].report_margin or Margin(0.0)
     factors = summary.factors
     runs = summary.runs[[VARIANT, *factors, "seed", "steps", "finished", METRICS[metric].report_column]]
-    levels = summary.reference_levels
-    base = {factor: levels[factor] for factor in summary.varied_factors}
+    base = {factor: summary.reference_levels[factor] for factor in summary.varied_factors}
     best = ranked(summary.variants, metric).iloc[0]
     is_known = not pd.isna(best[f"{metric}_mean"]) and (metric != STEPS_TO_TARGET or best["reached"])
     winner = str(best[VARIANT]) if is_known else None

@@ -35,11 +35,7 @@ def overfit_step(steps: Steps, val_loss: Floats) -> float:
     The loss rises if the evaluations after the lowest one (the first of several) have a positive trend: the one-sided
     p of the Mann-Kendall test is at most `RISING_P`, which noise alone reaches in one run of a hundred (Mann,
     "Nonparametric tests against trend", Econometrica 13:245-259, 1945). A run whose loss still falls, stays level or
-    comes down again is censored.
-
-    Args:
-        steps: Steps done at each evaluation, ascending, shape (evaluations,).
-        val_loss: Same shape; NaN is skipped.
+    comes down again is censored. Both arrays have the shape (evaluations,); steps ascend, and a loss of NaN is skipped.
     """
     known = ~np.isnan(val_loss)
     steps, val_loss = steps[known], val_loss[known]

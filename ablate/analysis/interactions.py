@@ -1,7 +1,6 @@
 """Interactions: how the effect of one factor depends on the level of another."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,10 +16,7 @@ from ablate.analysis.variants import levels_of
 class Cells:
     """A metric by seed and the levels of two factors, averaged over the backgrounds that all cells share.
 
-    Attributes:
-        rows, columns: The two factors.
-        row_levels, column_levels: Their levels, in order.
-        values: Shape (seeds, rows, columns), NaN where nothing was run or finished.
+    Values have the shape (seeds, row levels, column levels), NaN where nothing was run or finished.
     """
 
     rows: str
@@ -40,15 +36,11 @@ class Cells:
 
 @dataclass(frozen=True)
 class Moderation:
-    """How far a level of one factor changes the differences between the levels of another.
+    """How far the differences between the levels of `factor` change from one level of `moderator`, `base`, to another.
 
-    Attributes:
-        factor: Whose levels differ more or less.
-        moderator: The other factor.
-        base, level: Levels of the moderator: the one to compare with, and the one that changes the differences.
-        base_spread, spread: Standard deviation of the level means of `factor` at `base` and at `level`.
-        ratio: `spread` over `base_spread`: 0.2 says that four fifths of the difference are gone.
-        low, high: Interval of the ratio by the delete-one-seed jackknife, which needs three seeds.
+    A spread is the standard deviation of the level means of `factor`, and the ratio is `spread` over `base_spread`: 0.2
+    says that four fifths of the difference are gone. Its interval is the delete-one-seed jackknife's, which needs three
+    seeds.
     """
 
     factor: str
@@ -72,9 +64,8 @@ def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tup
     seeds = sorted(known["seed"].unique())
     index = pd.MultiIndex.from_product([seeds, row_levels, column_levels], names=["seed", rows, columns])
     shape = len(seeds), len(row_levels), len(column_levels)
-    return Cells(
-        rows, columns, row_levels, column_levels, means.reindex(index).to_numpy(np.float64).reshape(shape)
-    )
+    values = means.reindex(index).to_numpy(np.float64).reshape(shape)
+    return Cells(rows, columns, row_levels, column_levels, values)
 
 
 def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
@@ -85,19 +76,15 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
     over seeds), `low`, `high` and `p` (of the sign-flip test).
     """
     row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
-    values = table.values
-    differences = (
-        values - values[:, [row], :] - values[:, :, [column]] + values[:, [row], [column]][:, :, None]
-    )
+    y = table.values
+    differences = y - y[:, [row], :] - y[:, :, [column]] + y[:, [row], [column]][:, :, None]
     rows = []
-    for (i, row_level), (j, column_level) in product(
-        enumerate(table.row_levels), enumerate(table.column_levels)
-    ):
+    for i, j in np.ndindex(y.shape[1:]):
         if i == row or j == column:
             continue
         known = differences[:, i, j][~np.isnan(differences[:, i, j])]
         figures = [float(figure) for figure in (mean_over_seeds(known), *mean_interval(known))]
-        rows.append((row_level, column_level, len(known), *figures, sign_flip_p(known)))
+        rows.append((table.row_levels[i], table.column_levels[j], len(known), *figures, sign_flip_p(known)))
     names = (table.rows, table.columns, "seeds", "interaction", "low", "high", "p")
     return pd.DataFrame(rows, columns=list(names))
 

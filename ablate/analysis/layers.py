@@ -26,12 +26,9 @@ SIGNS: dict[str, tuple[str, float, float]] = {
 }
 UNFINISHED = "unfinished runs"
 
-# Quantities of which the layer with the largest value is the worst, and all that are used.
+# Quantities of which the layer with the largest value is the worst, and the others that are used.
 _LARGEST = ("dead_share", "saturated_share", "running_mean_shift")
-_QUANTITIES = (
-    *("gradient_norm", "activation_mean", "activation_std", "update_ratio", "running_std_ratio"),
-    *_LARGEST,
-)
+_OTHERS = ("gradient_norm", "activation_mean", "activation_std", "update_ratio", "running_std_ratio")
 # The columns of `health` that are geometric means over a variant's runs, and those that are arithmetic ones.
 _RATIOS = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
 _MEANS = ("centre", *_LARGEST, "running_std_ratio")
@@ -53,19 +50,11 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     - running_mean_shift, running_std_ratio: of the layer where they are farthest from 0 and from 1.
     - signs: tuple of the keys of `SIGNS` whose range is left, and `UNFINISHED` if a run diverged or failed.
     """
-    frame = runs[["run_id", VARIANT, "status"]].merge(
-        _per_run(layers), how="left", left_on="run_id", right_index=True
-    )
-    table = pd.DataFrame(
-        [{VARIANT: variant} | _row(group) for variant, group in frame.groupby(VARIANT, sort=False)]
-    )
-    order = pd.DataFrame(
-        {
-            "unknown": table["runs"] == 0,
-            "signs": table["signs"].map(len),
-            "unevenness": _distance(table["gradient_ratio_worst"].to_numpy(float)),
-        }
-    )
+    frame = runs[["run_id", VARIANT, "status"]].join(_per_run(layers), on="run_id")
+    groups = frame.groupby(VARIANT, sort=False)
+    table = pd.DataFrame([{VARIANT: variant} | _row(group) for variant, group in groups])
+    uneven = _distance(table["gradient_ratio_worst"].to_numpy(float))
+    order = pd.DataFrame({"unknown": table["runs"] == 0, "signs": table["signs"].map(len), "uneven": uneven})
     return table.loc[order.sort_values(order.columns.tolist()).index].reset_index(drop=True)
 
 
@@ -91,7 +80,7 @@ def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
 def _wide(layers: pd.DataFrame) -> pd.DataFrame:
     """Returns one row per run and layer, one column per quantity."""
     wide = layers.pivot(index=["run_id", "layer"], columns="quantity", values="value")
-    return wide.reindex(columns=list(_QUANTITIES)).astype(float)
+    return wide.reindex(columns=[*_OTHERS, *_LARGEST]).astype(float)
 
 
 def _gradient_ratio(wide: pd.DataFrame) -> "pd.Series[float]":

@@ -10,12 +10,7 @@ from ablate.errors import SpecError
 
 @dataclass(frozen=True)
 class Amount:
-    """A number, or a share of the value that a reference has.
-
-    Attributes:
-        size: In the unit of a metric, or as a share.
-        relative: Whether it is a share.
-    """
+    """A size in the unit of a metric or, if relative, as a share of the value that a reference has."""
 
     size: float
     relative: bool = False
@@ -24,10 +19,7 @@ class Amount:
     def read(cls, text: str) -> Self | None:
         """Returns the amount written as `0.01` or `5%`, None for any other text."""
         number = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(%?)", text.strip())
-        if number is None:
-            return None
-        relative = number[2] == "%"
-        return cls(float(number[1]) / (100 if relative else 1), relative)
+        return cls(float(number[1]) / (100 if number[2] else 1), bool(number[2])) if number else None
 
     def __str__(self) -> str:
         return f"{self.size * 100:.12g}%" if self.relative else f"{self.size:.12g}"
@@ -38,11 +30,7 @@ class Margin(Amount):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the margin a user wrote: `0.01` in the metric's unit, or `5%` of the reference's value.
-
-        Raises:
-            SpecError: The text is neither.
-        """
+        """Returns the margin written as `0.01` or `5%`, or raises `SpecError` for any other text."""
         margin = cls.read(text)
         if margin is None:
             raise SpecError(

@@ -15,13 +15,9 @@ class Metric:
     """One metric of scored runs.
 
     Attributes:
-        name: As users write it.
-        higher_is_better: Which end ranks first.
         about: What it is, for a help text or a legend.
         report_margin: Differences up to this size do not matter in a report; None if reports do not show the metric.
         gate_margin: The smallest difference that matters in a gate; None if gates do not judge the metric.
-        report_column: Column whose values a report compares.
-        gate_column: Column whose values a gate compares.
         decides: Whether a regression fails a gate; otherwise the gate only warns of it.
     """
 
@@ -50,15 +46,9 @@ class Metric:
         return np.asarray(margin.size * scale, dtype=np.float64)
 
 
-def _metric(
-    name: str,
-    higher_is_better: bool,
-    about: str,
-    report_margin: Margin | None,
-    gate_margin: Margin | None = None,
-) -> Metric:
+def _metric(name: str, higher: bool, about: str, report: Margin | None, gate: Margin | None = None) -> Metric:
     """Returns a metric that stands in the column of its name."""
-    return Metric(name, higher_is_better, about, report_margin, gate_margin, name, name)
+    return Metric(name, higher, about, report, gate, name, name)
 
 
 STEPS_TO_TARGET = "steps_to_target"
@@ -68,6 +58,7 @@ _HALF_A_POINT = Margin(0.005)
 _NATS = Margin(0.02)
 _TENTH = Margin(0.1, relative=True)
 _GAP_ACCURACY, _GAP_LOSS = "training minus validation accuracy", "validation minus training loss"
+_COST = "seconds of a step: the run's share of its stack"
 
 _ALL = (
     _metric("best_val_accuracy", True, "highest validation accuracy", _HALF_A_POINT, Margin(0.01)),
@@ -88,12 +79,7 @@ _ALL = (
         gate_column="restricted_steps",
     ),
     # The time of a stack depends on whatever else the machine was doing.
-    replace(
-        _metric(
-            STEP_SECONDS, False, "seconds of a step: the run's share of its stack", None, Margin(0.5, True)
-        ),
-        decides=False,
-    ),
+    replace(_metric(STEP_SECONDS, False, _COST, None, Margin(0.5, relative=True)), decides=False),
 )
 
 # What a report shows, and what a gate judges.
@@ -120,6 +106,5 @@ def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
     """Raises `SpecError` if a name is not one of the legal ones; the message names the flag and the nearest name."""
     legal = tuple(legal)
     if received not in legal:
-        raise SpecError(
-            f"{flag}: {received!r} is not one of {', '.join(legal)}{did_you_mean(received, legal)}"
-        )
+        hint = did_you_mean(received, legal)
+        raise SpecError(f"{flag}: {received!r} is not one of {', '.join(legal)}{hint}")

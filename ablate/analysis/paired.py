@@ -58,7 +58,6 @@ def sign_flip_p(differences: Floats) -> float:
     It is the share of all patterns of signs whose sum is at least as far from zero as the observed one. Above
     `EXACT_SEEDS` differences it is the share of the drawn patterns and the observed one (Phipson and Smyth,
     "Permutation P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
-
     Differences have the shape (pairs,), without NaN. If there are none p is NaN.
     """
     if not len(differences):
@@ -78,10 +77,7 @@ def smallest_p(pairs: int | NDArray[np.int64]) -> Floats:
 
 
 def t_p(differences: Floats) -> float:
-    """Returns the two-sided p of the paired t-test, NaN for less than three pairs or if all differences are equal.
-
-    Differences have the shape (pairs,), without NaN.
-    """
+    """Returns the two-sided p of the paired t-test, NaN for less than three differences or if all are equal."""
     if len(differences) < 3 or np.ptp(differences) <= _ROUNDING * np.abs(differences).max():
         return float("nan")
     error = differences.std(ddof=1) / np.sqrt(len(differences))
@@ -89,13 +85,10 @@ def t_p(differences: Floats) -> float:
 
 
 def holm(p: Floats, family: int | None = None) -> Floats:
-    """Returns p values adjusted for the number of tests.
+    """Returns p values, shape (tests,), adjusted for the number of tests or, if larger, of those they were chosen from.
 
-    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6:65-70, 1979.
-
-    Args:
-        p: Shape (tests,). NaN is a test that could not be made: it stays NaN and does not count.
-        family: Number of tests these were chosen from after a look at all of them.
+    NaN is a test that could not be made: it stays NaN and does not count. Source: Holm, "A simple sequentially
+    rejective multiple test procedure", Scandinavian Journal of Statistics 6:65-70, 1979.
     """
     adjusted = np.full(p.shape, np.nan)
     order = np.argsort(p)[: int(np.sum(~np.isnan(p)))]
@@ -108,9 +101,8 @@ def improvement(differences: Floats) -> float:
     """Returns the probability that a run beats the reference's run of the same seed; a draw counts half.
 
     It is the paired counterpart of the probability of improvement of Agarwal et al., "Deep reinforcement learning at
-    the edge of the statistical precipice", NeurIPS 2021.
-
-    Differences are positive where it is better, shape (pairs,). If there are none it is NaN.
+    the edge of the statistical precipice", NeurIPS 2021. Differences are positive where the run is better, shape
+    (pairs,). If there are none it is NaN.
     """
     return float((1 + np.sign(differences).mean()) / 2) if len(differences) else float("nan")
 

@@ -25,8 +25,7 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
     - `steps_to_target`: NaN where censored.
     - `restricted_steps`: the same, or the planned steps where censored.
     - `comparable_steps`: the same, at most the fewest steps that any run was planned for.
-    - `best_gap_accuracy`, `best_gap_loss`: the gap at the best evaluation.
-    - `overfit_step`: NaN where the run never overfits.
+    - `best_gap_accuracy`, `best_gap_loss`, `overfit_step`: as in `analysis.gap`.
 
     The target is a validation accuracy. Where it is NaN, unknown, the steps are too.
     """

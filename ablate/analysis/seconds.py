@@ -13,9 +13,8 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
     """Returns the summary by variant with `step_seconds` and the mean, sd and interval of seconds to target.
 
     They are those of the steps, scaled, so a mean with censored runs is a lower bound too. The cost of a step has to be
-    measured alone, because a run shares the seconds of its stack with all other runs in it.
-
-    `step_costs` has the columns `variant` and `step_seconds`, one row per variant measured. The others get NaN.
+    measured alone, because a run shares the seconds of its stack with all other runs in it. `step_costs` has one row
+    per variant measured, with the columns `variant` and `step_seconds`. The others get NaN.
     """
     table = variants.merge(step_costs[[VARIANT, "step_seconds"]], on=VARIANT, how="left", validate="1:1")
     scaled = {

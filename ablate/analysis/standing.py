@@ -41,15 +41,10 @@ class Standing(StrEnum):
 class Evidence:
     """What is known of a difference, positive if better.
 
-    Attributes:
-        pairs: Seeds with a result of both.
-        failed, reference_failed: Seeds where only the reference finished, and where only the other one did.
-        unreached: Pairs in which neither reached the target, where steps to it are compared.
-        mean, sd: Mean and standard deviation of the differences, failed runs counted as losses.
-        low, high: Interval of the mean where both finished.
-        p_holm, t_p_holm: p of the sign-flip test and of the t-test, adjusted for the family.
-        family: Number of comparisons made at once.
-        margin: In the metric's unit.
+    The counts are of seeds: `pairs` where both finished, `failed` where only the reference did, `reference_failed`
+    where only the other one did, and `unreached` where neither reached the target. `mean` and `sd` count failed runs as
+    losses; the interval is of the mean over the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted
+    for the family, the number of comparisons made at once.
     """
 
     pairs: int
@@ -97,11 +92,8 @@ def judge(evidence: Evidence) -> Standing:
     within = -evidence.margin <= evidence.low and evidence.high <= evidence.margin
     if within and not evidence.unmatched:
         return Standing.TIED
-    if exact_can_tell(evidence.seeds, evidence.family):
-        significant = evidence.p_holm <= ALPHA
-    else:
-        significant = evidence.t_p_holm <= STRICT_ALPHA
-    if not significant:
+    exact = exact_can_tell(evidence.seeds, evidence.family)
+    if not (evidence.p_holm <= ALPHA if exact else evidence.t_p_holm <= STRICT_ALPHA):
         return Standing.TOO_FEW
     return Standing.BETTER if evidence.mean > 0 else Standing.WORSE
 

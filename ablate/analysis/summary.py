@@ -36,17 +36,12 @@ _OF_FINISHED = [name for name in METRICS if name != STEPS_TO_TARGET]
 
 @dataclass(frozen=True)
 class LevelSummary:
-    """One row per level of a factor, the other factors averaged out.
+    """A table with one row per level of a factor, without rows if no background was run at every level.
 
     A background is a combination of the other factors' levels. All levels are averages over the same backgrounds and
-    seeds: those run at every level and, for scores, those where every run finished too. A level of which no run
-    finished does not hold up the others. Steps to target count failed runs too: they reached none.
-
-    Attributes:
-        factor: Whose levels these are.
-        table: The summary, without rows if no background was run at every level.
-        backgrounds, compared, scored: Number of backgrounds, of those that were run at every level with the same seeds,
-            and of those that the scores are averages of.
+    seeds. Of all `backgrounds`, `compared` is the number of those run at every level with the same seeds, which counts
+    and steps to target refer to, and `scored` that of those where every run finished too, which scores refer to. A
+    level of which no run finished does not hold up the others.
     """
 
     factor: str
@@ -58,17 +53,9 @@ class LevelSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that the tables of a report say.
+    """Everything that the tables of a report say, all ranked by `sort`: by variant, and by level of the varied factors.
 
-    Attributes:
-        runs: The runs, named and scored.
-        factors: The factors that name the variants.
-        target: As given.
-        target_accuracy: The target as a validation accuracy, NaN if it is relative to a reference that never finished.
-        reference: The variant that the others are compared with.
-        variants: One row per variant.
-        levels: One summary for each factor with more than one level.
-        sort: The metric or column that the rows of all tables are ranked by.
+    The runs are named and scored. `target_accuracy` is NaN if the target is a share of a reference that never finished.
     """
 
     runs: pd.DataFrame
@@ -133,10 +120,7 @@ def summarize(
 
 
 def _by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str], sort: str) -> LevelSummary:
-    """Returns the summary by the levels of a factor, ranked.
-
-    Within a seed a level is averaged over the backgrounds, so the standard deviation is over seeds alone.
-    """
+    """Returns the summary by the levels of a factor, averaged over backgrounds within each seed, then over seeds."""
     background = [other for other in factors if other != factor]
     compared = balanced(runs, factor, background)
     scores = balanced(compared[compared["finished"]], factor, background)

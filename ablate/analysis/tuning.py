@@ -15,13 +15,9 @@ _OTHERS = tuple(factor for factor in FACTORS if factor != TUNED)
 
 @dataclass(frozen=True)
 class Tried:
-    """One rate of a variant.
+    """A learning rate of a variant, with its final validation accuracy and loss, means over seeds.
 
-    Attributes:
-        rate: The learning rate.
-        accuracy: Mean final validation accuracy over the seeds; a run that did not finish counts as 0.
-        loss: Mean final validation loss; infinite if a run did not finish.
-        finished, runs: Number of runs that finished, and of all runs.
+    A run that did not finish has accuracy 0 and an infinite loss.
     """
 
     rate: float
@@ -33,13 +29,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rate chosen for a variant.
-
-    Attributes:
-        key, name: Of the variant, without the rate.
-        tried: All rates, ascending.
-        best: The rate chosen.
-    """
+    """The best rate of a variant, whose key and name are without the rate, and all rates tried, ascending."""
 
     key: Key
     name: str

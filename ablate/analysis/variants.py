@@ -21,9 +21,7 @@ def naming_factors(runs: pd.DataFrame) -> tuple[str, ...]:
     Some always do, as their roles say, the others if they have more than one level. A factor that goes with another, as
     the learning rate with the optimizer, only does if it has more than one level for one of the other's levels.
     """
-    return tuple(
-        factor for factor in FACTORS if ROLES[factor].names_every_variant or _is_varied(runs, factor)
-    )
+    return tuple(name for name in FACTORS if ROLES[name].names_every_variant or _is_varied(runs, name))
 
 
 def _is_varied(runs: pd.DataFrame, factor: str) -> bool:
@@ -49,23 +47,18 @@ def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.Data
     result = runs.assign(**{factor: [label(value) for value in runs[factor].tolist()] for factor in FACTORS})
     rows = list(zip(*(result[factor] for factor in FACTORS), strict=True))
     result["variant"] = [name_of(dict(zip(FACTORS, row, strict=True)), factors) for row in rows]
-    _check_unique(result)
+    repeated = result[result.duplicated(["variant", "seed"])]
+    if len(repeated):
+        variant, seed = repeated.iloc[0][["variant", "seed"]]
+        raise StoreError(
+            f"RESULTS: two runs are {variant!r} with seed {seed}; they differ in a setting that all runs of an "
+            "experiment share, as --split-seed; store each of them in a folder of its own with -o/--output"
+        )
     keys = [
         ([level_key(*pair) for pair in zip(FACTORS, row, strict=True)], seed)
         for row, seed in zip(rows, result["seed"].tolist(), strict=True)
     ]
     return result.iloc[sorted(range(len(rows)), key=keys.__getitem__)].reset_index(drop=True)
-
-
-def _check_unique(runs: pd.DataFrame) -> None:
-    repeated = runs[runs.duplicated(["variant", "seed"])]
-    if len(repeated):
-        variant, seed = repeated.iloc[0][["variant", "seed"]]
-        raise StoreError(
-            f"RESULTS: two runs are {variant!r} with seed {seed}; they "
-            "differ in a setting that all runs of an experiment share, as --split-seed; store each of them "
-            "in a folder of its own with -o/--output"
-        )
 
 
 def level_key(factor: str, level: str) -> tuple[float | str, ...]:
@@ -82,13 +75,10 @@ def levels_of(runs: pd.DataFrame, factor: str) -> tuple[str, ...]:
 
 
 def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
-    """Returns the variant that the others are compared with.
+    """Returns the variant that the others are compared with, or raises `SpecError` if none has the name given.
 
     By default it is the plainest relu that finished: the first in the order of `named`, so without norm and with the
     least dropout. Without relu it is the first of all variants.
-
-    Raises:
-        SpecError: No variant has the name given.
     """
     if name is None:
         finished = runs[runs["status"] == FINISHED]
@@ -98,8 +88,6 @@ def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
     variants = runs["variant"].unique().tolist()
     if name not in variants:
         shown = ", ".join(map(repr, variants[:3])) + (", ..." if len(variants) > 3 else "")
-        raise SpecError(
-            f"--reference: {name!r} is not one of the {len(variants)} variants ({shown})"
-            + did_you_mean(name, variants)
-        )
+        hint = did_you_mean(name, variants)
+        raise SpecError(f"--reference: {name!r} is not one of the {len(variants)} variants ({shown}){hint}")
     return name

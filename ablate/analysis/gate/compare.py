@@ -7,7 +7,7 @@ of a variant that works again; the other verdicts stay.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,14 +30,10 @@ _MACHINE = ("cpu", "cores", "device")
 def compare(
     baseline: Side, candidate: Side, metrics: Sequence[Metric], alpha: float, exact: bool = False
 ) -> Comparison:
-    """Returns the verdicts on a candidate. Each side has at least one run.
+    """Returns the verdicts on a candidate, given at least one run of each side and at least one metric.
 
-    Args:
-        baseline: The old side.
-        candidate: The new side.
-        metrics: What to judge, at least one.
-        alpha: Largest probability of calling any loss a regression if nothing has changed.
-        exact: Compare bits, and no metrics.
+    `alpha` is the largest probability of calling any loss a regression if nothing has changed. With `exact` bits are
+    compared, and no metrics.
 
     Raises:
         StoreError: Two runs of a side are of the same variant and seed.
@@ -58,13 +54,10 @@ def compare(
     unmatched = comparison.findings
     if exact:
         return replace(comparison, findings=(*exact_findings(matched), *unmatched), test="bits", least_p=0.0)
-    left_out = {
-        finding.metric: finding
-        for finding in _left_out(baseline, candidate, metrics, set(comparison.environment))
-    }
-    statuses = [status_finding(*sides) for sides in matched.by_variant()]
-    findings = [*unmatched, *left_out.values(), *statuses]
-    judged = [metric for metric in metrics if metric.name not in left_out]
+    left_out = list(_left_out(baseline, candidate, metrics, comparison.environment))
+    findings = [*unmatched, *left_out, *(status_finding(*sides) for sides in matched.by_variant())]
+    names = {finding.metric for finding in left_out}
+    judged = [metric for metric in metrics if metric.name not in names]
     if not (judged and matched.common):
         return replace(comparison, findings=tuple(findings))
     # Hints are a family of their own, so that they cannot hide what decides.
@@ -80,9 +73,8 @@ def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]
     """Yields the findings on the values of variants that finished on both sides, and on the mean over variants."""
     questions = values.questions
     answers = answer(questions, alpha)
-    baseline, candidate = (
-        mean_over_seeds(side) * values.signs for side in (questions.baseline, questions.candidate)
-    )
+    results = (questions.baseline, questions.candidate)
+    baseline, candidate = (mean_over_seeds(side) * values.signs for side in results)
     sides = (matched.baseline, matched.candidate)
     finished = [set(runs.loc[runs["finished"], "variant"]) for runs in sides]
     unsound = [unsound_values(runs, values.metrics) for runs in sides]
@@ -93,7 +85,12 @@ def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]
         finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
         counts = [counter[variant, metric.name] for counter in unsound]
         if any(counts):
-            yield _unsound(finding, *counts)
+            before, after = counts
+            verdict = (
+                Verdict.INCOMPARABLE if before and after else Verdict.FAILED if after else Verdict.IMPROVED
+            )
+            note = f"NaN or infinite in {before} runs of the baseline and {after} of the candidate"
+            yield replace(finding, verdict=verdict, cause=Cause.NOT_FINITE, note=note)
         elif not math.isnan(loss):
             low, high = float(answers.low[v, m]), float(answers.high[v, m])
             worse, better = float(answers.p_worse[v, m]), float(answers.p_better[v, m])
@@ -139,13 +136,6 @@ def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | Non
     return max(1, math.ceil(seeds * ((half / wanted) ** 2 - 1)))
 
 
-def _unsound(finding: Finding, before: int, after: int) -> Finding:
-    """Returns the finding on so many values of finished runs that are NaN or infinite, at least one of them."""
-    verdict = Verdict.INCOMPARABLE if before and after else Verdict.FAILED if after else Verdict.IMPROVED
-    note = f"NaN or infinite in {before} runs of the baseline and {after} of the candidate"
-    return replace(finding, verdict=verdict, cause=Cause.NOT_FINITE, note=note)
-
-
 def _unmatched(matched: Match) -> Iterator[Finding]:
     for variant, note in matched.apart.items():
         yield Finding(variant, STATUS, Verdict.INCOMPARABLE, Cause.SETTINGS, note=note)
@@ -155,9 +145,9 @@ def _unmatched(matched: Match) -> Iterator[Finding]:
 
 
 def _left_out(
-    baseline: Side, candidate: Side, metrics: Sequence[Metric], differing: set[str]
+    baseline: Side, candidate: Side, metrics: Sequence[Metric], environment: Container[str]
 ) -> Iterator[Finding]:
-    """Yields a finding for each metric that cannot be compared at all; `differing` names parts of the environment."""
+    """Yields a finding for each metric that cannot be compared; `environment` has the names of parts that differ."""
     for metric in metrics:
         cause, note = Cause.SETTINGS, ""
         if metric.gate_column not in candidate.runs:
@@ -166,7 +156,7 @@ def _left_out(
             cause, note = Cause.NEW, Cause.NEW.value
         elif metric.name == STEPS_TO_TARGET and baseline.target != candidate.target:
             note = f"the target is {baseline.target:.6g} in the baseline and {candidate.target:.6g} in the candidate"
-        elif metric.name == STEP_SECONDS and differing & {*_MACHINE}:
+        elif metric.name == STEP_SECONDS and any(part in environment for part in _MACHINE):
             note = "the baseline comes from another machine"
         if note:
             yield Finding(EVERY, metric.name, Verdict.INCOMPARABLE, cause, metric.decides, note=note)
@@ -178,18 +168,15 @@ def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
         {**side.environment, "device": "/".join(sorted(map(str, side.runs["device"].dropna().unique())))}
         for side in (baseline, candidate)
     )
-    pairs = {
-        name: (old.get(name, "unknown"), new.get(name, "unknown")) for name in sorted(old.keys() | new.keys())
-    }
+    names = sorted(old.keys() | new.keys())
+    pairs = {name: (old.get(name, "unknown"), new.get(name, "unknown")) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _notes(matched: Match, seeds: Seeds) -> Iterator[str]:
     """Yields which seeds of a side are not used, and which variants lack some of them."""
-    for side, runs, used in (
-        ("baseline", matched.baseline, seeds.baseline),
-        ("candidate", matched.candidate, seeds.candidate),
-    ):
+    both = (("baseline", matched.baseline, seeds.baseline), ("candidate", matched.candidate, seeds.candidate))
+    for side, runs, used in both:
         common = runs[runs["variant"].isin(matched.common)]
         unused = sorted(set(common["seed"].tolist()) - set(used))
         if unused:

@@ -19,12 +19,7 @@ _MARGINS, _SPREADS = 3.0, 6.0
 
 @dataclass(frozen=True)
 class Trial:
-    """A fault, and what the gate says of it.
-
-    Attributes:
-        fault: What was planted, in words.
-        expected, found: The reasons that the gate has to give, none for a copy that is as good, and those it gave.
-    """
+    """A planted fault, in words, the reasons that the gate has to give (none for a good copy), and those it gave."""
 
     fault: str
     expected: tuple[Reason, ...]
@@ -39,12 +34,8 @@ class Trial:
 def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
     """Yields trials of a gate on copies of a baseline: faults that it must find, and copies that it must pass.
 
-    In the A/A pair the results of each variant move on by one seed: all differences are real, and their mean is zero.
-
-    Args:
-        baseline: Results with at least one finished run.
-        metrics: Those that would be judged.
-        alpha: As for the gate.
+    The baseline has at least one finished run. In the A/A pair the results of each variant move on by one seed: all
+    differences are real, and their mean is zero.
     """
     for fault, expected, runs in _copies(baseline.runs, metrics):
         comparison = compare(baseline, replace(baseline, runs=runs), metrics, alpha)
@@ -69,7 +60,9 @@ def _copies(
     yield f"{metrics[0].name} of one run NaN", (Reason.FAILED_RUNS,), not_finite
     if not chosen.all():
         yield "one variant gone", (Reason.NOT_COMPARABLE,), runs[~chosen]
-    yield "A/A pair", (), _moved_on(runs)
+    seeds = runs.groupby(list(FACTORS), sort=False)["seed"]
+    moved_on = seeds.transform(lambda column: np.roll(column.to_numpy(), 1))
+    yield "A/A pair", (), runs.assign(seed=moved_on)
     yield f"{column} of one variant better", (), _shifted(runs, chosen, metrics[0], worse=False)
 
 
@@ -80,8 +73,3 @@ def _shifted(runs: pd.DataFrame, chosen: "pd.Series[bool]", metric: Metric, wors
     size = _MARGINS * margin + _SPREADS * (values.std() if len(values) > 1 else 0.0)
     shift = -metric.sign * size if worse else metric.sign * size
     return runs.assign(**{metric.gate_column: runs[metric.gate_column] + shift * chosen})
-
-
-def _moved_on(runs: pd.DataFrame) -> pd.DataFrame:
-    seeds = runs.groupby(list(FACTORS), sort=False)["seed"]
-    return runs.assign(seed=seeds.transform(lambda column: np.roll(column.to_numpy(), 1)))

@@ -13,13 +13,10 @@ from ablate.experiment.spec import FACTORS, SHARED
 
 @dataclass(frozen=True)
 class Match:
-    """Both sides with the same names of variants.
+    """The runs of both sides, named alike, and their variants.
 
-    Attributes:
-        baseline, candidate: Their runs, named anew.
-        common: Variants of both sides with equal settings, in order.
-        vanished, new: Variants of the baseline alone, and of the candidate alone.
-        apart: Variants of both sides that cannot be compared, each with the reason in words.
+    Variants are `common` to both sides with equal settings, `vanished` from the candidate, `new` in it, or `apart`: on
+    both sides but not comparable, with the reason in words.
     """
 
     baseline: pd.DataFrame
@@ -31,9 +28,8 @@ class Match:
 
     def by_variant(self) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
         """Yields each common variant with its runs on both sides."""
-        old, new = (
-            dict(iter(runs.groupby("variant", sort=False))) for runs in (self.baseline, self.candidate)
-        )
+        sides = (self.baseline, self.candidate)
+        old, new = (dict(iter(runs.groupby("variant", sort=False))) for runs in sides)
         for variant in self.common:
             yield variant, old[variant], new[variant]
 
@@ -56,16 +52,14 @@ def match(baseline: Side, candidate: Side) -> Match:
     if not shared and _other_arrays(old, new):
         shared = ["the arrays in the file are others"]
     differing = _differing_factors(old, new)
-    apart = {
-        variant: ", ".join(reasons) for variant in both if (reasons := shared + differing.get(variant, []))
-    }
+    reasons = {variant: ", ".join(shared + differing.get(variant, [])) for variant in both}
     return Match(
         old,
         new,
-        tuple(variant for variant in both if variant not in apart),
+        tuple(variant for variant in both if not reasons[variant]),
         tuple(variant for variant in in_old if variant not in in_new),
         tuple(variant for variant in in_new if variant not in in_old),
-        apart,
+        {variant: reason for variant, reason in reasons.items() if reason},
     )
 
 
@@ -75,11 +69,8 @@ def _differing_shared(baseline: Side, candidate: Side) -> list[str]:
     if old[SIMULATED] != new[SIMULATED]:
         made_up = "baseline" if old[SIMULATED] == str(True) else "candidate"
         return [f"the {made_up} is SIMULATED, and simulated results cannot be compared with trained ones"]
-    return [
-        _told(name, old[name], new[name])
-        for name in SHARED
-        if name in old and name in new and old[name] != new[name]
-    ]
+    known = [name for name in SHARED if name in old and name in new]
+    return [_difference(name, old[name], new[name]) for name in known if old[name] != new[name]]
 
 
 def _shared(side: Side) -> dict[str, str]:
@@ -94,7 +85,7 @@ def _differing_factors(baseline: pd.DataFrame, candidate: pd.DataFrame) -> dict[
     old, new = (runs.groupby("variant")[list(FACTORS)].agg(_levels_text) for runs in (baseline, candidate))
     return {
         variant: [
-            _told(factor, old.loc[variant, factor], new.loc[variant, factor])
+            _difference(factor, old.loc[variant, factor], new.loc[variant, factor])
             for factor in FACTORS
             if old.loc[variant, factor] != new.loc[variant, factor]
         ]
@@ -115,5 +106,5 @@ def _other_arrays(baseline: pd.DataFrame, candidate: pd.DataFrame) -> bool:
     return bool((both["run_id_x"] != both["run_id_y"]).any())
 
 
-def _told(name: str, old: str, new: str) -> str:
+def _difference(name: str, old: str, new: str) -> str:
     return f"{name} is {old} in the baseline and {new} in the candidate"

@@ -1,6 +1,6 @@
 """The metrics a user asks a gate to judge, with the margins the user gave."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ablate.analysis.margin import Margin
@@ -11,16 +11,20 @@ from ablate.errors import SpecError
 def chosen_metrics(names: Sequence[str], margins: Sequence[str]) -> tuple[Metric, ...]:
     """Returns the metrics to judge, all of them if none is named; a metric that is named decides.
 
-    Args:
-        names: The value of each `--metric`.
-        margins: The value of each `--margin`, as `val_accuracy=0.01`.
+    `names` are the values of `--metric`, and `margins` those of `--margin`, as `val_accuracy=0.01`.
 
     Raises:
         SpecError: A metric or margin is not legal.
     """
     for name in names:
         check_name("--metric", name, GATE_METRICS)
-    given = _margins(margins)
+    given = {}
+    for text in margins:
+        name, separator, size = (part.strip() for part in text.partition("="))
+        if not separator:
+            raise SpecError(f"--margin: {text!r} is not METRIC=SIZE, as val_accuracy=0.01")
+        check_name("--margin", name, GATE_METRICS)
+        given[name] = Margin.parse(size)
     return tuple(
         replace(
             GATE_METRICS[name],
@@ -29,14 +33,3 @@ def chosen_metrics(names: Sequence[str], margins: Sequence[str]) -> tuple[Metric
         )
         for name in dict.fromkeys(names or GATE_METRICS)
     )
-
-
-def _margins(texts: Sequence[str]) -> Mapping[str, Margin]:
-    margins = {}
-    for text in texts:
-        name, separator, size = (part.strip() for part in text.partition("="))
-        if not separator:
-            raise SpecError(f"--margin: {text!r} is not METRIC=SIZE, as val_accuracy=0.01")
-        check_name("--margin", name, GATE_METRICS)
-        margins[name] = Margin.parse(size)
-    return margins

@@ -14,13 +14,9 @@ from ablate.analysis.variants import named, reference_variant
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison.
+    """Runs, as `score` returns them, the settings that they share, and the environment they were made in.
 
-    Attributes:
-        runs: Scored runs, as `score` returns them.
-        target: Validation accuracy that their steps to target refer to, NaN if unknown.
-        settings: What all runs share, by name.
-        environment: What they were made with, by name.
+    `target` is the validation accuracy that their steps to target refer to, NaN if unknown.
     """
 
     runs: pd.DataFrame

@@ -48,12 +48,9 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Questions:
-    """Results of both sides by seed, with signs such that more is worse.
+    """Results of both sides, shape (seeds of the side, variants, metrics), with signs such that more is worse.
 
-    Attributes:
-        baseline, candidate: Shape (seeds of the side, variants, metrics), NaN where there is no value.
-        margins: Shape (variants, metrics).
-        paired: Whether row i of both sides is the same seed.
+    NaN is no value. Margins have the shape (variants, metrics). If `paired`, row i of both sides is the same seed.
     """
 
     baseline: Floats
@@ -78,12 +75,10 @@ def flips_suffice(pairs: int, alpha: float) -> bool:
 
 @dataclass(frozen=True)
 class Answers:
-    """The results of the test, each of shape (variants, metrics), NaN where one side has no value.
+    """The results of the test, all of shape (variants, metrics), NaN where one side has no value.
 
-    Attributes:
-        loss: Mean of candidate minus baseline: positive is worse.
-        low, high: Ends of its interval by Student's t, or by Welch's if not paired.
-        p_worse, p_better: p of a loss and of a gain, over all questions together; 1 below the margin.
+    The loss is the mean of candidate minus baseline, its interval Student's, or Welch's if not paired. `p_worse` and
+    `p_better` are p of a loss and of a gain, over all questions together; 1 below the margin.
     """
 
     loss: Floats
@@ -125,12 +120,12 @@ def answer(questions: Questions, alpha: float) -> Answers:
 def _of_flips(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
     """Returns the statistics of differences by seed, shape (flips, variants, metrics)."""
     known = ~np.isnan(rows)
-    filled, n = np.where(known, rows, 0.0), known.sum(0)
-    mean = np.einsum("fs,svm->fvm", arrangements, filled) / np.maximum(n, 1)
+    filled = np.where(known, rows, 0.0)
+    sums = np.einsum("fs,svm->fvm", arrangements, filled)
+    n = np.broadcast_to(known.sum(0), sums.shape)
+    mean = sums / np.maximum(n, 1)
     variance = ((filled**2).sum(0) - n * mean**2) / np.maximum(n - 1, 1)
-    return _statistics(
-        mean, variance, np.broadcast_to(n, mean.shape), np.broadcast_to(n > 1, mean.shape), margins
-    )
+    return _statistics(mean, variance, n, n > 1, margins)
 
 
 def _of_deals(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
@@ -194,11 +189,10 @@ def _deals(rows: Floats, baseline_seeds: int) -> Floats:
 
 def _welch_interval(baseline: Floats, candidate: Floats) -> tuple[Floats, Floats]:
     """Returns the ends of Welch's 95 % interval for the difference of two means, NaN if a side has one seed."""
-    errors, freedom = [], []
-    for side in (baseline, candidate):
-        n = count_over_seeds(side)
-        errors.append(variance_over_seeds(side) / np.maximum(n, 1))
-        freedom.append(np.maximum(n - 1, 1))
+    sides = (baseline, candidate)
+    counts = [count_over_seeds(side) for side in sides]
+    errors = [variance_over_seeds(side) / np.maximum(n, 1) for side, n in zip(sides, counts, strict=True)]
+    freedom = [np.maximum(n - 1, 1) for n in counts]
     total = errors[0] + errors[1]
     spread = errors[0] ** 2 / freedom[0] + errors[1] ** 2 / freedom[1]
     # If neither side varies the degrees of freedom do not matter: the interval is a point.

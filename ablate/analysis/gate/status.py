@@ -33,9 +33,7 @@ def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     for seed in old.keys() & new.keys():
         if new[seed] != FINISHED and (old[seed] == FINISHED or new[seed] == FAILED):
             return True
-    only_old, only_new = (
-        [side[seed] for seed in side.keys() - other.keys()] for side, other in ((old, new), (new, old))
-    )
+    only_old, only_new = [old[seed] for seed in old.keys() - new], [new[seed] for seed in new.keys() - old]
     # Seeds that only one side has are compared with all runs of the other side.
     return bool(only_new) and _unfinished(only_new) > _unfinished(only_old or [*old.values()])
 

@@ -18,12 +18,7 @@ from ablate.analysis.paired import mean_over_seeds
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seeds of a comparison.
-
-    Attributes:
-        baseline, candidate: Ascending; the same if paired.
-        paired: Whether differences are taken by seed.
-    """
+    """The seeds of both sides, ascending; the same if paired, where differences are taken by seed."""
 
     baseline: tuple[int, ...]
     candidate: tuple[int, ...]
@@ -32,10 +27,8 @@ class Seeds:
     @classmethod
     def of(cls, matched: Match, alpha: float) -> "Seeds":
         """Returns the seeds of both sides if they are enough to pair, or most of those there are; else all seeds."""
-        old, new = (
-            set(runs.loc[runs["variant"].isin(matched.common), "seed"].tolist())
-            for runs in (matched.baseline, matched.candidate)
-        )
+        sides = (matched.baseline, matched.candidate)
+        old, new = (set(runs["seed"][runs["variant"].isin(matched.common)].tolist()) for runs in sides)
         both = tuple(sorted(old & new))
         if both and (flips_suffice(len(both), alpha) or 2 * len(both) > min(len(old), len(new))):
             return cls(both, both, True)
@@ -44,13 +37,10 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Values:
-    """The values that a comparison is based on.
+    """The values that a comparison is based on: the questions hold them times their signs.
 
-    Attributes:
-        variants: Those compared and, if there are two or more, `all variants` for the mean over them.
-        metrics: Those judged.
-        signs: 1 for a metric of which more is worse, -1 for the others, shape (metrics,).
-        questions: The values times their signs, and the margins.
+    If there are two or more variants, `all variants` for the mean over them is the last. `signs` has the shape
+    (metrics,): 1 for a metric of which more is worse, -1 for the others.
     """
 
     variants: tuple[str, ...]
@@ -61,10 +51,9 @@ class Values:
     @classmethod
     def of(cls, matched: Match, metrics: Sequence[Metric], seeds: Seeds) -> "Values":
         """Returns the values of finished runs; one that is not finite counts as no value."""
+        columns, common = [metric.gate_column for metric in metrics], matched.common
         old, new = (
-            np.stack(
-                [_by_seed(runs, metric.gate_column, matched.common, used) for metric in metrics], axis=-1
-            )
+            np.stack([_by_seed(runs, column, common, used) for column in columns], axis=-1)
             for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
         )
         # The mean leaves out variants without values on one side, and seeds that lack one of the other variants.

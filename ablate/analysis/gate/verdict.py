@@ -44,16 +44,10 @@ STATUS, BITS, EVERY = "status", "bits", "all variants"
 class Finding:
     """The verdict on one variant and metric.
 
-    Attributes:
-        variant: Its name, or `all variants` for the mean over them.
-        metric: Its name; `status` is whether runs finished, `bits` is all columns together.
-        cause: What the verdict is based on.
-        decides: Whether it can fail a gate.
-        baseline, candidate: Means of both sides, in the metric's unit, None if there is none.
-        low, high: Ends of the interval of candidate minus baseline.
-        p: p of the difference in its direction, over all questions together.
-        more_seeds: About how many more seeds would narrow the interval to the margin.
-        note: Anything else, in words.
+    The variant `all variants` is the mean over them; the metric `status` is whether runs finished, `bits` all columns
+    together. `decides` tells whether it can fail a gate. In the metric's unit, None if there is none: the means
+    `baseline` and `candidate`, and the interval of their difference. `p` is that of the difference in its direction,
+    over all questions together. About `more_seeds` more would narrow the interval to the margin.
     """
 
     variant: str
@@ -78,19 +72,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All findings, and what they were made from.
+    """All findings, in the order of variants, then metrics, and what they were made from.
 
-    Attributes:
-        findings: In the order of variants, then metrics.
-        alpha: Largest p that counts as statistical evidence.
-        target: Validation accuracy that counts as converged, NaN if unknown.
-        baseline_seeds, candidate_seeds: Seeds used, ascending; the same if paired.
-        paired: Whether differences are taken by seed.
-        test: How the p values were computed.
-        least_p: The smallest p that these seeds can give.
-        notes: What else a reader should know, one sentence each.
-        environment: Baseline's and candidate's environment by name, where they differ.
-        simulated: Whether runs of either side were made up and not trained.
+    The seeds used ascend and are the same if `paired`, where differences are taken by seed. `target` is the validation
+    accuracy that counts as converged, NaN if unknown; `test` how the p values were computed, and `least_p` the smallest
+    that these seeds can give. `environment` has both sides' values by name, where they differ. `simulated` tells
+    whether any run was made up and not trained.
     """
 
     findings: tuple[Finding, ...]
@@ -135,14 +122,13 @@ def reasons(comparison: Comparison, allow_missing: bool) -> tuple[Reason, ...]:
     """
     deciding = [finding for finding in comparison.findings if finding.decides]
     verdicts, causes = {finding.verdict for finding in deciding}, {finding.cause for finding in deciding}
+    incomparable = {finding.cause for finding in deciding if finding.verdict is Verdict.INCOMPARABLE}
     ignored = {Cause.NEW, Cause.VANISHED} if allow_missing else {Cause.NEW}
     holds = {
         Reason.REGRESSION: Verdict.REGRESSED in verdicts,
         Reason.FAILED_RUNS: Verdict.FAILED in verdicts,
         Reason.NOT_COMPARABLE: not causes & {Cause.MEASURED, Cause.BITS}
         or (Cause.MEASURED in causes and not comparison.decides)
-        or any(
-            finding.verdict is Verdict.INCOMPARABLE and finding.cause not in ignored for finding in deciding
-        ),
+        or bool(incomparable - ignored),
     }
     return tuple(reason for reason in Reason if holds[reason])
