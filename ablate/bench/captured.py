@@ -50,13 +50,11 @@ def _capture(
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         _step(network, optimizer, data, batch)
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            value.copy_(before[name])
-        for state in optimizer.state.values():
-            for value in state.values():
-                if isinstance(value, Tensor):
-                    value.zero_()
+    network.load_state_dict(before)  # in place
+    for state in optimizer.state.values():
+        for value in state.values():
+            if isinstance(value, Tensor):
+                value.zero_()
     return graph
 
 

@@ -21,8 +21,6 @@ class Contestant:
     Attributes:
         name: As in `--rivals`.
         label: In tables.
-        about: What it is, in one line.
-        runs: Networks trained.
         run_steps: Training steps, summed over the runs.
         flops: Floating-point operations of their matrix products, evaluations included.
     """
@@ -37,10 +35,9 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Contest:
-    """What was measured.
+    """What was measured of the whole command, the engine, and its rivals.
 
     Attributes:
-        contestants: The whole command, the engine, and its rivals.
         seconds: By the name of a contestant, one value per round.
         gemm_rate: Floating-point operations per second of plain matrix products in all workers together, one value per
             round.
@@ -76,10 +73,8 @@ class Standing:
 
     Attributes:
         step_seconds: Per run and step, with their share of start and evaluations.
-        run_seconds: Per run.
-        to_engine: Time of a step divided by the engine's, within a round.
-        to_command: Time of a step divided by the whole command's, within a round.
-        gemm_share: Operations per second divided by the machine's GEMM rate, within a round.
+        to_engine, to_command: Time of a step divided by that of the engine and of the whole command.
+        gemm_share: Operations per second divided by the machine's GEMM rate.
         peak_bytes: Memory of one of its processes; None if unknown.
     """
 

@@ -25,12 +25,7 @@ _TRAINED = (0, 3)
 
 @dataclass(frozen=True)
 class Engine:
-    """Trains all stacks of a plan in warm worker processes.
-
-    Attributes:
-        executor: Has been given the dataset.
-        stacks: What its workers train, in the order of the plan.
-    """
+    """Trains all stacks of a plan in the warm worker processes of an executor that has been given the dataset."""
 
     executor: LocalExecutor
     stacks: Sequence[Stack]

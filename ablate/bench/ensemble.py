@@ -36,12 +36,7 @@ class StackableDropout(nn.Module):
 
 
 class Ensemble:
-    """Runs that differ only in dropout and seed, as one network.
-
-    Args:
-        runs: The members.
-        data: What they are trained on.
-    """
+    """Runs that differ only in dropout and seed, as the members of one network."""
 
     def __init__(self, runs: Sequence[Run], data: PlainData) -> None:
         self.run, self.data, self.members = runs[0], data, len(runs)

@@ -23,9 +23,7 @@ Rates = dict[str, float]
 class GemmProbe:
     """Measures the machine's rate of matrix products in several processes at once.
 
-    Attributes:
-        processes: Each measures `Rates`.
-        backends: The faster library of every measurement so far.
+    `backends` are the faster library of every measurement so far.
     """
 
     processes: Sequence[WarmProcess[Rates]]
@@ -67,8 +65,7 @@ def faster(measured: Sequence[Rates]) -> tuple[str, float]:
     """Returns the library with the highest rate summed over all processes, and that rate."""
     common = set.intersection(*(set(rates) for rates in measured))
     totals = {name: sum(rates[name] for rates in measured) for name in sorted(common)}
-    best = max(totals, key=lambda name: totals[name])
-    return best, totals[best]
+    return max(totals.items(), key=lambda total: total[1])
 
 
 def _rate(library: str, a: Tensor, b: Tensor) -> float:

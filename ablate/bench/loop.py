@@ -27,13 +27,8 @@ def train(
 ) -> Scores:
     """Trains to the last step and returns the scores of every evaluation.
 
-    Args:
-        run: Its epochs, batch size, learning rate and schedule are used.
-        data: Says how many samples and evaluations an epoch has.
-        optimizer: Its learning rate follows the schedule.
-        batches: Returns the batches of an epoch, which is counted from 0.
-        step: Takes one step on a batch.
-        evaluate: Returns one row of scores.
+    `batches` returns the batches of an epoch, which is counted from 0, `step` takes one step on a batch, and `evaluate`
+    returns one row of scores. The optimizer's learning rate follows the run's schedule.
     """
     due = evaluation_steps(run, len(data.y), data.evals_per_epoch)
     scores, done = [evaluate()], 0
@@ -72,12 +67,9 @@ def score(
 ) -> list[float]:
     """Returns loss and accuracy in eval mode, on the training subset and then on the validation set.
 
-    Args:
-        network: Is put into eval mode and then back into training mode.
-        data: The two sets.
-        infer: Returns logits of shape (..., samples, classes), by default those of the network; the scores are means
-            over the leading axes.
-        chunk: Samples per forward pass, few enough that the layers stay in the cache.
+    `infer` returns logits of shape (..., samples, classes), by default those of the network; the scores are means over
+    the leading axes. A `chunk` of samples per forward pass is so small that the layers stay in the cache. The network
+    is put back into training mode.
     """
     network.eval()
     scores = []

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,24 +25,23 @@ from ablate.experiment.spec import COST_FACTORS, Experiment
 GEMM = "gemm"
 
 
-@dataclass(frozen=True)
-class ContestOptions:
-    """How a contest is run; `rivals` are names, and `data_dir` is the folder of torchvision's datasets."""
+def hold_contest(
+    experiment: Experiment,
+    arrays: Arrays,
+    names: Sequence[str],
+    jobs: int,
+    rounds: int,
+    device: Device,
+    data_dir: Path | None,
+    on_lap: OnLap,
+) -> Contest:
+    """Returns the times of the whole command, the engine and the rivals of these names on a grid and its data.
 
-    jobs: int
-    rounds: int
-    rivals: Sequence[str]
-    device: Device
-    data_dir: Path | None
-
-
-def hold_contest(experiment: Experiment, arrays: Arrays, options: ContestOptions, on_lap: OnLap) -> Contest:
-    """Returns the times of the whole command, the engine and its rivals on a grid and its data.
+    `data_dir` is the folder of torchvision's datasets.
 
     Raises:
         AblateError: A process has died, or the command failed.
     """
-    jobs, device = options.jobs, options.device
     runs, sizes = expand(experiment), sizes_of(experiment, arrays.classes)
     plan = make_plan(runs, sizes, jobs, device.share(jobs))
     with ExitStack() as running:
@@ -51,24 +49,25 @@ def hold_contest(experiment: Experiment, arrays: Arrays, options: ContestOptions
         executor.use(arrays)
         engine = Engine(executor, plan.stacks)
         engine.warm_up()
-        rivals = {
-            name: running.enter_context(
-                _rival(name, runs, executor.folder, experiment.evals_per_epoch, device.kind)
+        rivals = {}
+        for name in names:
+            given = units_for(name, runs), executor.folder, experiment.evals_per_epoch, device.kind
+            rival = WarmProcess(
+                RIVALS[name].label, partial(prepare_rival, name, *given), RIVALS[name].is_tuned
             )
-            for name in options.rivals
-        }
+            rivals[name] = running.enter_context(rival)
         probes = [
             running.enter_context(WarmProcess(GEMM, partial(prepare_gemm, device.kind)))
             for _ in range(jobs if device.kind == "cpu" else 1)
         ]
         gemm = GemmProbe(probes)
-        command = partial(run_command, experiment, jobs, device.kind, options.data_dir)
+        command = partial(run_command, experiment, jobs, device.kind, data_dir)
         laps: dict[str, Callable[[], float]] = {COMMAND: command, ENGINE: engine, **rivals, GEMM: gemm}
-        seconds = in_rounds(laps, options.rounds, on_lap)
+        seconds = in_rounds(laps, rounds, on_lap)
         peaks = {name: process.peak_bytes for name, process in rivals.items()}
         peaks |= {COMMAND: None, ENGINE: engine.peak_bytes}
     rates = seconds.pop(GEMM)
-    return Contest(contestants(runs, options.rivals, sizes, jobs), seconds, rates, gemm.usual_backend, peaks)
+    return Contest(contestants(runs, names, sizes, jobs), seconds, rates, gemm.usual_backend, peaks)
 
 
 def measure_step_costs(
@@ -95,10 +94,3 @@ def measure_step_costs(
         row |= {"runs": len(stack), "rounds": rounds, "device": device.kind, "step_seconds": spread.median}
         rows.append(row | {"step_seconds_low": spread.low, "step_seconds_high": spread.high})
     return pd.DataFrame(rows)
-
-
-def _rival(
-    name: str, runs: Sequence[Run], folder: Path, evals_per_epoch: int, device: str
-) -> WarmProcess[float]:
-    prepare = partial(prepare_rival, name, units_for(name, runs), folder, evals_per_epoch, device)
-    return WarmProcess(RIVALS[name].label, prepare, RIVALS[name].is_tuned)

@@ -13,6 +13,9 @@ from ablate.nn.build import architecture_of, member_of
 from ablate.nn.mlp import MLP
 from ablate.nn.reference import PlainChannelDropout, PlainDropout, plain_conv_network, plain_network
 
+# Returns the batches of an epoch: samples and labels.
+Batches = Callable[[int], Iterable[list[Tensor]]]
+
 
 def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
     """Trains one run in the fastest way without stacking and returns its scores.
@@ -34,24 +37,8 @@ def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
     return train(run, data, optimizer, batches, step, partial(score, network, data))
 
 
-def stock_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run as most people write it and returns its scores."""
-
-    def batches(epoch: int) -> Iterable[list[Tensor]]:
-        return ([data.x[batch], data.y[batch]] for batch in data.batches(run.batch_size, epoch))
-
-    return _usual_loop(network, run, data, batches)
-
-
-def dataloader_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run as most people write it, with a DataLoader, and returns its scores."""
-    loader = DataLoader(TensorDataset(data.x, data.y), run.batch_size, shuffle=True, drop_last=True)
-    return _usual_loop(network, run, data, lambda epoch: loader)
-
-
-def _usual_loop(
-    network: nn.Module, run: Run, data: PlainData, batches: Callable[[int], Iterable[list[Tensor]]]
-) -> Scores:
+def stock_loop(network: nn.Module, run: Run, data: PlainData, batches: Batches | None = None) -> Scores:
+    """Trains one run as most people write it, by default on slices of a permutation, and returns its scores."""
     optimizer = optimizer_of(run, network.parameters(), fused=None)
     criterion, losses = nn.CrossEntropyLoss(), 0.0
 
@@ -64,20 +51,30 @@ def _usual_loop(
         optimizer.step()
         losses += loss.item()
 
-    return train(run, data, optimizer, batches, step, partial(score, network, data))
+    def slices(epoch: int) -> Iterable[list[Tensor]]:
+        return ([data.x[batch], data.y[batch]] for batch in data.batches(run.batch_size, epoch))
+
+    return train(run, data, optimizer, batches or slices, step, partial(score, network, data))
+
+
+def dataloader_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
+    """Trains one run as most people write it, with a DataLoader, and returns its scores."""
+    loader = DataLoader(TensorDataset(data.x, data.y), run.batch_size, shuffle=True, drop_last=True)
+    return stock_loop(network, run, data, lambda epoch: loader)
 
 
 def plain_module(
     run: Run, data: PlainData, dropout: Callable[[float], nn.Module | None] | None = None
 ) -> nn.Module:
-    """Returns the reference network of a run with torch's own dropout.
+    """Returns the reference network of a run with torch's own dropout, on the device of the data.
 
-    Args:
-        run: Settings, and the seed of the initial values.
-        data: Sizes of inputs and outputs, and the device.
-        dropout: Returns the layer for a rate, or None for no layer; by default `torch.nn.Dropout` for rates above 0.
+    `dropout` returns the layer for a rate, or None for no layer; by default `torch.nn.Dropout` for rates above 0.
     """
-    network = _reference(run, tuple(data.x.shape[1:]), data.classes)
+    architecture, member = architecture_of(run, tuple(data.x.shape[1:]), data.classes), member_of(run)
+    if isinstance(architecture, MLP):
+        network = plain_network(architecture, member)
+    else:
+        network = plain_conv_network(architecture, member)
     make = dropout or (lambda rate: nn.Dropout(rate) if rate else None)
     channel_dropout = nn.Dropout2d if run.model == "cnn" else nn.Dropout3d
 
@@ -88,10 +85,3 @@ def plain_module(
 
     layers = map(with_torchs_dropout, network)
     return nn.Sequential(*(layer for layer in layers if layer is not None)).to(data.x.device)
-
-
-def _reference(run: Run, sample: tuple[int, ...], classes: int) -> nn.Sequential:
-    architecture, member = architecture_of(run, sample, classes), member_of(run)
-    if isinstance(architecture, MLP):
-        return plain_network(architecture, member)
-    return plain_conv_network(architecture, member)

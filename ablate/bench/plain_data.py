@@ -14,14 +14,9 @@ CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 @dataclass(frozen=True)
 class PlainData:
-    """Samples, labels and the number of evaluations.
+    """Training samples and labels, the number of classes and of evaluations per epoch, all tensors on the device.
 
-    Attributes:
-        x: Training samples, on the device.
-        y: Their labels.
-        sets: Samples and labels of the two sets that are scored: a subset of the training data, and the validation set.
-        classes: Number of labels.
-        evals_per_epoch: Evaluations per epoch.
+    `sets` are the samples and labels that are scored: a subset of the training data, and the validation set.
     """
 
     x: Tensor

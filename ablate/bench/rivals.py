@@ -13,12 +13,10 @@ class Rival:
 
     Attributes:
         label: In tables.
-        about: What it is, in one line.
         is_tuned: Whether its process has one thread and the floating-point modes and memory settings of the engine's
             workers; otherwise it has torch's defaults.
         is_ensemble: Whether it trains all runs together that differ only in dropout and seed. Only for an mlp, because
             the members would share one rate of torch's channel dropout.
-        needs_cuda: Whether it exists only on CUDA.
     """
 
     label: str
@@ -34,21 +32,21 @@ def rivals_for(wanted: str | None, device: str, model: Model) -> list[str]:
     Raises:
         SpecError: There is no such rival, or not on this device or for this model.
     """
+    problems = {}
+    for name, rival in RIVALS.items():
+        if rival.needs_cuda and device != "cuda":
+            problems[name] = "needs a CUDA device; leave it out or give --device cuda"
+        elif rival.is_ensemble and model != "mlp":
+            problems[name] = f"trains no {model}; leave it out or give --model mlp"
     if wanted is None:
-        return [
-            name
-            for name, rival in RIVALS.items()
-            if (device == "cuda" or not rival.needs_cuda) and (model == "mlp" or not rival.is_ensemble)
-        ]
+        return [name for name in RIVALS if name not in problems]
     try:
         names: tuple[str, ...] = list_of(choice(*RIVALS))(wanted)
     except ValueError as error:
         raise SpecError(f"--rivals: {error}") from None
     for name in names:
-        if RIVALS[name].needs_cuda and device != "cuda":
-            raise SpecError(f"--rivals: {name!r} needs a CUDA device; leave it out or give --device cuda")
-        if RIVALS[name].is_ensemble and model != "mlp":
-            raise SpecError(f"--rivals: {name!r} trains no {model}; leave it out or give --model mlp")
+        if name in problems:
+            raise SpecError(f"--rivals: {name!r} {problems[name]}")
     return list(names)
 
 

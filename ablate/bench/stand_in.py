@@ -15,11 +15,8 @@ from ablate.experiment.spec import Experiment
 def on_data_at_hand(experiment: Experiment, data_dir: Path | None, folder: Path) -> Experiment:
     """Returns the experiment itself, or on random data of the same shape and size if its dataset is not on disk.
 
-    Args:
-        experiment: Names a dataset.
-        data_dir: Folder of torchvision's datasets. If it does not exist, the experiment itself is returned, so that
-            loading its data reports the mistake.
-        folder: Random data are written here.
+    The random data are written into `folder`. If the given folder of torchvision's datasets does not exist, the
+    experiment itself is returned, so that loading its data reports the mistake.
     """
     name = experiment.dataset
     root = DEFAULT_FOLDER if data_dir is None else data_dir

@@ -46,8 +46,8 @@ def prepare_step_costs(
     It returns the seconds per run and step of each variant, in the order of the stacks.
     """
     dataset = Dataset.open(folder)
-    dataset = replace(dataset, x_train=dataset.x_train.clone(), y_train=dataset.y_train.clone())
-    dataset = dataset.to(device)
+    x, y = dataset.x_train.clone(), dataset.y_train.clone()
+    dataset = replace(dataset, x_train=x, y_train=y).to(device)
     if device == "cpu":
         gemm.use(gemm.calibrate())
     else:

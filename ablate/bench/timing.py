@@ -3,18 +3,17 @@
 import time
 from collections.abc import Callable
 
+import torch
+
 
 def seconds_of(work: Callable[[], object], device: str = "cpu") -> float:
     """Returns the wall time of a call; on CUDA, until the kernels that it launched have finished."""
-    _synchronize(device)
-    start = time.perf_counter()
+    start = _now(device)
     work()
-    _synchronize(device)
-    return time.perf_counter() - start
+    return _now(device) - start
 
 
-def _synchronize(device: str) -> None:
+def _now(device: str) -> float:
     if device == "cuda":
-        import torch
-
         torch.cuda.synchronize()
+    return time.perf_counter()

@@ -1,6 +1,7 @@
 """What the process of a rival does: it trains the rival's part of the grid and reports how long that took."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,8 +19,8 @@ from ablate.experiment.grid import Run
 # Full batches that are trained before the clock starts.
 _WARM_UP_BATCHES = 8
 
-Unit = tuple[Run, ...]
-Work = Callable[[], Scores]
+# Makes the networks of some runs that are trained together, and returns a function that trains them.
+Trainer = Callable[[tuple[Run, ...], PlainData], Callable[[], Scores]]
 
 
 def prepare_rival(
@@ -47,20 +48,13 @@ def prepare_rival(
     return lap
 
 
-def _one_by_one(
-    loop: Callable[[torch.nn.Module, Run, PlainData], Scores],
-) -> Callable[[Unit, PlainData], Work]:
+def _one_by_one(loop: Callable[[torch.nn.Module, Run, PlainData], Scores]) -> Trainer:
     """Returns an entry of `TRAINERS` for a loop that trains a single run."""
-
-    def make(unit: Unit, data: PlainData) -> Work:
-        network = plain_module(unit[0], data)
-        return lambda: loop(network, unit[0], data)
-
-    return make
+    return lambda unit, data: partial(loop, plain_module(unit[0], data), unit[0], data)
 
 
-# The keys are those of `rivals.RIVALS`. An entry makes the networks of a unit and returns a function that trains them.
-TRAINERS: dict[str, Callable[[Unit, PlainData], Work]] = {
+# The keys are those of `rivals.RIVALS`.
+TRAINERS: dict[str, Trainer] = {
     "loop": _one_by_one(tuned_loop),
     "stock": _one_by_one(stock_loop),
     "dataloader": _one_by_one(dataloader_loop),

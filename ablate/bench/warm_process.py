@@ -4,8 +4,7 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
@@ -32,13 +31,20 @@ class WarmProcess(Generic[T]):
         self.name, self.prepare, self.is_tuned = name, prepare, is_tuned
 
     def __enter__(self) -> Self:
-        context = _context(self.is_tuned)
+        # The engine's fork server has loaded torch for one thread; torch's defaults need a process that loads it anew,
+        # and without the settings of the numeric libraries of this one.
+        context: ForkServerContext | SpawnContext = multiprocessing.get_context("spawn")
+        if self.is_tuned and "forkserver" in multiprocessing.get_all_start_methods():
+            context = multiprocessing.get_context("forkserver")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(
-            target=_serve, args=(theirs, self.prepare, self.is_tuned), name=self.name, daemon=True
-        )
-        with _environment(self.is_tuned):
+        arguments = (theirs, self.prepare, self.is_tuned)
+        self.process = context.Process(target=_serve, args=arguments, name=self.name, daemon=True)
+        names = () if self.is_tuned else ENVIRONMENT
+        hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
+        try:
             self.process.start()
+        finally:
+            os.environ.update(hidden)
         theirs.close()
         self.answer()
         return self
@@ -86,25 +92,7 @@ def peak_bytes(pid: int | None) -> int | None:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
-    return peaks[0] if peaks else None
-
-
-def _context(is_tuned: bool) -> ForkServerContext | SpawnContext:
-    # The engine's fork server has loaded torch for one thread; torch's defaults need a process that loads it anew.
-    if is_tuned and "forkserver" in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("forkserver")
-    return multiprocessing.get_context("spawn")
-
-
-@contextmanager
-def _environment(is_tuned: bool) -> Iterator[None]:
-    """Hides this process's settings of the numeric libraries from an untuned process that starts meanwhile."""
-    hidden = {} if is_tuned else {name: os.environ.pop(name) for name in ENVIRONMENT if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def _serve(connection: Connection, prepare: Callable[[], Callable[[], object]], is_tuned: bool) -> None:

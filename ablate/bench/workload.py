@@ -1,7 +1,7 @@
 """What is trained in a contest: the whole grid by the engine, a part of it by each rival."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -42,20 +42,14 @@ def contestants(
     workers = f"{jobs} worker process{'es' * (jobs > 1)} of one thread"
     whole = f"the whole command: start, {workers}, files, tables"
     engine = f"training and evaluation of all stacks in {workers}, warm"
-    return (
-        _contestant(COMMAND, "ablate run", whole, runs, sizes),
-        _contestant(ENGINE, "engine", engine, runs, sizes),
-        *(
-            _contestant(name, RIVALS[name].label, RIVALS[name].about, chain(*units_for(name, runs)), sizes)
-            for name in rivals
-        ),
-    )
-
-
-def _contestant(name: str, label: str, about: str, runs: Iterable[Run], sizes: Sizes) -> Contestant:
-    runs = list(runs)
-    steps, flops = (sum(cost(run, sizes) for run in runs) for cost in (step_count, run_flops))
-    return Contestant(name, label, about, len(runs), steps, flops)
+    parts = [(COMMAND, "ablate run", whole, runs), (ENGINE, "engine", engine, runs)]
+    for name in rivals:
+        parts.append((name, RIVALS[name].label, RIVALS[name].about, list(chain(*units_for(name, runs)))))
+    result = []
+    for name, label, about, part in parts:
+        steps, flops = (sum(cost(run, sizes) for run in part) for cost in (step_count, run_flops))
+        result.append(Contestant(name, label, about, len(part), steps, flops))
+    return tuple(result)
 
 
 def _grouped(runs: Sequence[Run]) -> list[list[Run]]:

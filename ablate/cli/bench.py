@@ -93,11 +93,12 @@ def _bench_rivals(experiment: Experiment, machine: Machine, measuring: Measuring
         raise SpecError(f"--activation: rivals know only torch's own functions, not {own[0]!r}; {remedy}")
     with prepared(experiment, runs_of(experiment), machine.data_dir, jobs, rounds) as work:
         # Imported here because it loads torch, which `--help` does without.
-        from ablate.bench.measure import ContestOptions, hold_contest
+        from ablate.bench.measure import hold_contest
 
         say(f"{work.setting.workload}; starting and warming up the workers and {', '.join(rivals)}")
-        options = ContestOptions(jobs, rounds, rivals, device, machine.data_dir)
-        contest = hold_contest(work.experiment, work.arrays, options, work.on_lap)
+        contest = hold_contest(
+            work.experiment, work.arrays, rivals, jobs, rounds, device, machine.data_dir, work.on_lap
+        )
     if measuring.as_json:
         print(contest_json(contest, work.setting))
     else:

@@ -62,10 +62,10 @@ def test_all_contestants_are_timed_in_one_run(ablate, tmp_path):
 def test_the_table_has_one_row_per_contestant(ablate, monkeypatch):
     given = []
 
-    def made_up(experiment, arrays, options, on_lap):
-        given.append((experiment.epochs, options.jobs, options.rounds, list(options.rivals)))
+    def made_up(experiment, arrays, rivals, jobs, rounds, device, data_dir, on_lap):
+        given.append((experiment.epochs, jobs, rounds, list(rivals)))
         on_lap(0, "loop")
-        names = ("command", "engine", *options.rivals)
+        names = ("command", "engine", *rivals)
         contestants = tuple(Contestant(name, name, "", 4, 40, 400) for name in names)
         seconds = dict.fromkeys(names, (1.0, 2.0))
         return Contest(contestants, seconds, (1e3, 1e3), "default", dict.fromkeys(seconds))
