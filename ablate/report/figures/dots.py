@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ablate.analysis.metrics import STEPS_TO_TARGET
+from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.summary import Summary
 from ablate.experiment.grid import name_of
 from ablate.report.figures.panels import MUTED, grid, legend
@@ -31,25 +31,29 @@ def dots(summary: Summary) -> Figure:
     If some runs missed the target, the mean of the steps is a lower bound, drawn as an open mark with an arrow. A
     variant without a finished run has no gap, and is drawn as a cross at the edge.
     """
-    table = summary.variants
-    rows_by, marks_by = _split(summary)
-    rows = _in_order(summary, rows_by)
-    marks = _in_order(summary, marks_by)
+    variants: Sequence[Row] = summary.variants.to_dict("records")
+    in_order: Sequence[Row] = summary.runs.drop_duplicates(VARIANT).to_dict("records")
+    rows_by, marks_by = summary.shown_factors[:1], summary.shown_factors[1:]
+    marks = list(dict.fromkeys(name_of(row, marks_by) for row in in_order))
+    if len(marks) > _MOST_MARKS:
+        rows_by, marks_by, marks = summary.shown_factors, (), [""]
+    rows = list(dict.fromkeys(name_of(row, rows_by) for row in in_order))
     seeds = counted(summary.runs["seed"].nunique(), "seed")
     about = (
         f"mean and 95 % interval over {seeds}; open with an arrow: some runs missed the target, a lower bound"
     )
     height = max(0.28 * len(rows) if len(marks) == 1 else (0.115 * len(marks) + 0.1) * len(rows), 1.6) + 0.9
     size = {"width": 3.4, "height": height}
-    figure, (panels,) = grid(
-        "Speed and overfitting", about, 1, len(_METRICS), simulated=summary.simulated, sharey=True, **size
-    )
+    figure, (panels,) = grid(summary, "Speed and overfitting", about, 1, len(_METRICS), sharey=True, **size)
     for metric, panel in zip(_METRICS, panels, strict=True):
-        _stripes(panel, len(rows))
-        for row in table.to_dict("records"):
-            mark = marks.index(_name(row, marks_by))
+        panel.grid(visible=False, axis="y")
+        panel.tick_params(axis="y", length=0)
+        for stripe in range(0, len(rows), 2):
+            panel.axhspan(stripe - 0.5, stripe + 0.5, color="#F4F4F4", zorder=0)
+        for row in variants:
+            mark = marks.index(name_of(row, marks_by))
             shift = _SPREAD * ((mark + 0.5) / len(marks) - 0.5)
-            _dot(panel, row, metric, rows.index(_name(row, rows_by)) + shift, look(mark))
+            _dot(panel, row, metric, rows.index(name_of(row, rows_by)) + shift, look(mark))
         _axis(panel, metric, summary)
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
@@ -57,26 +61,6 @@ def dots(summary: Summary) -> Figure:
     if len(marks) > 1:
         legend(figure, marks, "", linestyle="none")
     return figure
-
-
-def _split(summary: Summary) -> tuple[Sequence[str], Sequence[str]]:
-    """Returns the factors whose levels make rows, and those whose combinations make marks in a row."""
-    factors = summary.shown_factors
-    first, rest = factors[:1], factors[1:]
-    combinations = len(summary.variants[list(rest)].drop_duplicates()) if rest else 1
-    return (first, rest) if combinations <= _MOST_MARKS else (factors, ())
-
-
-def _in_order(summary: Summary, factors: Sequence[str]) -> list[str]:
-    """Returns the names of all combinations of levels that were run, in the order of the runs."""
-    if not factors:
-        return [""]
-    combinations = summary.runs[list(factors)].drop_duplicates().to_dict("records")
-    return [_name(row, factors) for row in combinations]
-
-
-def _name(row: Row, factors: Sequence[str]) -> str:
-    return name_of({factor: str(row[factor]) for factor in factors}, tuple(factors))
 
 
 def _dot(axes: Axes, row: Row, metric: str, y: float, look: Look) -> None:
@@ -96,18 +80,10 @@ def _dot(axes: Axes, row: Row, metric: str, y: float, look: Look) -> None:
 def _axis(axes: Axes, metric: str, summary: Summary) -> None:
     words = HEADINGS[metric].words
     if metric == STEPS_TO_TARGET:
-        words += f" ({PERCENT.text(summary.target_accuracy)} %)"
-    axes.set_xlabel(f"{words}, nats" if metric == "gap_loss" else words)
-    if metric == STEPS_TO_TARGET:
+        axes.set_xlabel(f"{words} ({PERCENT.text(summary.target_accuracy)} %)")
         axes.set_xlim(left=0)
         return
+    axes.set_xlabel(f"{words}, nats" if metric == "gap_loss" else words)
     axes.axvline(0, color=MUTED, linewidth=0.9)
     if metric == "gap_accuracy":
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-
-
-def _stripes(axes: Axes, rows: int) -> None:
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
-    for row in range(0, rows, 2):
-        axes.axhspan(row - 0.5, row + 0.5, color="#F4F4F4", zorder=0)

@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from ablate.analysis.findings import find
 from ablate.analysis.metrics import STEPS_TO_TARGET
 from ablate.analysis.summary import Summary
-from ablate.report.figures.convergence import convergence
+from ablate.report.figures.curves import convergence, overfitting
 from ablate.report.figures.dots import dots
 from ablate.report.figures.heatmap import interactions
 from ablate.report.figures.layers import layers_figure
-from ablate.report.figures.overfitting import overfitting
 from ablate.report.style import drawing
 
 _HEATMAPS = ("best_val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
@@ -36,12 +35,10 @@ def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Ite
             yield f"overfitting-{factor}", overfitting(summary, curves, factor)
     yield "speed-and-gap", dots(summary)
     for metric in _HEATMAPS:
-        heatmap = interactions(summary, find(summary, metric))
-        if heatmap:
+        if heatmap := interactions(summary, find(summary, metric)):
             yield f"interactions-{metric}", heatmap
     for quantity in sorted(layers["quantity"].unique()):
-        by_layer = layers_figure(summary, layers, summary.shown_factors[0], quantity)
-        if by_layer:
+        if by_layer := layers_figure(summary, layers, summary.shown_factors[0], quantity):
             yield f"layers-{quantity}", by_layer
 
 

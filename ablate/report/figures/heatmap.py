@@ -1,6 +1,7 @@
 """Interactions: how a metric depends on pairs of factors, as tables coloured by their values."""
 
 import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -43,24 +44,20 @@ def interactions(summary: Summary, findings: Findings) -> Figure | None:
     height = max(0.42 * max(map(len, means)) + 1.1, 2.4)
     title = f"{heading.words[0].upper()}{heading.words[1:]} by two factors"
     about = f"mean over seeds and all other factors, {heading.unit.of_values.strip()}; lighter is better"
-    figure, axes = grid(title, about, *size, simulated=summary.simulated, width=3.2, height=height)
+    figure, axes = grid(summary, title, about, *size, width=3.2, height=height)
     scale = _scale(np.concatenate([table.to_numpy(np.float64).ravel() for table in means]))
     colours = colormaps["cividis" if METRICS[findings.metric].higher_is_better else "cividis_r"]
-    panels = [panel for row in axes for panel in row]
+    panels = list(chain.from_iterable(axes))
     for panel in panels[len(pairs) :]:
         panel.set_axis_off()
+    shares = {
+        frozenset(row["term"]): f"\n{format_share(row['share'])} of the variance{format_p(row['p_holm'])}"
+        for row in findings.effects.to_dict("records")
+    }
     for panel, pair, table in zip(panels, pairs, means, strict=False):
         _draw(panel, table, heading.unit, scale, colours)
-        panel.set_title(_title(pair, findings))
+        panel.set_title(name_term(pair) + shares.get(frozenset(pair), ""))
     return figure
-
-
-def _title(pair: tuple[str, str], findings: Findings) -> str:
-    for row in findings.effects.to_dict("records"):
-        if set(row["term"]) == set(pair):
-            share = f"{format_share(row['share'])} of the variance{format_p(row['p_holm'])}"
-            return f"{name_term(pair)}\n{share}"
-    return name_term(pair)
 
 
 def _scale(values: Floats) -> Normalize:

@@ -1,35 +1,30 @@
-"""Parts that figures share: a grid of panels with a heading, lines with bands, and the formats of axes."""
+"""Parts that figures share: a grid of panels with a heading, lines with bands, notes and a legend."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from ablate.analysis.metrics import VARIANT
+from ablate.analysis.summary import Summary
 from ablate.report.figures.slices import Slice
 from ablate.report.simulated import marked
 from ablate.report.style import Look, look
 
 MUTED = "#555555"
 _MARKERS_PER_LINE = 7
-_MARGIN = 0.02  # between a guide and the end of the axis, in accuracy
-_GUIDE: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (2, 3)), "zorder": 1}
-_LABEL: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": 8, "color": MUTED}
 
 
 def grid(
+    summary: Summary,
     title: str,
     about: str,
     rows: int,
     columns: int,
-    *,
-    simulated: bool,
     width: float = 3.9,
     height: float = 2.9,
     **shared: Any,
@@ -39,7 +34,7 @@ def grid(
     Width and height are those of a panel, in inches; `shared` holds arguments of `Figure.subplots`.
     """
     figure = Figure(figsize=(max(width * columns + 1.6, 6.0), height * rows + 0.7), layout="constrained")
-    heading = f"{marked(title, simulated)}\n"
+    heading = f"{marked(title, summary.simulated)}\n"
     figure.suptitle(heading, x=0.01, ha="left", fontsize=13, fontweight="bold")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
     # The second line of a suptitle cannot have another style, so the text is put where that line is empty.
@@ -82,55 +77,6 @@ def note(axes: Axes, text: str, *, above: bool = False) -> None:
     y, va = (0.97, "top") if above else (0.03, "bottom")
     if text:
         axes.text(0.98, y, text, transform=axes.transAxes, ha="right", va=va, fontsize=8.5, color=MUTED)
-
-
-def horizontal_guide(axes: Axes, y: float, label: str) -> None:
-    """Draws a dotted line across a panel, with its label at the right end."""
-    axes.axhline(y, **_GUIDE)
-    axes.annotate(label, (1, y), (-2, -2), xycoords=("axes fraction", "data"), ha="right", **_LABEL)
-
-
-def vertical_guide(axes: Axes, x: float, label: str) -> None:
-    """Draws a dotted line from bottom to top of a panel, with its label at the upper end."""
-    axes.axvline(x, **_GUIDE)
-    axes.annotate(label, (x, 1), (3, -2), xycoords=("data", "axes fraction"), **_LABEL)
-
-
-def format_scores(
-    axes: list[list[Axes]], titles: Iterable[str], accuracies: Sequence[pd.DataFrame], target: float
-) -> None:
-    """Formats two rows of panels against steps: losses above, on a logarithmic axis, and accuracies in percent below.
-
-    The vertical axis of accuracies fits their bands after the first step, because the untrained network lies far below
-    the rest, and the target unless it is NaN. The panels of a row share it.
-    """
-    top, bottom = axes
-    for panel, title in zip(top, titles, strict=True):
-        panel.set_title(title)
-        _make_logarithmic(panel)
-    for panel in bottom:
-        panel.set_xlabel("steps")
-        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        panel.set_xlim(left=0)
-    low, high = bottom[0].get_ylim()
-    seen = [bands.loc[bands["step"] > 0, ["mean", "low", "high"]].to_numpy().ravel() for bands in accuracies]
-    values = np.concatenate(seen)
-    values = values[np.isfinite(values)]
-    if len(values):
-        margin = 0.05 * (values.max() - values.min()) or 0.05
-        low, high = values.min() - margin, values.max() + margin
-    if not math.isnan(target):
-        low, high = min(low, target - _MARGIN), max(high, target + _MARGIN)
-    bottom[0].set_ylim(low, high)
-    format_percent(bottom[0])
-
-
-def _make_logarithmic(axes: Axes) -> None:
-    """Makes the vertical axis logarithmic, with plain numbers."""
-    axes.set_yscale("log", nonpositive="mask")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def format_percent(axes: Axes) -> None:

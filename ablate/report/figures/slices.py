@@ -1,6 +1,6 @@
 """Slices of a grid: which variants a figure compares, with all other factors as in the reference."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -19,15 +19,10 @@ _MOST_PANELS = 4
 
 @dataclass(frozen=True)
 class Slice:
-    """Variants that differ in two factors, the other factors as in the reference.
+    """Runs that differ in two factors, the other factors as in the reference.
 
-    Attributes:
-        factor: A line for each of its levels.
-        levels: Of the factor, in order.
-        facet: A panel for each of its levels; None for a single panel.
-        panels: Levels of the facet, in order; `("",)` without a facet.
-        held: The levels of all other factors.
-        runs: The runs of these variants.
+    There is a line for each level of the factor, and a panel for each level of the facet. Without a facet there is a
+    single panel, `("",)`. `held` are the levels of all other factors.
     """
 
     factor: str
@@ -50,20 +45,17 @@ class Slice:
 
     def about(self) -> str:
         """Returns what all lines have in common, and what bands are: `digits (mlp), dropout=0; ... 5 seeds`."""
-        first = self.runs.iloc[0]
-        held = name_of(self.held, tuple(self.held))
-        seeds = counted(self.runs["seed"].nunique(), "seed")
-        data = f"{first['dataset']} ({first['model']})"
+        first, seeds = self.runs.iloc[0], counted(self.runs["seed"].nunique(), "seed")
+        data, held = f"{first['dataset']} ({first['model']})", name_of(self.held, tuple(self.held))
         return f"{', '.join(filter(None, (data, held)))}; mean and 95 % interval over {seeds}"
 
     def unfinished(self, panel: str) -> str:
         """Returns which runs of a panel did not finish: `failed: relu 2 of 5`, or nothing."""
         counts = []
         for _, level, variant in self.variants(panel):
-            runs = self.runs[self.runs[VARIANT] == variant]
-            failed = int((~runs["finished"]).sum())
-            if failed:
-                counts.append(f"{level} {failed} of {len(runs)}")
+            finished = self.runs.loc[self.runs[VARIANT] == variant, "finished"]
+            if not finished.all():
+                counts.append(f"{level} {(~finished).sum()} of {len(finished)}")
         return f"failed: {', '.join(counts)}" if counts else ""
 
 
@@ -72,8 +64,7 @@ def lines_and_panels(summary: Summary, factor: str) -> Slice:
     others = [name for name in dict.fromkeys((*_FACETS, *summary.factors)) if name != factor]
     counts = {name: summary.runs[name].nunique() for name in others}
     facet = next((name for name in others if 1 < counts[name] <= _MOST_PANELS), None)
-    held = {name: level for name, level in summary.reference_levels.items() if name not in (factor, facet)}
-    runs = _with_levels(summary.runs, held)
+    held, runs = _as_in_the_reference(summary, (factor, facet))
     panels = ("",) if facet is None else levels_of(runs, facet)
     # A level has the same look in every figure, so the levels of all runs count.
     return Slice(factor, levels_of(summary.runs, factor), facet, panels, held, runs)
@@ -81,13 +72,13 @@ def lines_and_panels(summary: Summary, factor: str) -> Slice:
 
 def panels_only(summary: Summary, factor: str) -> Slice:
     """Returns the slice with a panel per level of a factor and all other factors as in the reference."""
-    held = {name: level for name, level in summary.reference_levels.items() if name != factor}
-    runs = _with_levels(summary.runs, held)
+    held, runs = _as_in_the_reference(summary, (factor,))
     other, level = next(iter(held.items()))
     return Slice(other, (level,), factor, levels_of(runs, factor), held, runs)
 
 
-def _with_levels(runs: pd.DataFrame, levels: Mapping[str, str]) -> pd.DataFrame:
-    for factor, level in levels.items():
-        runs = runs[runs[factor] == level]
-    return runs
+def _as_in_the_reference(summary: Summary, free: Sequence[str | None]) -> tuple[dict[str, str], pd.DataFrame]:
+    """Returns the reference's levels of all factors but the free ones, and the runs that have them."""
+    held = {name: level for name, level in summary.reference_levels.items() if name not in free}
+    runs = summary.runs
+    return held, runs[(runs[list(held)] == pd.Series(held)).all(axis=1)]

@@ -2,7 +2,7 @@ import matplotlib
 import pandas as pd
 import pytest
 
-from ablate.report.figures.convergence import convergence
+from ablate.report.figures.curves import convergence
 from ablate.report.figures.dots import dots
 from ablate.report.figures.files import FORMATS, figures, to_bytes
 from ablate.store.status import DIVERGED, FAILED
