@@ -1,5 +1,6 @@
 """The CUDA graph rival: the plain loop with its step captured once per run and then replayed."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -23,7 +24,13 @@ def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
         group["capturable"] = run.optimizer != "sgd"
         group["lr"] = rate
     captured_batch = torch.arange(run.batch_size, device=device)
-    graph = _capture(network, optimizer, data, captured_batch)
+
+    def take_step() -> None:
+        x, y = data.x.index_select(0, captured_batch), data.y.index_select(0, captured_batch)
+        torch.autograd.backward(nn.functional.cross_entropy(network(x), y))
+        optimizer.step()
+
+    graph = _capture(network, optimizer, take_step)
 
     def step(batch: Tensor) -> None:
         captured_batch.copy_(batch)
@@ -34,31 +41,25 @@ def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 
 
 def _capture(
-    network: nn.Module, optimizer: torch.optim.Optimizer, data: PlainData, batch: Tensor
+    network: nn.Module, optimizer: torch.optim.Optimizer, take_step: Callable[[], None]
 ) -> torch.cuda.CUDAGraph:
-    """Returns a graph that takes a step on the samples in `batch`, and leaves parameters and buffers as they were."""
+    """Returns a graph that takes a step, and leaves parameters and buffers as they were."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # not annotated in torch
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(_WARM_UP_STEPS):
             optimizer.zero_grad()
-            _step(network, optimizer, data, batch)
+            take_step()
     torch.cuda.current_stream().wait_stream(stream)
     # Without gradients, backward allocates them in the graph's own memory, and every replay overwrites them.
     optimizer.zero_grad()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        _step(network, optimizer, data, batch)
+        take_step()
     network.load_state_dict(before)  # in place
     for state in optimizer.state.values():
         for value in state.values():
             if isinstance(value, Tensor):
                 value.zero_()
     return graph
-
-
-def _step(network: nn.Module, optimizer: torch.optim.Optimizer, data: PlainData, batch: Tensor) -> None:
-    x, y = data.x.index_select(0, batch), data.y.index_select(0, batch)
-    torch.autograd.backward(nn.functional.cross_entropy(network(x), y))
-    optimizer.step()

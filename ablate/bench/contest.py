@@ -16,13 +16,10 @@ OnLap = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Contestant:
-    """What is timed, and how much it trains in one round.
+    """What is timed, by its name in `--rivals` and its label in tables, and how much it trains in one round.
 
-    Attributes:
-        name: As in `--rivals`.
-        label: In tables.
-        run_steps: Training steps, summed over the runs.
-        flops: Floating-point operations of their matrix products, evaluations included.
+    `run_steps` are the training steps, summed over the runs; `flops` are the floating-point operations of their matrix
+    products, evaluations included.
     """
 
     name: str
@@ -37,12 +34,9 @@ class Contestant:
 class Contest:
     """What was measured of the whole command, the engine, and its rivals.
 
-    Attributes:
-        seconds: By the name of a contestant, one value per round.
-        gemm_rate: Floating-point operations per second of plain matrix products in all workers together, one value per
-            round.
-        gemm_backend: The faster of torch's backends.
-        peak_bytes: Memory of a process by the name of a contestant; None if unknown.
+    Seconds, by the name of a contestant, and the GEMM rate have one value per round. The GEMM rate is that of plain
+    matrix products in all workers together, in floating-point operations per second, with the faster of torch's
+    backends. The peak is the memory of one process, by the name of a contestant; None if unknown.
     """
 
     contestants: tuple[Contestant, ...]
@@ -69,13 +63,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a contestant did.
+    """How a contestant did: seconds per run and step, with their share of start and evaluations, and per run.
 
-    Attributes:
-        step_seconds: Per run and step, with their share of start and evaluations.
-        to_engine, to_command: Time of a step divided by that of the engine and of the whole command.
-        gemm_share: Operations per second divided by the machine's GEMM rate.
-        peak_bytes: Memory of one of its processes; None if unknown.
+    `to_engine` and `to_command` are the time of a step divided by that of the engine and of the whole command,
+    `gemm_share` is operations per second divided by the machine's GEMM rate, all within a round.
     """
 
     contestant: Contestant

@@ -13,7 +13,7 @@ from ablate.bench.gemm import GemmProbe, prepare_gemm
 from ablate.bench.rivals import RIVALS
 from ablate.bench.step_costs import by_cost, prepare_step_costs
 from ablate.bench.training import prepare_rival
-from ablate.bench.warm_process import WarmProcess
+from ablate.bench.warm_process import WarmProcess, peak_bytes
 from ablate.bench.workload import contestants, units_for
 from ablate.data.arrays import Arrays
 from ablate.execution.devices import Device
@@ -49,13 +49,11 @@ def hold_contest(
         executor.use(arrays)
         engine = Engine(executor, plan.stacks)
         engine.warm_up()
-        rivals = {}
+        rivals, data = {}, (executor.folder, experiment.evals_per_epoch, device.kind)
         for name in names:
-            given = units_for(name, runs), executor.folder, experiment.evals_per_epoch, device.kind
-            rival = WarmProcess(
-                RIVALS[name].label, partial(prepare_rival, name, *given), RIVALS[name].is_tuned
-            )
-            rivals[name] = running.enter_context(rival)
+            prepare = partial(prepare_rival, name, units_for(name, runs), *data)
+            process = WarmProcess(RIVALS[name].label, prepare, RIVALS[name].is_tuned)
+            rivals[name] = running.enter_context(process)
         probes = [
             running.enter_context(WarmProcess(GEMM, partial(prepare_gemm, device.kind)))
             for _ in range(jobs if device.kind == "cpu" else 1)
@@ -64,7 +62,7 @@ def hold_contest(
         command = partial(run_command, experiment, jobs, device.kind, data_dir)
         laps: dict[str, Callable[[], float]] = {COMMAND: command, ENGINE: engine, **rivals, GEMM: gemm}
         seconds = in_rounds(laps, rounds, on_lap)
-        peaks = {name: process.peak_bytes for name, process in rivals.items()}
+        peaks = {name: peak_bytes(rival.process.pid) for name, rival in rivals.items()}
         peaks |= {COMMAND: None, ENGINE: engine.peak_bytes}
     rates = seconds.pop(GEMM)
     return Contest(contestants(runs, names, sizes, jobs), seconds, rates, gemm.usual_backend, peaks)

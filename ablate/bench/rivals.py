@@ -11,12 +11,9 @@ from ablate.experiment.parsers import choice, list_of
 class Rival:
     """A way to train the same runs without the engine.
 
-    Attributes:
-        label: In tables.
-        is_tuned: Whether its process has one thread and the floating-point modes and memory settings of the engine's
-            workers; otherwise it has torch's defaults.
-        is_ensemble: Whether it trains all runs together that differ only in dropout and seed. Only for an mlp, because
-            the members would share one rate of torch's channel dropout.
+    The process of a tuned one has one thread and the floating-point modes and memory settings of the engine's workers;
+    any other has torch's defaults. An ensemble trains all runs together that differ only in dropout and seed; it is
+    only for an mlp, because its members would share one rate of torch's channel dropout.
     """
 
     label: str

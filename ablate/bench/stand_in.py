@@ -29,6 +29,5 @@ def on_data_at_hand(experiment: Experiment, data_dir: Path | None, folder: Path)
     for part, samples in (("train", info.samples), ("test", info.test_samples)):
         arrays[f"x_{part}"] = rng.integers(0, 256, (samples, *info.shape), dtype=np.uint8)
         arrays[f"y_{part}"] = np.arange(samples) % (info.classes or 2)
-    with file.open("wb") as out:
-        np.savez(out, allow_pickle=False, **arrays)
+    np.savez(file, allow_pickle=False, **arrays)
     return experiment.model_copy(update={"dataset": f"npz:{file}"})

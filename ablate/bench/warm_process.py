@@ -20,11 +20,8 @@ T = TypeVar("T")
 class WarmProcess(Generic[T]):
     """A process that idles until it is asked to work; a context manager that ends the process on exit.
 
-    Args:
-        name: What it does, for messages.
-        prepare: Picklable; called once in the process, returns the work.
-        is_tuned: Whether the process has one thread and the other settings of the engine's workers, or torch's
-            defaults.
+    `prepare` has to be picklable; it is called once in the process and returns the work. A tuned process has one thread
+    and the other settings of the engine's workers, any other one has torch's defaults.
     """
 
     def __init__(self, name: str, prepare: Callable[[], Callable[[], T]], is_tuned: bool = True) -> None:
@@ -79,11 +76,6 @@ class WarmProcess(Generic[T]):
         """Does the work once and returns its result."""
         self.ask()
         return self.answer()
-
-    @property
-    def peak_bytes(self) -> int | None:
-        """The largest memory it has held so far, in bytes."""
-        return peak_bytes(self.process.pid)
 
 
 def peak_bytes(pid: int | None) -> int | None:

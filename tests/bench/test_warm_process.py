@@ -33,7 +33,7 @@ def test_a_process_prepares_once_works_whenever_asked_and_keeps_to_one_thread():
         process.ask()
         assert process.answer()[0] == 6
         if sys.platform == "linux":
-            assert process.peak_bytes > 1e6
+            assert peak_bytes(process.process.pid) > 1e6
     assert not process.process.is_alive()
 
 
