@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ablate.report.columns import Column
-from ablate.report.sections import Section
+from ablate.report.sections import Column, Section
 from ablate.report.style import ON_WHITE, drawing
 
 if TYPE_CHECKING:
@@ -25,19 +24,19 @@ _NOTE = (
 
 def properties_section(functions: Sequence["Properties"]) -> Section:
     """Returns the table of activation functions, one per row."""
-    ranges = [f"{_number(function.low)} to {_number(function.high)}" for function in functions]
-    derivatives = [_number(function.largest_derivative) for function in functions]
+    derivatives = [f"{function.largest_derivative:z.4g}" for function in functions]
+    centred = ["yes" if function.is_zero_centred else "no" for function in functions]
     return Section(
         "Activation functions",
         (Column("activation", [function.name for function in functions]),),
         (
-            (Column("range", ranges),),
+            (Column("range", [f"{function.low:z.4g} to {function.high:z.4g}" for function in functions]),),
             (Column("largest\n|f'|", derivatives, right=True),),
             (
                 Column("mean", [f"{function.mean:z.3f}" for function in functions], right=True),
-                Column("zero-\ncentred", [_yes(function.is_zero_centred) for function in functions]),
+                Column("zero-\ncentred", centred),
             ),
-            (Column("smooth", [_yes(function.is_smooth) for function in functions]),),
+            (Column("smooth", ["yes" if function.is_smooth else "no" for function in functions]),),
             (Column("gain", [f"{function.gain:.4f}" for function in functions], right=True),),
         ),
         _NOTE,
@@ -63,11 +62,3 @@ def curves_figure(curves: Sequence["Curve"]) -> "Figure":
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     return figure
-
-
-def _number(value: float) -> str:
-    return ("-inf" if value < 0 else "inf") if math.isinf(value) else f"{value:z.4g}"
-
-
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "no"

@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.bench.contest import Contest, Spread, Standing, standings
-from ablate.report.columns import Column
+from ablate.bench.contest import Contest, Spread, standings
 from ablate.report.numbers import PERCENT, Unit, counted, unit_for
-from ablate.report.sections import Section
+from ablate.report.sections import Column, Section
 
 SCHEMA_VERSION = 1
 
@@ -28,15 +27,7 @@ _OF_STEP_COSTS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What was measured on what.
-
-    Attributes:
-        workload: The grid and its size, in one line.
-        machine: Texts by label, such as `cpu` and its model.
-        jobs: Worker processes of the engine.
-        rounds: How often everything was measured.
-        note: A remark on the data, or empty.
-    """
+    """What was measured on what: the grid in one line, texts about the machine by label, and a remark on the data."""
 
     workload: str
     machine: Mapping[str, str]
@@ -47,20 +38,17 @@ class Setting:
 
 def head(setting: Setting) -> list[str]:
     """Returns the lines above a table: the workload, the machine, and how it was measured."""
-    machine = ", ".join(
-        text if label == "cpu" else f"{label} {text}" for label, text in setting.machine.items()
+    parts = [text if label == "cpu" else f"{label} {text}" for label, text in setting.machine.items()]
+    rounds = (
+        f"{counted(setting.rounds, 'round')}, everything once per round in turn; medians, ranges in brackets"
     )
-    return [
-        setting.workload,
-        machine,
-        f"{counted(setting.rounds, 'round')}, everything once per round in turn; medians, ranges in brackets",
-        *([setting.note] if setting.note else []),
-    ]
+    return [setting.workload, ", ".join(parts), rounds, *filter(None, [setting.note])]
 
 
 def contest_section(contest: Contest) -> Section:
     """Returns the table of a contest, one row per contestant."""
     rows = standings(contest)
+    peaks = ["-" if row.peak_bytes is None else f"{row.peak_bytes / 1e6:.0f}" for row in rows]
     return Section(
         "Time per run and step, evaluations included",
         (
@@ -73,7 +61,7 @@ def contest_section(contest: Contest) -> Section:
             _spread_columns("times the\nengine", [row.to_engine for row in rows], _RATIO),
             _spread_columns("times\n`ablate run`", [row.to_command for row in rows], _RATIO),
             _spread_columns("% of\nGEMM rate", [row.gemm_share for row in rows], PERCENT),
-            (Column("peak MB of\na process", [_megabytes(row.peak_bytes) for row in rows], right=True),),
+            (Column("peak MB of\na process", peaks, right=True),),
         ),
     )
 
@@ -94,19 +82,18 @@ def contest_notes(contest: Contest, setting: Setting) -> list[str]:
 
 def contest_json(contest: Contest, setting: Setting) -> str:
     """Returns a contest as a JSON document, with times in seconds and shares from 0 to 1."""
-    document = _setting(setting, EXCLUDED) | {
-        "gemm": {"backend": contest.gemm_backend, "flops_per_second": list(contest.gemm_rate)},
-        "contestants": [_standing(standing, contest) for standing in standings(contest)],
-    }
-    return json.dumps(document, indent=1, allow_nan=False)
+    rows = []
+    for row in map(asdict, standings(contest)):
+        contestant = row.pop("contestant")
+        rows.append(contestant | {"seconds": list(contest.seconds[contestant["name"]])} | row)
+    gemm = {"backend": contest.gemm_backend, "flops_per_second": list(contest.gemm_rate)}
+    return _document(setting, EXCLUDED, {"gemm": gemm, "contestants": rows})
 
 
 def step_costs_section(costs: pd.DataFrame, reference: str) -> Section:
-    """Returns the table of step costs, the cheapest first.
+    """Returns the table of step costs, the cheapest first, with the reference, a variant, as the unit of ratios.
 
-    Args:
-        costs: Columns `variant`, `runs`, `step_seconds`, `step_seconds_low`, `step_seconds_high`.
-        reference: A variant among them.
+    The columns are `variant`, `runs`, `step_seconds`, `step_seconds_low`, `step_seconds_high`.
     """
     costs = _cheapest_first(costs, reference)
     spreads = [Spread(*row) for row in zip(*(costs[name] for name in _COST_COLUMNS), strict=True)]
@@ -128,8 +115,7 @@ def step_costs_json(costs: pd.DataFrame, reference: str, setting: Setting) -> st
     """Returns step costs as a JSON document, the cheapest first."""
     costs = _cheapest_first(costs, reference)
     rows = costs[["variant", "runs", *_COST_COLUMNS, "to_reference"]].to_dict("records")
-    document = _setting(setting, (_OF_STEP_COSTS,)) | {"reference": reference, "variants": rows}
-    return json.dumps(document, indent=1, allow_nan=False)
+    return _document(setting, (_OF_STEP_COSTS,), {"reference": reference, "variants": rows})
 
 
 _COST_COLUMNS = ("step_seconds", "step_seconds_low", "step_seconds_high")
@@ -145,27 +131,16 @@ def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
 def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | float) -> tuple[Column, ...]:
     """Returns a column of medians and ranges, in a given unit or with suitable decimals at a given scale."""
     unit = written if isinstance(written, Unit) else unit_for((spread.median for spread in spreads), written)
-    medians, lows, highs = (
-        [unit.text(getattr(spread, part)) for spread in spreads] for part in ("median", "low", "high")
-    )
-    if lows == medians == highs:  # a single round has no range
+    medians = [unit.text(spread.median) for spread in spreads]
+    ranges = [f"[{unit.text(spread.low)}, {unit.text(spread.high)}]" for spread in spreads]
+    if ranges == [f"[{median}, {median}]" for median in medians]:  # a single round has no range
         return (Column(heading, medians, right=True),)
-    ranges = [f"[{low}, {high}]" for low, high in zip(lows, highs, strict=True)]
     width, wide = max(map(len, medians)), max(map(len, ranges))
     cells = [f"{median:>{width}} {span:<{wide}}" for median, span in zip(medians, ranges, strict=True)]
     return (Column(heading, cells),)
 
 
-def _megabytes(peak: int | None) -> str:
-    return "-" if peak is None else f"{peak / 1e6:.0f}"
-
-
-def _setting(setting: Setting, excluded: Sequence[str]) -> dict[str, Any]:
-    texts = {"note": setting.note or None, "excluded": list(excluded)}
-    return {"schema_version": SCHEMA_VERSION} | asdict(setting) | texts
-
-
-def _standing(standing: Standing, contest: Contest) -> dict[str, Any]:
-    fields = asdict(standing)
-    contestant: dict[str, Any] = fields.pop("contestant")
-    return contestant | {"seconds": list(contest.seconds[contestant["name"]])} | fields
+def _document(setting: Setting, excluded: Sequence[str], measured: dict[str, Any]) -> str:
+    about = {"schema_version": SCHEMA_VERSION} | asdict(setting)
+    about |= {"note": setting.note or None, "excluded": list(excluded)}
+    return json.dumps(about | measured, indent=1, allow_nan=False)

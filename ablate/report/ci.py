@@ -5,16 +5,9 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from ablate.analysis.gate.verdict import Cause, Comparison, Finding, Reason, Verdict
-from ablate.report.columns import Column
-from ablate.report.gate import (
-    GRAVITY,
-    collect_notes,
-    describe_finding,
-    describe_outcome,
-    describe_test,
-    important,
-)
+from ablate.report import gate
 from ablate.report.markdown import escaped, table
+from ablate.report.sections import Column
 from ablate.report.simulated import marked
 
 # GitHub refuses the summary of a step above 1 MiB; the rest is left for what other commands append.
@@ -41,17 +34,18 @@ def to_junit(comparison: Comparison) -> bytes:
     suite = ET.SubElement(root, "testsuite", attributes)
     properties = ET.SubElement(suite, "properties")
     values = {name: f"{old} -> {new}" for name, (old, new) in comparison.environment.items()}
-    if comparison.simulated:
-        values["simulated"] = "true"
+    values |= {"simulated": "true"} if comparison.simulated else {}
     for name, value in values.items():
-        ET.SubElement(properties, "property", name=_xml(name), value=_xml(value))
+        ET.SubElement(properties, "property", name=name, value=value)
     for finding, element in zip(comparison.findings, elements, strict=True):
-        classname, metric = _xml(f"ablate.{finding.variant}"), _xml(finding.metric)
-        case = ET.SubElement(suite, "testcase", classname=classname, name=metric, time="0")
+        names = {"classname": f"ablate.{finding.variant}", "name": finding.metric}
+        case = ET.SubElement(suite, "testcase", names, time="0")
         if element:
             kind = {} if element == "skipped" else {"type": str(finding.verdict)}
-            message = _xml(marked(describe_finding(finding), comparison.simulated))
+            message = marked(gate.describe_finding(finding), comparison.simulated)
             ET.SubElement(case, element, kind, message=message)
+    for part in root.iter():
+        part.attrib |= {name: _NOT_XML.sub("\ufffd", text) for name, text in part.items()}
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
@@ -59,17 +53,13 @@ def to_junit(comparison: Comparison) -> bytes:
 def to_summary(comparison: Comparison, reasons: Sequence[Reason], room: int = SUMMARY_BYTES) -> str:
     """Returns a comparison as Markdown of at most `room` bytes: outcome, important findings, all findings folded."""
     title = marked("ablate gate", comparison.simulated)
-    head = f"## {'❌' if reasons else '✅'} {title} {escaped(describe_outcome(comparison, reasons))}\n\n"
-    lines = [
-        f"{escaped(describe_test(comparison))}\n",
-        *(f"- {escaped(note)}\n" for note in collect_notes(comparison)),
-        "\n",
-    ]
-    shown = important(comparison)
-    if shown:
+    head = f"## {'❌' if reasons else '✅'} {title} {escaped(gate.describe_outcome(comparison, reasons))}\n\n"
+    notes = [f"- {escaped(note)}\n" for note in gate.collect_notes(comparison)]
+    lines = [f"{escaped(gate.describe_test(comparison))}\n", *notes, "\n"]
+    if shown := gate.important(comparison):
         lines += _table(shown)
     lines += ["\n<details><summary>all comparisons</summary>\n\n"]
-    lines += _table(sorted(comparison.findings, key=lambda finding: GRAVITY.index(finding.verdict)))
+    lines += _table(sorted(comparison.findings, key=lambda finding: gate.GRAVITY.index(finding.verdict)))
     return _within(head, [*lines, "\n</details>\n"], room)
 
 
@@ -78,12 +68,12 @@ def to_annotations(comparison: Comparison, reasons: Sequence[Reason]) -> list[st
 
     Regressions, failed runs and what stops a gate are errors, hints are warnings, improvements notices.
     """
-    findings = important(comparison)
+    findings = gate.important(comparison)
     shown = findings if len(findings) <= ANNOTATIONS else findings[: ANNOTATIONS - 1]
     lines = []
     for finding in shown:
         title = marked(f"{finding.verdict}: {finding.variant}", comparison.simulated)
-        lines.append(_command(_level(finding, reasons), title, describe_finding(finding)))
+        lines.append(_command(_level(finding, reasons), title, gate.describe_finding(finding)))
     if len(findings) > len(shown):
         title = marked("ablate gate", comparison.simulated)
         lines.append(_command("notice", title, f"and {len(findings) - len(shown)} more; see the summary"))
@@ -107,13 +97,9 @@ def _level(finding: Finding, reasons: Sequence[Reason]) -> str:
     return "error" if reasons and grave and finding.decides else "warning"
 
 
-def _command(level: str, title: str, message: str) -> str:
-    title = _command_text(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::{level} title={title}::{_command_text(message)}"
-
-
-def _command_text(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def _command(level: str, *texts: str) -> str:
+    title, message = (text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for text in texts)
+    return f"::{level} title={title.replace(':', '%3A').replace(',', '%2C')}::{message}"
 
 
 def _table(findings: Sequence[Finding]) -> list[str]:
@@ -122,7 +108,7 @@ def _table(findings: Sequence[Finding]) -> list[str]:
         Column("", [finding.verdict.mark for finding in findings]),
         Column("variant", [finding.variant for finding in findings]),
         Column("metric", [finding.metric for finding in findings]),
-        Column("finding", [describe_finding(finding) for finding in findings]),
+        Column("finding", [gate.describe_finding(finding) for finding in findings]),
     ]
     return [f"{line}\n" for line in table(columns).split("\n")]
 
@@ -135,7 +121,3 @@ def _within(head: str, lines: Iterable[str], room: int) -> str:
             return "".join(kept) + _CUT
         kept.append(line)
     return "".join(kept)
-
-
-def _xml(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)

@@ -1,5 +1,6 @@
 """The console that all commands print to."""
 
+from functools import partial
 from typing import TextIO
 
 from rich.console import Console
@@ -14,14 +15,7 @@ def console(file: TextIO) -> Console:
     On a terminal `NO_COLOR`, `TERM` and `COLUMNS` are honoured. Elsewhere nothing forces colours or animations, as
     `FORCE_COLOR` would in logs.
     """
+    plain = partial(Console, file=file, highlight=False, markup=False, emoji=False)
     if file.isatty():
-        return Console(file=file, highlight=False, markup=False, emoji=False)
-    return Console(
-        file=file,
-        width=_UNLIMITED,
-        force_terminal=False,
-        force_interactive=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+        return plain()
+    return plain(width=_UNLIMITED, force_terminal=False, force_interactive=False)

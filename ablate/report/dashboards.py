@@ -1,7 +1,7 @@
 """A comparison in the formats of benchmark dashboards: the candidate's mean of each variant and metric."""
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
 
 from ablate.analysis.gate.verdict import Cause, Comparison, Finding
 from ablate.analysis.metrics import GATE_METRICS, STEP_SECONDS
@@ -15,31 +15,30 @@ _UNITS = {"steps_to_target": "steps", STEP_SECONDS: "seconds"}
 def export(comparison: Comparison, kind: str) -> str:
     """Returns the candidate's means as JSON; the names of variants are marked if results are made up.
 
-    Args:
-        comparison: What was found.
-        kind: `bigger` and `smaller` are the lists that github-action-benchmark reads with `customBiggerIsBetter` and
-            `customSmallerIsBetter`; `bmf` is the Bencher Metric Format, with all metrics.
+    The kinds `bigger` and `smaller` are the lists that github-action-benchmark reads with `customBiggerIsBetter` and
+    `customSmallerIsBetter`; `bmf` is the Bencher Metric Format, with all metrics.
 
     Raises:
         SpecError: The kind is another one.
     """
     if kind not in KINDS:
         raise SpecError(f"--export: {kind!r} is not one of {', '.join(KINDS)}; write it as bmf=FILE")
+    measured = [
+        (marked(finding.variant, comparison.simulated), finding, finding.candidate)
+        for finding in comparison.findings
+        if finding.cause is Cause.MEASURED and finding.candidate is not None
+    ]
+    benchmarks = defaultdict[str, dict[str, dict[str, float]]](dict)
+    for variant, finding, value in measured:
+        benchmarks[variant][finding.metric] = _measure(finding, value)
     if kind == "bmf":
-        return json.dumps(_bmf(comparison), indent=1, allow_nan=False)
+        return json.dumps(benchmarks, indent=1, allow_nan=False)
     entries = [
-        _entry(marked(finding.variant, comparison.simulated), finding, value)
-        for finding, value in _measured(comparison)
+        _entry(variant, finding, value)
+        for variant, finding, value in measured
         if GATE_METRICS[finding.metric].higher_is_better == (kind == "bigger")
     ]
     return json.dumps(entries, indent=1, allow_nan=False)
-
-
-def _measured(comparison: Comparison) -> Iterator[tuple[Finding, float]]:
-    """Yields each finding that rests on measurements, with the candidate's mean."""
-    for finding in comparison.findings:
-        if finding.cause is Cause.MEASURED and finding.candidate is not None:
-            yield finding, finding.candidate
 
 
 def _entry(variant: str, finding: Finding, value: float) -> dict[str, object]:
@@ -53,12 +52,8 @@ def _entry(variant: str, finding: Finding, value: float) -> dict[str, object]:
     }
 
 
-def _bmf(comparison: Comparison) -> dict[str, dict[str, dict[str, float]]]:
-    benchmarks: dict[str, dict[str, dict[str, float]]] = {}
-    for finding, value in _measured(comparison):
-        measure = {"value": value}
-        if finding.low is not None and finding.high is not None and finding.baseline is not None:
-            measure["lower_value"] = finding.baseline + finding.low
-            measure["upper_value"] = finding.baseline + finding.high
-        benchmarks.setdefault(marked(finding.variant, comparison.simulated), {})[finding.metric] = measure
-    return benchmarks
+def _measure(finding: Finding, value: float) -> dict[str, float]:
+    if finding.low is None or finding.high is None or finding.baseline is None:
+        return {"value": value}
+    low, high = finding.baseline + finding.low, finding.baseline + finding.high
+    return {"value": value, "lower_value": low, "upper_value": high}

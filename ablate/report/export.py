@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -17,22 +16,14 @@ from ablate.store.schema import SCORES
 SCHEMA_VERSION = 1
 
 # Columns of a run besides its scores and metrics.
-_RUN_COLUMNS = (
-    "run_id",
-    VARIANT,
-    "seed",
-    "status",
-    "steps",
-    "failed_step",
-    "message",
-    "overfit_step",
-    "best_epoch",
-)
+_RUN_COLUMNS = ["run_id", VARIANT, "seed", "status", "steps", "failed_step", "message"]
+_RUN_COLUMNS += ["overfit_step", "best_epoch"]
 
 
 def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
     """Returns a report as one JSON document; unknown values, as the steps of a censored run, are null."""
     variants = {metric: about.variants for metric, about in findings.items()}
+    compared = {name: {"margin": str(about.margin), "best": about.winner} for name, about in findings.items()}
     document = {
         "schema_version": SCHEMA_VERSION,
         "simulated": summary.simulated,
@@ -41,7 +32,11 @@ def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
         "target": {"given": str(summary.target), "val_accuracy": _plain(summary.target_accuracy)},
         "reference": summary.reference,
         "factors": list(summary.factors),
-        "metrics": {name: _metric(name, findings.get(name)) for name in METRICS},
+        "metrics": {
+            name: {"higher_is_better": metric.higher_is_better, "about": metric.about}
+            | compared.get(name, {})
+            for name, metric in METRICS.items()
+        },
         "variants": [
             {"variant": row[VARIANT], "levels": {factor: row[factor] for factor in summary.factors}}
             | _figures(row)
@@ -72,14 +67,6 @@ def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
-def _metric(name: str, findings: Findings | None) -> dict[str, Any]:
-    metric = METRICS[name]
-    document: dict[str, Any] = {"higher_is_better": metric.higher_is_better, "about": metric.about}
-    if findings:
-        document |= {"margin": str(findings.margin), "best": findings.winner}
-    return document
-
-
 def _differences(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Returns the differences of one variant or level by metric, null where it was not compared."""
     differences = {}
@@ -92,23 +79,19 @@ def _differences(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any
 def _effects(findings: Findings) -> dict[str, Any]:
     terms = [row | {"term": list(row["term"])} for row in _rows(findings.effects)]
     interactions = []
-    for (rows, columns), table in findings.contrasts.items():
-        cells = [{"levels": {rows: row.pop(rows), columns: row.pop(columns)}} | row for row in _rows(table)]
-        moderations = [
-            {name: _plain(value) for name, value in asdict(moderation).items()}
-            for moderation in findings.moderations[rows, columns]
-        ]
-        interactions.append({"factors": [rows, columns], "cells": cells, "moderation": moderations})
+    for pair, table in findings.contrasts.items():
+        cells = [{"levels": {factor: row.pop(factor) for factor in pair}} | row for row in _rows(table)]
+        moderations = _rows(pd.DataFrame(findings.moderations[pair]))
+        interactions.append({"factors": list(pair), "cells": cells, "moderation": moderations})
     return {"terms": terms, "interactions": interactions}
 
 
 def _level(level: LevelSummary, findings: Mapping[str, Findings]) -> dict[str, Any]:
     counts = {name: getattr(level, name) for name in ("backgrounds", "compared", "scored")}
-    tables = {metric: about.levels[level.factor] for metric, about in findings.items()}
+    factor = level.factor
+    tables = {metric: about.levels[factor] for metric, about in findings.items()}
     rows = [
-        {"level": row[level.factor]}
-        | _figures(row)
-        | {"differences": _differences(row[level.factor], tables)}
+        {"level": row[factor]} | _figures(row) | {"differences": _differences(row[factor], tables)}
         for row in _rows(level.table)
     ]
     return counts | {"levels": rows}
@@ -116,32 +99,30 @@ def _level(level: LevelSummary, findings: Mapping[str, Findings]) -> dict[str, A
 
 def _figures(row: dict[str, Any]) -> dict[str, Any]:
     """Returns the statistics of one row of a summary table, those of a metric together."""
+    mean = "restricted_mean"
     figures = {
         "n": row["n"],
         "failed": row["failed"],
         "metrics": {name: _statistics(row, name) for name in METRICS if name != STEPS_TO_TARGET},
-        STEPS_TO_TARGET: _restricted(row, STEPS_TO_TARGET) | {"reached": row["reached"], "n": row["runs"]},
-        "overfit_step": _restricted(row, "overfit_step") | {"reached": row["overfitting"], "n": row["n"]},
+        STEPS_TO_TARGET: _statistics(row, STEPS_TO_TARGET, mean)
+        | {"reached": row["reached"], "n": row["runs"]},
+        "overfit_step": _statistics(row, "overfit_step", mean)
+        | {"reached": row["overfitting"], "n": row["n"]},
     }
     if f"{SECONDS_TO_TARGET}_mean" in row:
         seconds = {"step_seconds": row["step_seconds"], "reached": row["reached"], "n": row["runs"]}
-        figures[SECONDS_TO_TARGET] = _restricted(row, SECONDS_TO_TARGET) | seconds
+        figures[SECONDS_TO_TARGET] = _statistics(row, SECONDS_TO_TARGET, mean) | seconds
     return figures
 
 
-def _statistics(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {statistic: row[f"{name}_{statistic}"] for statistic in ("mean", "sd", "low", "high")}
-
-
-def _restricted(row: dict[str, Any], name: str) -> dict[str, Any]:
-    statistics = _statistics(row, name)
-    return {"restricted_mean": statistics.pop("mean")} | statistics
+def _statistics(row: dict[str, Any], name: str, mean: str = "mean") -> dict[str, Any]:
+    spread = {statistic: row[f"{name}_{statistic}"] for statistic in ("sd", "low", "high")}
+    return {mean: row[f"{name}_mean"]} | spread
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = table.columns.tolist()
-    values = (table[column].astype(object).tolist() for column in columns)
-    return [dict(zip(columns, map(_plain, row), strict=True)) for row in zip(*values, strict=True)]
+    values = (map(_plain, table[column].astype(object).tolist()) for column in table)
+    return [dict(zip(table.columns, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _plain(value: Any) -> Any:

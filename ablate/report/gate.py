@@ -9,10 +9,9 @@ from rich.console import Console
 
 from ablate.analysis.gate.verdict import BITS, EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict
 from ablate.analysis.metrics import GATE_METRICS
-from ablate.report.columns import Column
 from ablate.report.headings import HEADINGS
 from ablate.report.numbers import Unit, counted, spans, symbols_for
-from ablate.report.sections import print_blocks, print_line
+from ablate.report.sections import Column, print_blocks, print_line
 from ablate.report.simulated import EXPLANATION, marked
 
 SCHEMA_VERSION = 1
@@ -38,8 +37,7 @@ def print_comparison(comparison: Comparison, reasons: Sequence[Reason], console:
     variants, *metrics = _columns(comparison)
     print_blocks([variants], [[column] for column in metrics], console, symbols_for(console.encoding))
     for finding in important(comparison):
-        line = f"{finding.verdict.mark} {describe_finding(finding)}"
-        print_line(console, line, _STYLES[finding.verdict])
+        print_line(console, f"{finding.verdict.mark} {describe_finding(finding)}", _STYLES[finding.verdict])
     marks = "  ".join(f"{verdict.mark} {verdict}" for verdict in Verdict)
     print_line(console, f"{marks}; numbers are candidate minus baseline", "dim")
     print_line(console, describe_outcome(comparison, reasons), "bold red" if reasons else "bold green")
@@ -69,8 +67,7 @@ def collect_notes(comparison: Comparison) -> list[str]:
             f"so few seeds give no p below {comparison.least_p:.2g}, so no regression can show at alpha "
             f"{comparison.alpha:g}; train more seeds (3 a side are enough for 0.05)"
         )
-    differing = [f"{name} {old} -> {new}" for name, (old, new) in comparison.environment.items()]
-    if differing:
+    if differing := [f"{name} {old} -> {new}" for name, (old, new) in comparison.environment.items()]:
         notes.append(f"other environment: {', '.join(differing)}")
     return notes
 
@@ -97,8 +94,7 @@ def describe_finding(finding: Finding) -> str:
     is_whole = finding.cause in (Cause.VANISHED, Cause.NEW) and not finding.note
     name = finding.variant if is_whole else f"{finding.variant}, {finding.metric}"
     hint = "" if finding.decides else " (a hint, it does not decide)"
-    parts = [f"{finding.verdict}{hint}: {name}"]
-    unit = HEADINGS[finding.metric].unit
+    parts, unit = [f"{finding.verdict}{hint}: {name}"], HEADINGS[finding.metric].unit
     if finding.difference is not None and finding.metric != STATUS:
         parts.append(f"{unit.text(finding.baseline or 0.0)} -> {unit.text(finding.candidate or 0.0)}")
         parts.append(f"({_evidence(finding, unit)})")
@@ -115,11 +111,6 @@ def describe_outcome(comparison: Comparison, reasons: Sequence[Reason]) -> str:
 
 def to_json(comparison: Comparison, reasons: Sequence[Reason], exit_code: int) -> str:
     """Returns a comparison as one JSON document."""
-    findings = [
-        asdict(finding)
-        | {"cause": finding.cause.value, "mark": finding.verdict.mark, "difference": finding.difference}
-        for finding in comparison.findings
-    ]
     document = {
         "schema_version": SCHEMA_VERSION,
         "exit_code": exit_code,
@@ -131,7 +122,11 @@ def to_json(comparison: Comparison, reasons: Sequence[Reason], exit_code: int) -
             name: {"baseline": old, "candidate": new} for name, (old, new) in comparison.environment.items()
         },
         "counts": comparison.counts,
-        "findings": findings,
+        "findings": [
+            asdict(finding)
+            | {"cause": finding.cause.value, "mark": finding.verdict.mark, "difference": finding.difference}
+            for finding in comparison.findings
+        ],
     }
     return json.dumps(document, indent=1, allow_nan=False)
 
@@ -139,10 +134,9 @@ def to_json(comparison: Comparison, reasons: Sequence[Reason], exit_code: int) -
 def _columns(comparison: Comparison) -> list[Column]:
     """Returns the column of variants, the mean over them last, and a column for each metric."""
     by_key = {(finding.variant, finding.metric): finding for finding in comparison.findings}
-    variants = list(dict.fromkeys(finding.variant for finding in comparison.findings))
-    variants.sort(key=lambda variant: variant == EVERY)
+    variants = sorted(dict.fromkeys(variant for variant, _ in by_key), key=lambda variant: variant == EVERY)
     columns = [Column("variant", variants)]
-    compared = {finding.metric for finding in comparison.findings}
+    compared = {metric for _, metric in by_key}
     for metric in (name for name in (STATUS, BITS, *GATE_METRICS) if name in compared):
         findings = [by_key.get((variant, metric)) for variant in variants]
         cells = [_cell(finding) if finding else "" for finding in findings]

@@ -14,14 +14,14 @@ import pandas as pd
 from ablate.analysis.findings import Findings
 from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.summary import Summary
-from ablate.report.columns import Column
+from ablate.report import words
 from ablate.report.headings import HEADINGS
 from ablate.report.numbers import STEPS, UNICODE
 from ablate.report.page.curves import controls_html, curves_data
 from ablate.report.page.tables import section_html, table_html
+from ablate.report.sections import Column
 from ablate.report.simulated import EXPLANATION
-from ablate.report.tables import Tables, failures, head
-from ablate.report.words import collect_warnings, describe_winner, format_margin, terms_columns
+from ablate.report.tables import Tables
 from ablate.store.schema import DATA, EXPERIMENT
 
 _RUN_METRICS = ("best_val_accuracy", "val_accuracy", STEPS_TO_TARGET, "gap_accuracy", "gap_loss")
@@ -29,13 +29,7 @@ _RUN_METRICS = ("best_val_accuracy", "val_accuracy", STEPS_TO_TARGET, "gap_accur
 
 @dataclass(frozen=True)
 class Origin:
-    """Where results come from.
-
-    Attributes:
-        name: Of the results folder.
-        experiment_toml: The experiment that was last run in it.
-        metadata: Versions and machine it was run with.
-    """
+    """Where results come from: name of the folder, experiment last run in it, and versions and machine it ran on."""
 
     name: str
     experiment_toml: str
@@ -47,8 +41,11 @@ def to_html(summary: Summary, curves: pd.DataFrame, findings: Findings, origin: 
 
     `curves` is a frame with the columns of `store.schema.CURVES`.
     """
-    (_, title), *labelled = head(summary)
-    script, plotly = _file("page.js"), _plotly()
+    # Imported here because it is large and only this page needs it.
+    from plotly.offline import get_plotlyjs
+
+    (_, title), *labelled = words.head(summary)
+    script, plotly = _file("page.js"), str(get_plotlyjs())
     return Template(_file("page.html")).substitute(
         policy=_policy([plotly, script]),
         title=escape(title),
@@ -67,13 +64,12 @@ def to_html(summary: Summary, curves: pd.DataFrame, findings: Findings, origin: 
 
 
 def _findings(summary: Summary, findings: Findings) -> str:
-    words = HEADINGS[findings.metric].words
-    terms = terms_columns(summary, findings)
-    warnings = collect_warnings(summary, findings)
-    title = f"What matters for the {words}, by its share of the variance"
+    metric, warnings = HEADINGS[findings.metric].words, words.collect_warnings(summary, findings)
+    terms = words.terms_columns(summary, findings)
+    title = f"What matters for the {metric}, by its share of the variance"
     parts = [
-        f"<h3>Best by {escape(words)} (margin {escape(format_margin(findings))})</h3>",
-        _list(describe_winner(summary, findings), "winner"),
+        f"<h3>Best by {escape(metric)} (margin {escape(words.format_margin(findings))})</h3>",
+        _list(words.describe_winner(summary, findings), "winner"),
         _list(warnings, "warnings") if warnings else "",
         table_html(title, "matters", terms) if terms[0].cells else "",
     ]
@@ -86,8 +82,7 @@ def _tables(summary: Summary, findings: Findings) -> str:
     for index, section in enumerate(tables.by_level(details=True)):
         parts.append(section_html(section, f"level-{index}", filtered=False))
     parts += [f'<p class="note">{escape(text)}</p>' for text in tables.legend()]
-    failed = failures(summary.runs)
-    if failed:
+    if failed := words.failures(summary.runs):
         parts.append(f"<h3>{escape(failed[0])}</h3>{_list(failed[1:], 'failures')}")
     runs = table_html("All runs", "runs", _run_columns(summary), 1)
     parts.append(f"<details><summary>All {len(summary.runs)} runs, one by one</summary>{runs}</details>")
@@ -106,16 +101,15 @@ def _run_columns(summary: Summary) -> list[Column]:
 
 def _origin(origin: Origin) -> str:
     command = f"ablate run experiment.toml -o results/{origin.name}"
-    rows = [(name, text) for name, text in origin.metadata.items() if name not in (EXPERIMENT, DATA)]
-    columns = [Column("what", [name for name, _ in rows]), Column("value", [text for _, text in rows])]
-    return "\n".join(
-        [
-            "<p>Save this, the experiment last run in the folder, as <code>experiment.toml</code></p>",
-            f'<pre tabindex="0" aria-label="experiment.toml">{escape(origin.experiment_toml)}</pre>',
-            f'<p>and run</p><pre tabindex="0" aria-label="command">{escape(command)}</pre>',
-            table_html("What it was run with and on", "metadata", columns) if rows else "",
-        ]
-    )
+    about = {name: text for name, text in origin.metadata.items() if name not in (EXPERIMENT, DATA)}
+    columns = [Column("what", list(about)), Column("value", list(about.values()))]
+    parts = [
+        "<p>Save this, the experiment last run in the folder, as <code>experiment.toml</code></p>",
+        f'<pre tabindex="0" aria-label="experiment.toml">{escape(origin.experiment_toml)}</pre>',
+        f'<p>and run</p><pre tabindex="0" aria-label="command">{escape(command)}</pre>',
+        table_html("What it was run with and on", "metadata", columns) if about else "",
+    ]
+    return "\n".join(parts)
 
 
 def _list(lines: Sequence[str], kind: str) -> str:
@@ -126,18 +120,9 @@ def _policy(scripts: Sequence[str]) -> str:
     """Returns a Content Security Policy under which nothing can be loaded and only these scripts run."""
     hashes = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    others = "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; script-src {allowed}; {others}"
 
 
 def _file(name: str) -> str:
     return (files("ablate.report.page") / name).read_text(encoding="utf-8")
-
-
-def _plotly() -> str:
-    # Imported here because it is large and only this page needs it.
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())

@@ -1,13 +1,12 @@
 """The diagnostics of each variant's layers as a table, from healthy to sick."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pandas as pd
 
-from ablate.report.columns import Column
 from ablate.report.numbers import PERCENT, Unit
-from ablate.report.sections import Section
+from ablate.report.sections import Column, Section
 from ablate.report.simulated import marked
 
 _TWO_DECIMALS = Unit(1, 2)
@@ -28,7 +27,8 @@ def layers_section(health: pd.DataFrame, *, simulated: bool) -> Section:
     variants = (Column("variant", health["variant"].tolist()),)
     if not (health["runs"] > 0).any():
         return Section(marked("Layers", simulated), variants, (), _NO_LAYERS)
-    signs = [_signs(*row) for row in zip(health["runs"], health["signs"], strict=True)]
+    known = zip(health["runs"], health["signs"], strict=True)
+    signs = [", ".join(signs) or ("none" if runs else "-") for runs, signs in known]
     groups: list[tuple[Column, ...]] = [
         (
             _column("first-to-last\ngradient, start", health["gradient_ratio_start"], _ratio),
@@ -54,7 +54,3 @@ def _column(heading: str, values: "pd.Series[float]", text: Callable[[float], st
 
 def _ratio(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2g}"
-
-
-def _signs(runs: int, signs: Sequence[str]) -> str:
-    return ", ".join(signs) or ("none" if runs else "-")

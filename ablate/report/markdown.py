@@ -6,37 +6,35 @@ from html import escape
 
 from ablate.analysis.findings import Findings
 from ablate.analysis.summary import Summary
-from ablate.report.columns import Column
+from ablate.report import words
 from ablate.report.headings import HEADINGS
 from ablate.report.numbers import UNICODE
-from ablate.report.sections import Section
-from ablate.report.tables import Tables, failures, head
-from ablate.report.words import collect_warnings, describe_winner, format_margin, terms_columns
+from ablate.report.sections import Column
+from ablate.report.tables import Tables
 
 
 def to_markdown(summary: Summary, findings: Findings) -> str:
     """Returns findings, warnings and tables as Markdown, the table of all variants folded."""
-    (_, title), *labelled = head(summary)
-    words = HEADINGS[findings.metric].words
+    (_, title), *labelled = words.head(summary)
+    metric = HEADINGS[findings.metric].words
     parts = [
         f"## {escaped(title)}",
         _list([f"{label}: {text}" for label, text in labelled]),
-        f"**Best by {words}** (margin {format_margin(findings)})",
-        _list(describe_winner(summary, findings)),
-        f"**What matters for the {words}**",
-        table(terms_columns(summary, findings)),
+        f"**Best by {metric}** (margin {words.format_margin(findings)})",
+        _list(words.describe_winner(summary, findings)),
+        f"**What matters for the {metric}**",
+        table(words.terms_columns(summary, findings)),
     ]
-    warnings = collect_warnings(summary, findings)
-    if warnings:
+    if warnings := words.collect_warnings(summary, findings):
         parts += ["> [!WARNING]\n" + "\n".join(f"> - {escaped(text)}" for text in warnings)]
     tables = Tables(summary, findings, UNICODE)
-    parts += [_section(section) for section in tables.by_level(details=False)]
+    for section in tables.by_level(details=False):
+        cells = f"\n\n{table(section.columns)}" if section.groups else ""
+        parts.append(f"**{escaped(section.title)}**{cells}")
     variants = tables.by_variant(details=True)
-    parts += [
-        f"<details><summary>{escaped(variants.title)}</summary>\n\n{table(variants.columns)}\n\n</details>"
-    ]
-    failed = failures(summary.runs)
-    if failed:
+    title = escaped(variants.title)
+    parts.append(f"<details><summary>{title}</summary>\n\n{table(variants.columns)}\n\n</details>")
+    if failed := words.failures(summary.runs):
         parts += [f"**{escaped(failed[0])}**", _list(failed[1:])]
     parts += [f"<sub>{escaped(text)}</sub>" for text in tables.legend()]
     return "\n\n".join(parts) + "\n"
@@ -54,10 +52,6 @@ def escaped(text: str) -> str:
     """Returns text that Markdown shows as it is, on one line and also in a cell of a table."""
     line = re.sub(r"\s+", " ", escape(text, quote=False))
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", line)
-
-
-def _section(section: Section) -> str:
-    return f"**{escaped(section.title)}**" + (f"\n\n{table(section.columns)}" if section.groups else "")
 
 
 def _list(lines: Sequence[str]) -> str:

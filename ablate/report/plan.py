@@ -41,9 +41,9 @@ def plan_text(
     ]
     if not plan.stacks:
         return "\n".join([*lines, "nothing to train"])
-    sizes = sorted({len(stack.runs) for stack in plan.stacks})
-    span = counted(sizes[0], "run") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} runs"
-    to_train = counted(sum(len(stack.runs) for stack in plan.stacks), "run")
+    sizes = sorted(len(stack.runs) for stack in plan.stacks)
+    span = counted(sizes[0], "run") if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]} runs"
+    to_train = counted(sum(sizes), "run")
     memory = (plan.worker_bytes + PROCESS_BYTES) / 1e9
     lines += [
         f"to train: {to_train} in {counted(len(plan.stacks), 'stack')} of {span}, "
@@ -60,10 +60,8 @@ def product_line(experiment: Experiment, runs: int) -> str:
     """
     counts = {name: len(getattr(experiment, name)) for name in FACTORS}
     varied = [f"{count} {name}" for name, count in counts.items() if count > 1]
-    resolved = {
-        "channels": experiment.channels_of(experiment.channels[0]),
-        "hidden": experiment.hidden_of(experiment.hidden[0]),
-    }
+    resolved = {"channels": experiment.channels_of(experiment.channels[0])}
+    resolved["hidden"] = experiment.hidden_of(experiment.hidden[0])
     levels = {name: label(resolved.get(name, getattr(experiment, name)[0])) for name in FACTORS}
     fixed = [
         f"{name}={levels[name]}"
@@ -71,20 +69,9 @@ def product_line(experiment: Experiment, runs: int) -> str:
         if count == 1 and levels[name] != NONE and not (name == TUNED and experiment.tune)
     ]
     fixed += [
-        f"{name}={_format_setting(value)}"
+        f"{name}={'on' if value is True else 'off' if value is False else label(value)}"
         for name, field in Experiment.model_fields.items()
         if name not in (*FACTORS, *_SHOWN_ELSEWHERE) and (value := getattr(experiment, name)) != field.default
     ]
     product = " x ".join([*varied, counted(len(experiment.seeds), "seed")])
     return f"{product} = {counted(runs, 'run')} ({', '.join(fixed)})"
-
-
-def _format_setting(value: object) -> str:
-    """Returns a setting that is no factor as text: a switch as on or off, several values separated by slashes."""
-    match value:
-        case bool():
-            return "on" if value else "off"
-        case tuple():
-            return "/".join(map(label, value))
-        case _:
-            return label(value)

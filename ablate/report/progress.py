@@ -23,31 +23,22 @@ _PACE_WIDTH = 48
 
 
 class Progress:
-    """Shows how far training is.
+    """Shows how far training is on a console, as a bar if it is interactive and as lines if not.
 
-    Args:
-        console: Where to show it: as a bar if it is interactive, as lines if not.
-        clock: Returns a time in seconds that never decreases.
+    The clock returns a time in seconds that never decreases.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
-        self._console = console
-        self._clock = clock
+        self._console, self._clock = console, clock
         self._total_runs = self._total_steps = self._steps = 0
         self._statuses: Counter[str] = Counter()
         self._began = self._last_shown = 0.0
         self._simulated = False
         # The bar is refreshed by no thread, because workers may be forked while it runs.
+        off: dict[str, Any] = dict.fromkeys(("auto_refresh", "redirect_stdout", "redirect_stderr"), False)
+        runs, pace = TextColumn("{task.fields[runs]}"), TextColumn("{task.fields[pace]}")
         self._bar = Bar(
-            TextColumn("{task.fields[runs]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[pace]}"),
-            console=console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            expand=True,
+            runs, BarColumn(bar_width=None), pace, console=console, transient=True, expand=True, **off
         )
 
     @classmethod
@@ -81,13 +72,13 @@ class Progress:
     def stack_finished(self, label: str, statuses: Mapping[str, int], seconds: float) -> None:
         """Adds a finished stack: a label of its runs, their number by status, and the seconds it took."""
         self._statuses.update(statuses)
-        outcome = _failures(statuses) or "ok"
-        if self._console.is_interactive:
-            if outcome != "ok":
-                self._line(f"{label}: {outcome}")
-            self._move_bar(self._clock())
-        else:
-            self._line(f"{self._count()} {label}  {outcome}  {duration(seconds)}{self._eta()}")
+        failures = _failures(statuses)
+        if not self._console.is_interactive:
+            self._line(f"{self._count()} {label}  {failures or 'ok'}  {duration(seconds)}{self._eta()}")
+            return
+        if failures:
+            self._line(f"{label}: {failures}")
+        self._move_bar(self._clock())
 
     def finish(self) -> None:
         """Removes the bar and shows the number of runs done and the time taken; a second call does nothing."""
@@ -97,11 +88,8 @@ class Progress:
             self._bar.stop()
         done = self._statuses.total()
         runs = counted(done, "run") if done == self._total_runs else f"{done:,} of {self._total_runs:,} runs"
-        failures = _failures(self._statuses)
-        self._line(
-            f"{runs} in {duration(self._elapsed())}, {self._rate():,.0f} run-steps/s"
-            + (f"; {failures}" if failures else "")
-        )
+        took = f"{runs} in {duration(self._elapsed())}, {self._rate():,.0f} run-steps/s"
+        self._line("; ".join(filter(None, (took, _failures(self._statuses)))))
         self._total_runs = 0
 
     def _move_bar(self, now: float) -> None:

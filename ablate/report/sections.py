@@ -1,27 +1,61 @@
-"""Sections of a report: a table with its title and note; and how text and sections are printed."""
+"""Sections of a report: tables as columns of text with a title and a note, and how they are printed."""
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rich.box import SIMPLE_HEAD, Box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from ablate.report.columns import Column, blocks, print_table
-from ablate.report.numbers import Symbols
+from ablate.report.numbers import UNICODE, Symbols
 
+_GAP = 2  # blanks between columns
 _LEAST_TEXT_WIDTH = 20  # on a console with less room after the prefix, text is not indented
+# SIMPLE_HEAD in ASCII; rich's own fallback draws a frame around the whole table.
+_ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading of one or more lines, its cells and, if they have any, the styles of the cells."""
+
+    heading: str
+    cells: Sequence[str]
+    styles: Sequence[str] = ()
+    right: bool = False
+
+    @property
+    def width(self) -> int:
+        """Width of the widest line."""
+        return max(cell_len(line) for line in (*self.heading.split("\n"), *self.cells))
+
+    def rows(self, rows: Sequence[int]) -> "Column":
+        """Returns the column with these rows only."""
+        styles = [self.styles[row] for row in rows] if self.styles else ()
+        return replace(self, cells=[self.cells[row] for row in rows], styles=styles)
+
+    def texts(self) -> list[Text]:
+        """Returns the cells with their styles, justified."""
+        styles = self.styles or [""] * len(self.cells)
+        return [Text(self.justified(cell), style) for cell, style in zip(self.cells, styles, strict=True)]
+
+    def justified(self, text: str) -> str:
+        """Returns the heading or a cell, its lines filled with blanks on the left in a column that is on the right."""
+        # rich would strip the blanks that align the parts of a cell when it justifies on the right.
+        if not self.right:
+            return text
+        return "\n".join(" " * (self.width - cell_len(line)) + line for line in text.split("\n"))
 
 
 @dataclass(frozen=True)
 class Section:
-    """One table with its title.
+    """One table with its title, of one line, and a note below it.
 
-    Attributes:
-        title: What it shows, in one line.
-        identifying: Columns that say what a row is, repeated where the table is split.
-        groups: The other columns; those of a group stay together.
-        note: Text below the table, or nothing.
+    The identifying columns say what a row is and are repeated where the table is split. The other columns are in groups
+    that are never split.
     """
 
     title: str
@@ -59,6 +93,38 @@ def print_blocks(
     for columns in blocks(identifying, groups, console.width):
         print_table(console, columns, symbols)
         print_line(console)
+
+
+def blocks(
+    identifying: Sequence[Column], groups: Sequence[Sequence[Column]], width: int
+) -> list[list[Column]]:
+    """Returns the columns of each table: the identifying columns, then as many groups as fit into the width.
+
+    A group is never split. A group that does not fit has a table of its own.
+    """
+    packed: list[list[Column]] = []
+    for group in groups:
+        if packed and _width([*packed[-1], *group]) <= width:
+            packed[-1].extend(group)
+        else:
+            packed.append([*identifying, *group])
+    return packed
+
+
+def print_table(console: Console, columns: Sequence[Column], symbols: Symbols) -> None:
+    """Prints one table in its full width, even on a console that is narrower."""
+    box, width = SIMPLE_HEAD if symbols is UNICODE else _ASCII_HEAD, _width(columns)
+    padding = (0, _GAP - 1, 0, 0)
+    table = Table(box=box, safe_box=False, show_edge=False, pad_edge=False, padding=padding, width=width)
+    for column in columns:
+        table.add_column(column.justified(column.heading), vertical="bottom", no_wrap=True)
+    for row in zip(*(column.texts() for column in columns), strict=True):
+        table.add_row(*row)
+    console.print(table, crop=False, no_wrap=True, overflow="ignore")
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
 
 
 def print_wrapped(console: Console, prefix: str, text: str, style: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The tables of a report as values, one per factor and one of all variants, and the text around them."""
+"""The tables of a report as values, one per factor and one of all variants."""
 
 import math
 from collections.abc import Sequence
@@ -11,29 +11,11 @@ from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
 from ablate.analysis.seconds import SECONDS_TO_TARGET
 from ablate.analysis.standing import Standing
 from ablate.analysis.summary import LevelSummary, Summary, extremes
-from ablate.analysis.variants import levels_of
 from ablate.experiment.grid import name_of
-from ablate.experiment.levels import NONE
-from ablate.experiment.spec import FACTORS
-from ablate.report.columns import Column
 from ablate.report.headings import HEADINGS, REPORTED, factor_words
-from ablate.report.numbers import (
-    PERCENT,
-    STEPS,
-    Cell,
-    Symbols,
-    Unit,
-    aligned,
-    counted,
-    mean_and_spread,
-    plural,
-    spans,
-    steps_cell,
-    unit_for,
-)
-from ablate.report.sections import Section
-from ablate.report.simulated import marked
-from ablate.report.words import Row, abbreviate_verdict, format_difference
+from ablate.report.numbers import Cell, Symbols, Unit, aligned, counted, mean_and_spread, steps_cell, unit_for
+from ablate.report.sections import Column, Section
+from ablate.report.words import abbreviate_verdict, format_difference
 
 # Metrics that are shown only if the tables are sorted by them.
 _ON_DEMAND = ("best_gap_accuracy", "best_gap_loss")
@@ -41,52 +23,6 @@ _ON_DEMAND = ("best_gap_accuracy", "best_gap_loss")
 _BRIEF = ("val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
 # How many of the first and the last variants are shown without details.
 _FIRST, _LAST = 5, 3
-
-
-def head(summary: Summary) -> list[tuple[str, str]]:
-    """Returns what was compared, as pairs of label and text; the first is the title, without a label."""
-    runs = summary.runs
-    networks = zip(runs["dataset"], runs["model"], strict=True)
-    names = ", ".join(dict.fromkeys(f"{dataset} ({model})" for dataset, model in networks))
-    seeds = runs["seed"].unique().tolist()
-    title = (
-        f"{names}: {counted(len(runs), 'run')}, {counted(len(summary.variants), 'variant')}, "
-        f"{counted(len(seeds), 'seed')} ({spans(seeds)})"
-    )
-    fixed = {factor: ",".join(levels_of(runs, factor)) for factor in FACTORS if factor not in summary.factors}
-    fixed = {factor: level for factor, level in fixed.items() if level != NONE}
-    return [
-        ("", marked(title, summary.simulated)),
-        ("all with", name_of(fixed, tuple(fixed))),
-        ("reference", summary.reference),
-        ("target", _target(summary)),
-    ]
-
-
-def _target(summary: Summary) -> str:
-    accuracy = f"validation accuracy of {PERCENT.text(summary.target_accuracy)}%"
-    if not summary.target.relative:
-        return accuracy
-    if math.isnan(summary.target_accuracy):
-        return (
-            f"unknown, {summary.target} of the reference's best, and no run of it finished: "
-            "give an accuracy, as --target 0.9, or another --reference"
-        )
-    return f"{accuracy}, {summary.target} of the reference's best"
-
-
-def failures(runs: pd.DataFrame) -> list[str]:
-    """Returns how many runs did not finish, then one line per variant and status, with seeds, step and message."""
-    failed = runs[~runs["finished"]]
-    if failed.empty:
-        return []
-    lines = [f"{len(failed)} of {counted(len(runs), 'run')} did not finish"]
-    for (variant, status), group in failed.groupby(["variant", "status"], sort=False):
-        seeds, step = group["seed"].tolist(), group["failed_step"].min()
-        when = "" if pd.isna(step) else f" at step {step}" if len(seeds) == 1 else f" from step {step} on"
-        who = f"{variant}, {plural('seed', len(seeds))} {spans(seeds)}"
-        lines.append(f"{who}: {status}{when}: {group['message'].iloc[0]}")
-    return lines
 
 
 @dataclass(frozen=True)
@@ -109,9 +45,16 @@ class Tables:
         metrics = [name for name in REPORTED if name not in _ON_DEMAND or name == self.summary.sort]
         title = f"Variants{self._order()}"
         section = self._section(title, identifying, table, metrics, self.findings.variants)
-        more = [*self._seconds(table), *(self._overfitting(table) if details else [])]
-        section = replace(section, groups=(*section.groups, *more))
-        count = len(table)
+        groups = list(section.groups)
+        if (mean := f"{SECONDS_TO_TARGET}_mean") in table:
+            cells = self._restricted(table, SECONDS_TO_TARGET, "reached", "runs", unit_for(table[mean]))
+            groups.append((Column("seconds to\ntarget", aligned(cells)),))
+        if details and table["overfitting"].any():
+            steps = HEADINGS[STEPS_TO_TARGET].unit
+            cells = self._restricted(table, "overfit_step", "overfitting", "n", steps)
+            shares = _shares("overfit", table["overfitting"], table["n"])
+            groups.append((Column("overfits\nfrom step", aligned(cells)), shares))
+        section, count = replace(section, groups=tuple(groups)), len(table)
         if details or count <= _FIRST + _LAST + 1:
             return section
         title += f"; the first {_FIRST} and the last {_LAST} of {count}, all with --details"
@@ -190,22 +133,6 @@ class Tables:
         marked = [replace(cell, mark=mark) for cell, mark in zip(cells, marks, strict=True)]
         return Column(HEADINGS[metric].short, aligned(marked), styles), *reached
 
-    def _seconds(self, table: pd.DataFrame) -> list[tuple[Column, ...]]:
-        """Returns the seconds to target, nothing unless the cost of a step was measured."""
-        mean = f"{SECONDS_TO_TARGET}_mean"
-        if mean not in table:
-            return []
-        cells = self._restricted(table, SECONDS_TO_TARGET, "reached", "runs", unit_for(table[mean]))
-        return [(Column("seconds to\ntarget", aligned(cells)),)]
-
-    def _overfitting(self, table: pd.DataFrame) -> list[tuple[Column, ...]]:
-        """Returns the onset of overfitting, nothing unless some run overfits."""
-        if not table["overfitting"].any():
-            return []
-        cells = self._restricted(table, "overfit_step", "overfitting", "n", STEPS)
-        shares = _shares("overfit", table["overfitting"], table["n"])
-        return [(Column("overfits\nfrom step", aligned(cells)), shares)]
-
     def _restricted(self, table: pd.DataFrame, name: str, reached: str, runs: str, unit: Unit) -> list[Cell]:
         """Returns restricted means; `reached` and `runs` are the columns with the numbers of runs that count."""
         columns = (table[column] for column in (f"{name}_mean", f"{name}_sd", reached, runs))
@@ -221,16 +148,14 @@ def _differences(table: pd.DataFrame, differences: pd.DataFrame, unit: Unit) -> 
     key = differences.columns[0]
     by_name = {row[key]: row for row in differences.to_dict("records")}
     rows = [by_name.get(name) for name in table[key]]
+    texts = [
+        "-" if row is None else "" if row["verdict"] == Standing.REFERENCE else format_difference(row, unit)
+        for row in rows
+    ]
     return (
-        Column("difference from\nreference", [_difference(row, unit) for row in rows], right=True),
+        Column("difference from\nreference", texts, right=True),
         Column("verdict", [abbreviate_verdict(row) if row else "-" for row in rows]),
     )
-
-
-def _difference(row: Row | None, unit: Unit) -> str:
-    if row is None:
-        return "-"
-    return "" if row["verdict"] == Standing.REFERENCE else format_difference(row, unit)
 
 
 def _levels_column(table: pd.DataFrame, factor: str) -> Column:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from ablate.analysis.tuning import Choice
 from ablate.experiment.levels import label
-from ablate.report.columns import Column
 from ablate.report.numbers import PERCENT, Symbols, counted, spans
-from ablate.report.sections import Section
+from ablate.report.sections import Column, Section
 from ablate.report.simulated import marked
 
 
@@ -20,16 +19,13 @@ def tuning_section(
         for rate in rates
     ]
     chosen = Column("chosen\nlr", [label(choice.best.rate) for choice in choices], right=True)
-    edge = sum(choice.is_at_the_edge for choice in choices)
-    note = (
-        f"The best rate of {counted(edge, 'variant')} is the smallest or the largest tried; "
-        "a better one may lie beyond it."
-    )
+    edge = counted(sum(choice.is_at_the_edge for choice in choices), "variant")
+    note = f"The best rate of {edge} is the smallest or the largest tried; a better one may lie beyond it."
     return Section(
         marked(f"Learning rates, chosen on seeds {spans(seeds)}, which are not compared", simulated),
         (Column("variant", [choice.name for choice in choices]),),
         (tuple(columns), (chosen,)),
-        note if edge else "",
+        note if any(choice.is_at_the_edge for choice in choices) else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Findings as sentences: which variant is best, what matters, and what to be careful about."""
+"""Findings as sentences: what was compared, which variant is best, what matters, and what to be careful about."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,14 @@ from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.paired import smallest_p
 from ablate.analysis.standing import ALPHA, MOST_SEEDS, STRICT_ALPHA, Standing, exact_can_tell
 from ablate.analysis.summary import Summary, ranked
-from ablate.report.columns import Column
+from ablate.analysis.variants import levels_of
+from ablate.experiment.grid import name_of
+from ablate.experiment.levels import NONE
+from ablate.experiment.spec import FACTORS
 from ablate.report.headings import HEADINGS, factor_words, level_words, levels_words
-from ablate.report.numbers import Unit, counted
-from ablate.report.simulated import EXPLANATION
+from ablate.report.numbers import PERCENT, Unit, counted, plural, spans
+from ablate.report.sections import Column
+from ablate.report.simulated import EXPLANATION, marked
 
 # A row of a table of differences or effects, by column.
 Row = Mapping[Any, Any]
@@ -31,6 +35,51 @@ _IN_FULL = {
 }
 # An interaction is described if it is significant and accounts for at least this share of the variance.
 _LEAST_SHARE = 0.01
+
+
+def head(summary: Summary) -> list[tuple[str, str]]:
+    """Returns what was compared, as pairs of label and text; the first is the title, without a label."""
+    runs = summary.runs
+    networks = zip(runs["dataset"], runs["model"], strict=True)
+    names = ", ".join(dict.fromkeys(f"{dataset} ({model})" for dataset, model in networks))
+    seeds = runs["seed"].unique().tolist()
+    title = (
+        f"{names}: {counted(len(runs), 'run')}, {counted(len(summary.variants), 'variant')}, "
+        f"{counted(len(seeds), 'seed')} ({spans(seeds)})"
+    )
+    levels = {factor: ",".join(levels_of(runs, factor)) for factor in FACTORS}
+    fixed = [factor for factor in FACTORS if factor not in summary.factors and levels[factor] != NONE]
+    return [
+        ("", marked(title, summary.simulated)),
+        ("all with", name_of(levels, fixed)),
+        ("reference", summary.reference),
+        ("target", _target(summary)),
+    ]
+
+
+def _target(summary: Summary) -> str:
+    accuracy = f"validation accuracy of {PERCENT.text(summary.target_accuracy)}%"
+    if not summary.target.relative:
+        return accuracy
+    best = f"{summary.target} of the reference's best"
+    if math.isnan(summary.target_accuracy):
+        remedy = "give an accuracy, as --target 0.9, or another --reference"
+        return f"unknown, {best}, and no run of it finished: {remedy}"
+    return f"{accuracy}, {best}"
+
+
+def failures(runs: pd.DataFrame) -> list[str]:
+    """Returns how many runs did not finish, then one line per variant and status, with seeds, step and message."""
+    failed = runs[~runs["finished"]]
+    if failed.empty:
+        return []
+    lines = [f"{len(failed)} of {counted(len(runs), 'run')} did not finish"]
+    for (variant, status), group in failed.groupby(["variant", "status"], sort=False):
+        seeds, step = group["seed"].tolist(), group["failed_step"].min()
+        when = "" if pd.isna(step) else f" at step {step}" if len(seeds) == 1 else f" from step {step} on"
+        who = f"{variant}, {plural('seed', len(seeds))} {spans(seeds)}"
+        lines.append(f"{who}: {status}{when}: {group['message'].iloc[0]}")
+    return lines
 
 
 def describe_winner(summary: Summary, findings: Findings) -> list[str]:
@@ -47,15 +96,12 @@ def describe_winner(summary: Summary, findings: Findings) -> list[str]:
     elif row["pairs"]:
         size = f"{format_difference(row, heading.unit)}{heading.unit.of_differences}"
         line += f": {size} from the reference, {format_verdict(row)}"
-    lines = [line]
     verdicts = findings.against_winner.set_index(VARIANT)["verdict"]
     best_first = ranked(summary.variants, findings.metric)[VARIANT].tolist()
-    for verdict, words in (
-        (Standing.TIED, "tied with it"),
-        (Standing.TOO_FEW, "too few seeds to tell from it"),
-    ):
-        names = [name for name in best_first if verdicts[name] == verdict]
-        if names:
+    rest = {Standing.TIED: "tied with it", Standing.TOO_FEW: "too few seeds to tell from it"}
+    lines = [line]
+    for verdict, words in rest.items():
+        if names := [name for name in best_first if verdicts[name] == verdict]:
             lines.append(f"{words}: {_join_names(names)}")
     return lines
 
@@ -117,10 +163,8 @@ def abbreviate_verdict(row: Row) -> str:
 
 def format_difference(row: Row, unit: Unit) -> str:
     """Returns a difference with its interval, `+1.8 [+1.4, +2.2]`, `-` without pairs."""
-    text = unit.signed(row["difference"])
-    return (
-        text if math.isnan(row["low"]) else f"{text} [{unit.signed(row['low'])}, {unit.signed(row['high'])}]"
-    )
+    text, low, high = (unit.signed(row[name]) for name in ("difference", "low", "high"))
+    return text if math.isnan(row["low"]) else f"{text} [{low}, {high}]"
 
 
 def format_share(value: float) -> str:

@@ -3,8 +3,8 @@ from itertools import product
 from ablate.analysis.convergence import Target
 from ablate.analysis.findings import find
 from ablate.analysis.summary import summarize
-from ablate.report.columns import Column
 from ablate.report.markdown import escaped, table, to_markdown
+from ablate.report.sections import Column
 from ablate.store.status import FAILED
 from tests.made_up import frames, made
 

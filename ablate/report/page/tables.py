@@ -1,12 +1,11 @@
 """Tables of the page: sortable by every column, and filtered by words and by the levels of each factor."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
-from ablate.report.columns import Column
 from ablate.report.numbers import UNICODE
-from ablate.report.sections import Section
+from ablate.report.sections import Column, Section
 
 # The first number of a cell, after the sign of a bound.
 _NUMBER = re.compile(r"\s*[≥>]?\s*([+-]?[0-9][0-9,]*\.?[0-9]*(?:e[+-]?[0-9]+)?)")
@@ -23,26 +22,17 @@ def section_html(section: Section, name: str, filtered: bool) -> str:
 
 
 def table_html(title: str, name: str, columns: Sequence[Column], levels: int | None = None) -> str:
-    """Returns a table with its title as HTML.
+    """Returns a table with its title as HTML, under a name of the page; the first column names the row.
 
-    Args:
-        title: What it shows.
-        name: Of the table on the page.
-        columns: Its columns; the first names the row.
-        levels: How many of the first columns can be filtered by exact value; None for no filter at all.
+    `levels` says how many of the first columns can be filtered by exact value; None for no filter at all.
     """
     filters = "" if levels is None else _filters(columns, levels)
     heads = "".join(
         f'<th scope="col" aria-sort="none"><button type="button">{escape(column.heading.strip())}</button></th>'
         for column in columns
     )
-    numeric = [_is_numeric(column.cells) for column in columns]
-    rows = "".join(
-        "<tr>"
-        + "".join(_cell(column, row, index == 0, numeric[index]) for index, column in enumerate(columns))
-        + "</tr>\n"
-        for row in range(len(columns[0].cells))
-    )
+    cells = [_cells(column, names_rows=index == 0) for index, column in enumerate(columns)]
+    rows = "".join(f"<tr>{''.join(row)}</tr>\n" for row in zip(*cells, strict=True))
     title = escape(title)
     return (
         f'<div class="block" id="{name}"><p class="title" id="{name}-title">{title}</p>{filters}'
@@ -56,25 +46,19 @@ def value(text: str, numeric: bool) -> str:
     """Returns what a cell is sorted by: its text, or in a numeric column its first number, if it has one."""
     if not numeric:
         return text.strip()
-    number = _NUMBER.match(text)
-    return number[1].replace(",", "") if number else ""
+    return number[1].replace(",", "") if (number := _NUMBER.match(text)) else ""
 
 
-def _is_numeric(cells: Sequence[str]) -> bool:
-    known = [cell for cell in cells if cell.strip() not in ("", "-")]
-    return bool(known) and all(_NUMBER.match(cell) for cell in known)
-
-
-def _cell(column: Column, row: int, names_row: bool, numeric: bool) -> str:
-    text = column.cells[row]
-    shown = escape(text if numeric else text.strip())
-    data = f'data-value="{escape(value(text, numeric))}" data-text="{escape(text.strip())}"'
-    if names_row:
-        return f'<th scope="row" {data}>{shown}</th>'
-    marks = {UNICODE.best: " best", UNICODE.worst: " worst"}
-    mark = next((name for sign, name in marks.items() if text.rstrip().endswith(sign)), "")
-    wide = " text" if not numeric and max(map(len, column.cells)) > _SENTENCE else ""
-    return f'<td class="{"number" if numeric else ""}{mark}{wide}" {data}>{shown}</td>'
+def _cells(column: Column, names_rows: bool) -> Iterator[str]:
+    known = [cell for cell in column.cells if cell.strip() not in ("", "-")]
+    numeric = bool(known) and all(map(_NUMBER.match, known))
+    wide = " text" if not numeric and max(map(len, column.cells), default=0) > _SENTENCE else ""
+    for text in column.cells:
+        shown = escape(text if numeric else text.strip())
+        data = f'data-value="{escape(value(text, numeric))}" data-text="{escape(text.strip())}"'
+        mark = {UNICODE.best: " best", UNICODE.worst: " worst"}.get(text.rstrip()[-1:], "")
+        kind = f'td class="{"number" if numeric else ""}{mark}{wide}"'
+        yield f'<th scope="row" {data}>{shown}</th>' if names_rows else f"<{kind} {data}>{shown}</td>"
 
 
 def _filters(columns: Sequence[Column], levels: int) -> str:

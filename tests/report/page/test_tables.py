@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from ablate.report.columns import Column
 from ablate.report.page.tables import table_html, value
+from ablate.report.sections import Column
 
 
 @pytest.mark.parametrize(

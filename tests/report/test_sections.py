@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ablate.report.columns import Column, blocks, print_table
 from ablate.report.numbers import ASCII, UNICODE
+from ablate.report.sections import Column, blocks, print_table
 
 NAME = Column("name", ["relu", "leaky_relu"])
 SCORE = Column("val %", ["97.2 ±0.4 ▲", "96.0 ±1.2  "])
