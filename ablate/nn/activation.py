@@ -25,7 +25,7 @@ class StackedActivation:
     """
 
     def __init__(self, parts: Sequence[Segment], parameters: Mapping[str, Parameter]) -> None:
-        self.functions = [(part, _function(part.activation, parameters)) for part in parts]
+        self.functions = [(part, function_of(part.activation, parameters)) for part in parts]
         self.slices_of = Cached(self._slices)
         self.grads_of = Cached(self._by_application)
         self.y = torch.empty(0)
@@ -73,5 +73,6 @@ class StackedActivation:
         return applications
 
 
-def _function(name: str, parameters: Mapping[str, Parameter]) -> Activation:
+def function_of(name: str, parameters: Mapping[str, Parameter]) -> Activation:
+    """Returns the function of a name, made from its parameters if it has any."""
     return PARAMETRIC[name].make(parameters[name]) if name in PARAMETRIC else resolve(name)

@@ -6,6 +6,7 @@ run with p = 0.2 drops are among those that the run of the same seed with p = 0.
 """
 
 from collections.abc import Sequence
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -75,16 +76,14 @@ class StackedDropout:
         self.layer, self.features = layer, features
         drop = torch.tensor(levels, dtype=torch.float64, device=like.device)[:, None, None, None]
         self.rates, self.scales = drop.to(like), (1 / (1 - drop)).to(like)
-        index = [
-            levels.index(rate) * len(self.seeds) + self.seeds.index(seed)
-            for rate, seed in zip(rates, seeds, strict=True)
-        ]
-        self.period = len(levels) * len(self.seeds)
+        masks = list(product(levels, self.seeds))
+        self.mask_of_run = [masks.index(pair) for pair in zip(rates, seeds, strict=True)]
+        self.period = len(masks)
         # Runs in the order of the masks, repeated, need no copy of a mask for each of them.
-        self.is_periodic = index == list(range(self.period)) * (len(index) // self.period)
-        self.index = torch.tensor(index, device=like.device)
-        self.uniforms = self.masks = like.new_empty(0)
-        self.block, self.block_start = like.new_empty(0), -1
+        self.is_periodic = self.mask_of_run == list(range(self.period)) * (len(rates) // self.period)
+        self.index = torch.tensor(self.mask_of_run, device=like.device)
+        self.uniforms = self.masks = self.block = like.new_empty(0)
+        self.block_start = -1
         self.views_of = Cached(self._views)
 
     def prepare(self, step: int, batch: int) -> None:
@@ -100,9 +99,17 @@ class StackedDropout:
             self.block, self.block_start = torch.stack(blocks, dim=1), start
         self.uniforms.copy_(self.block[step - start])
 
+    def make_masks(self) -> None:
+        """Makes the masks of the prepared step: 0 for a dropped unit, 1 / (1 - p) for a kept one."""
+        torch.ge(self.uniforms, self.rates, out=self.masks).mul_(self.scales)
+
+    def mask(self, run: int) -> Tensor:
+        """Returns the mask of a run, shape (features, batch)."""
+        return self.masks.flatten(0, 1)[self.mask_of_run[run]]
+
     def forward(self, y: Tensor) -> Tensor:
         """Returns y with dropped units at 0 and the others scaled; y is unchanged, activations need it later."""
-        torch.ge(self.uniforms, self.rates, out=self.masks).mul_(self.scales)
+        self.make_masks()
         views = self.views_of(y)
         if not self.is_periodic:
             torch.index_select(views.flat_masks, 0, self.index, out=views.mask)

@@ -1,12 +1,10 @@
 """What a layer is, and the order of the layers of a block."""
 
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
 from ablate.experiment.norms import is_after_activation
-from ablate.nn.activation import StackedActivation
 
 T = TypeVar("T")
 
@@ -33,11 +31,18 @@ class Layer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Block:
+class ActivationLayer(Layer, Protocol):
+    """A layer that applies an elementwise function."""
+
+    def observed(self) -> tuple[Tensor, Tensor]:
+        """Returns y and f'(z) of the last `forward`, each (runs, units, samples); it overwrites parameter gradients."""
+        ...
+
+
+class Block(NamedTuple):
     """The activation and the normalization of a hidden layer or convolutional block, for diagnostics."""
 
-    activation: StackedActivation
+    activation: ActivationLayer
     norm: Layer | None
 
 

@@ -63,8 +63,9 @@ class MLP:
             specs += norm_specs(f"norm.{layer}", width, self.norm) + slope_specs("", layer)
         return specs
 
-    def build(self, parameters: StackParameters, precision: Precision) -> Built:
+    def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
         """Returns the layers, on inputs of shape (runs or 1, batch, features)."""
+        del is_observed
         built = self.dense(parameters, precision, needs_input_grad=False)
         return built._replace(layers=[_SamplesLast(), *built.layers])
 
@@ -83,10 +84,6 @@ class MLP:
         layers.append(self._linear(parameters, precision, len(self.hidden), needs_input_grad=True))
         weights = {name: f"linear.{layer}.weight" for layer, name in enumerate((*blocks, "output"))}
         return Built(layers, blocks, weights, dropouts)
-
-    def observable(self) -> "MLP":
-        """Returns itself: every layer is computed as it is defined."""
-        return self
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:

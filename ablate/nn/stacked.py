@@ -44,12 +44,8 @@ class Architecture(Protocol):
         """Returns the declarations of all parameters and running statistics."""
         ...
 
-    def build(self, parameters: StackParameters, precision: Precision) -> Built:
-        """Returns the layers, which read and write the parameters."""
-        ...
-
-    def observable(self) -> "Architecture":
-        """Returns the same architecture, computed so that every activation sees all that it does by definition."""
+    def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
+        """Returns the layers, which read and write the parameters; observed activations precede any pooling."""
         ...
 
 
@@ -79,13 +75,12 @@ class StackedNetwork:
     ) -> None:
         self.architecture, self.precision = architecture, precision
         self.members, self.arrange = tuple(members), architecture.arrange
-        self._build(StackParameters(architecture.specs(init), members, dtype, device))
+        self._build(StackParameters(architecture.specs(init), members, dtype, device), is_observed=False)
 
-    def _build(self, parameters: StackParameters) -> None:
+    def _build(self, parameters: StackParameters, *, is_observed: bool) -> None:
         self.parameters = parameters
-        self.layers, self.blocks, self.weights, self.dropouts = self.architecture.build(
-            parameters, self.precision
-        )
+        built = self.architecture.build(parameters, self.precision, is_observed=is_observed)
+        self.layers, self.blocks, self.weights, self.dropouts = built
         self.linears = [layer for layer in self.layers if isinstance(layer, StackedLinear)]
 
     def prepare(self, step: int, batch: int) -> None:
@@ -120,8 +115,7 @@ class StackedNetwork:
         return x
 
     def twin(self) -> "StackedNetwork":
-        """Returns the observable network without dropout that shares the values of the parameters, and nothing else."""
+        """Returns the network without dropout, to be observed; it shares the values of the parameters alone."""
         twin = copy(self)
-        twin.architecture = self.architecture.observable()
-        twin._build(self.parameters.twin())
+        twin._build(self.parameters.twin(), is_observed=True)
         return twin

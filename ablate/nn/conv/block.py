@@ -1,87 +1,76 @@
 """One block of one run of a convolutional network, and the layers that only such blocks have."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from ablate.experiment.activations import ACTIVATIONS
-from ablate.nn.activation import StackedActivation
+from ablate.nn.activation import function_of
 from ablate.nn.conv.convolution import Convolution
 from ablate.nn.conv.norms import ConvBatchNorm
 from ablate.nn.conv.pooling import MaxPool
 from ablate.nn.dropout import StackedDropout
 from ablate.nn.layers import Layer, in_order
-from ablate.nn.members import Segment
 from ablate.nn.parameters import Parameter
 
 
-class ConvActivation(StackedActivation):
-    """y = f(z) on z of shape (batch, *spatial, channels) of one run.
+class ConvActivation:
+    """y = f(z) on z of shape (batch, *spatial, channels) of one run. Training and inference are the same.
 
     Args:
         name: Of the activation.
         parameters: As of `StackedActivation`, each of shape (1,).
     """
 
-    def __init__(self, name: str, parameters: dict[str, Parameter]) -> None:
-        super().__init__([Segment(name, 0, 1)], parameters)
+    def __init__(self, name: str, parameters: Mapping[str, Parameter]) -> None:
+        self.function = function_of(name, parameters)
         self.is_monotone = name in ACTIVATIONS and ACTIVATIONS[name].is_monotone
+        self.z = self.y = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
         """Returns y; z is overwritten by what `backward` needs of it."""
-        return super().forward(z.unsqueeze(0))[0]
+        self.z = z
+        if self.y.shape != z.shape:
+            self.y = torch.empty_like(z)
+        self.function.forward_train(z, self.y)
+        return self.y
 
     def backward(self, grad: Tensor) -> Tensor:
         """Turns the gradient of y into that of z, in place, and writes the gradients of parameters."""
-        return super().backward(grad.unsqueeze(0))[0]
+        self.function.backward(grad, self.z, self.y)
+        return grad
 
     def infer(self, z: Tensor) -> Tensor:
         """Returns y in a tensor of its own."""
-        return super().infer(z.unsqueeze(0))[0]
+        y = torch.empty_like(z)
+        self.function.forward(z, y)
+        return y
 
     def observed(self) -> tuple[Tensor, Tensor]:
         """Returns y and f'(z) of the last `forward`, each (1, channels, samples * positions)."""
-        y, derivative = self.y[0], self.backward(torch.ones_like(self.y[0]))
-        return _by_channel(y), _by_channel(derivative)
+        return _by_channel(self.y), _by_channel(self.backward(torch.ones_like(self.y)))
 
 
-class ChannelMasks:
-    """The masks of one block's dropout for all runs, in which a whole channel of a sample is dropped or kept.
+class ChannelDropout:
+    """The dropout of one block of one run, of whole channels of a sample; at inference the identity.
 
     Neighbouring positions of a channel are strongly correlated, so dropping them singly would do little (Tompson et
     al., "Efficient Object Localization Using Convolutional Networks", 2015). Equals `torch.nn.Dropout2d` and 3d.
 
     Args:
-        dropout: On (runs, channels, batch).
-        runs: How many.
-    """
-
-    def __init__(self, dropout: StackedDropout, runs: int) -> None:
-        self.dropout, self.runs = dropout, runs
-        self.ones = self.masks = torch.empty(0)
-
-    def make(self, batch: int) -> None:
-        """Makes the masks of a step, 0 or 1 / (1 - p) for each sample and channel, (runs, batch, channels)."""
-        shape = (self.runs, self.dropout.features, batch)
-        if self.ones.shape != shape:
-            self.ones = self.dropout.rates.new_ones(shape)
-        self.masks = self.dropout.forward(self.ones).transpose(1, 2).contiguous()
-
-
-class ChannelDropout:
-    """The dropout of one block of one run; at inference the identity.
-
-    Args:
-        masks: Of all runs.
+        dropout: Of the block for all runs, with a mask of shape (channels, batch) for each.
         run: Which of them.
     """
 
-    def __init__(self, masks: ChannelMasks, run: int) -> None:
-        self.masks, self.run = masks, run
+    def __init__(self, dropout: StackedDropout, run: int) -> None:
+        self.dropout, self.run = dropout, run
         self.mask = self.out = torch.empty(0)
 
     def forward(self, y: Tensor) -> Tensor:
         """Returns y, shape (batch, *spatial, channels), with dropped channels at 0 and the others scaled."""
-        self.mask = self.masks.masks[self.run].view(len(y), *(1,) * (y.ndim - 2), -1)
+        mask = self.dropout.mask(self.run).T.contiguous()
+        self.mask = mask.view(len(y), *(1,) * (y.ndim - 2), -1)
         if self.out.shape != y.shape:
             self.out = torch.empty_like(y)
         return torch.mul(y, self.mask, out=self.out)
@@ -103,7 +92,7 @@ def block_layers(
     dropout: ChannelDropout | None,
     pool: MaxPool,
     *,
-    pools_early: bool,
+    is_observed: bool,
 ) -> list[Layer]:
     """Returns convolution, [norm], activation, [norm], [channel dropout], max pooling in the order of computation.
 
@@ -117,10 +106,10 @@ def block_layers(
         activation: The activation.
         dropout: The dropout.
         pool: The pooling.
-        pools_early: Whether pooling may precede the activation.
+        is_observed: Whether the activation has to precede the pooling.
     """
     layers: list[Layer] = in_order(level, convolution, norm, activation, None)
-    is_before = pools_early and activation.is_monotone and layers[-1] is activation
+    is_before = not is_observed and activation.is_monotone and layers[-1] is activation
     if isinstance(norm, ConvBatchNorm) and convolution.folded:
         layers[1:2] = [norm.standardize, pool, norm.scale] if is_before else [norm.folded]
     elif is_before:

@@ -12,10 +12,11 @@ from ablate.experiment.models import KERNEL, Model, flat_features, sizes_by_bloc
 from ablate.experiment.norms import is_after_activation, makes_bias_redundant
 from ablate.experiment.spec import Init, Precision
 from ablate.nn.batch_norm import BatchNorm
-from ablate.nn.conv.block import ChannelDropout, ChannelMasks, ConvActivation, block_layers
+from ablate.nn.conv.block import ChannelDropout, ConvActivation, block_layers
 from ablate.nn.conv.convolution import Convolution
 from ablate.nn.conv.norms import conv_norm
 from ablate.nn.conv.pooling import MaxPool
+from ablate.nn.dropout import StackedDropout
 from ablate.nn.initial import weight_specs
 from ablate.nn.layers import Block, Layer
 from ablate.nn.mlp import MLP, stacked_dropout
@@ -40,7 +41,6 @@ class ConvNet:
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
         norm: Level of the factor `norm`, in blocks and hidden layers alike.
-        pools_early: Whether pooling is computed as early as possible, see `block_layers`.
     """
 
     model: Model
@@ -49,7 +49,6 @@ class ConvNet:
     hidden: tuple[int, ...]
     classes: int
     norm: str
-    pools_early: bool = True
 
     @property
     def has_bias(self) -> bool:
@@ -103,50 +102,46 @@ class ConvNet:
             specs += norm_specs(f"conv_norm.{block}", outputs, self.norm) + slope_specs("conv_", block)
         return specs
 
-    def build(self, parameters: StackParameters, precision: Precision) -> Built:
-        """Returns the layers on inputs of shape (runs or 1, batch, *spatial, channels)."""
-        masks = [self._masks(parameters, block) for block in range(len(self.channels))]
-        runs = range(len(parameters.members))
-        made = [
-            [self._block(parameters, precision, run, block, mask) for block, mask in enumerate(masks)]
-            for run in runs
+    def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
+        """Returns the layers, on inputs of shape (runs or 1, batch, *spatial, channels)."""
+        # Uniforms are told apart by the layer, counted from the hidden layers on.
+        dropouts = [
+            stacked_dropout(parameters, block, len(self.hidden) + block, width)
+            for block, width in enumerate(self.channels)
         ]
-        layers = [[layer for layers, _ in blocks for layer in layers] for blocks in made]
-        tail = self.tail.dense(parameters, precision, needs_input_grad=True)
-        blocks = {f"conv.{block}": [made[run][block][1] for run in runs] for block in range(len(masks))}
-        used = [mask for mask in masks if mask]
+        layers: list[list[Layer]] = [[] for _ in parameters.members]
+        blocks: dict[str, list[Block]] = {f"conv.{block}": [] for block in range(len(self.channels))}
+        for run, of_run in enumerate(layers):
+            for block, (name, dropout) in enumerate(zip(blocks, dropouts, strict=True)):
+                convolution, norm, activation = self._block(parameters, precision, run, block)
+                of_run += block_layers(
+                    self.norm,
+                    convolution,
+                    norm,
+                    activation,
+                    ChannelDropout(dropout, run) if dropout else None,
+                    MaxPool(self.windows[block]),
+                    is_observed=is_observed,
+                )
+                blocks[name].append(Block(activation, norm))
+        used = [dropout for dropout in dropouts if dropout]
         front = _Blocks(layers, used, (*self.sizes[-1], self.channels[-1]))
-        dropouts = [*tail.dropouts, *(mask.dropout for mask in used)]
+        tail = self.tail.dense(parameters, precision, needs_input_grad=True)
         weights = {name: f"{name}.weight" for name in blocks}
-        return Built([front, *tail.layers], blocks | tail.blocks, weights | tail.weights, dropouts)
-
-    def observable(self) -> "ConvNet":
-        """Returns the network whose activations are computed before the pooling."""
-        return replace(self, pools_early=False)
+        return Built(
+            [front, *tail.layers], blocks | tail.blocks, weights | tail.weights, [*used, *tail.dropouts]
+        )
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:
         """Returns samples, shape (samples, channels, *spatial), in the layout that is fastest here: channels last."""
         return samples.movedim(1, -1).contiguous()
 
-    def _masks(self, parameters: StackParameters, block: int) -> ChannelMasks | None:
-        # Uniforms are told apart by the layer, counted from the hidden layers on.
-        dropout = stacked_dropout(parameters, block, len(self.hidden) + block, self.channels[block])
-        return ChannelMasks(dropout, len(parameters.members)) if dropout else None
-
     def _block(
-        self,
-        parameters: StackParameters,
-        precision: Precision,
-        run: int,
-        block: int,
-        masks: ChannelMasks | None,
-    ) -> tuple[list[Layer], Block]:
-        owned = parameters.owned(f"conv.{block}", run)
+        self, parameters: StackParameters, precision: Precision, run: int, block: int
+    ) -> tuple[Convolution, Layer | None, ConvActivation]:
+        name, owned = parameters.members[run].activation, parameters.owned(f"conv.{block}", run)
         norm = conv_norm(self.norm, parameters.owned(f"conv_norm.{block}", run))
-        activation = ConvActivation(
-            parameters.members[run].activation, slopes(parameters, "conv_", block, run)
-        )
         convolution = Convolution(
             owned["weight"],
             owned.get("bias"),
@@ -154,12 +149,7 @@ class ConvNet:
             needs_input_grad=block > 0,
             folded=norm if isinstance(norm, BatchNorm) and not is_after_activation(self.norm) else None,
         )
-        dropout = ChannelDropout(masks, run) if masks else None
-        pool = MaxPool(self.windows[block])
-        layers = block_layers(
-            self.norm, convolution, norm, activation, dropout, pool, pools_early=self.pools_early
-        )
-        return layers, Block(activation, norm)
+        return convolution, norm, ConvActivation(name, slopes(parameters, "conv_", block, run))
 
 
 class _Blocks:
@@ -170,14 +160,14 @@ class _Blocks:
 
     Args:
         layers: Those of each run.
-        masks: Of the blocks with dropout.
+        dropouts: Those of the blocks, for all runs.
         shape: Of what the last block returns for one sample, (*spatial, channels).
     """
 
     def __init__(
-        self, layers: Sequence[Sequence[Layer]], masks: Sequence[ChannelMasks], shape: tuple[int, ...]
+        self, layers: Sequence[Sequence[Layer]], dropouts: Sequence[StackedDropout], shape: tuple[int, ...]
     ) -> None:
-        self.layers, self.masks, self.shape = layers, masks, shape
+        self.layers, self.dropouts, self.shape = layers, dropouts, shape
         self.features = self.samples_last = torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -185,8 +175,8 @@ class _Blocks:
         if self.features.shape[1:2] != x.shape[1:2]:
             self.features = self._new_features(x)
             self.samples_last = self.features.transpose(1, 2)
-        for masks in self.masks:
-            masks.make(x.shape[1])
+        for dropout in self.dropouts:
+            dropout.make_masks()
         for run, layers in enumerate(self.layers):
             y = x[run % len(x)]
             for layer in layers:
