@@ -153,21 +153,6 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
     return function  # type: ignore[no-any-return]  # what it returns is checked by from_callable
 
 
-def _softsign_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
-    del y
-    grad.div_(torch.abs(z).add_(constant(1, z.dtype)).square_())
-
-
-def _logsigmoid_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
-    del y
-    grad.mul_(torch.neg(z).sigmoid_())
-
-
-def _tanhshrink_backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
-    # z - y is tanh(z), and the derivative of z - tanh(z) is tanh(z) ** 2.
-    grad.mul_(torch.sub(z, y).square_())
-
-
 def _tanh(z: Tensor, out: Tensor) -> None:
     """tanh(z) = e / (e + 2) with e = exp(2z) - 1, in two thirds of the time of torch.tanh and as exact near 0.
 
@@ -219,13 +204,9 @@ def _mish_train(z: Tensor, out: Tensor) -> None:
     torch.addcmul(t, z, e, value=4, out=z)
 
 
-def _elu(z: Tensor, out: Tensor) -> None:
-    aten.elu.out(z, out=out)
-
-
 def _elu_train(z: Tensor, out: Tensor) -> None:
     """f'(z) = 1 where z > 0, and exp(z) = f(z) + 1 elsewhere."""
-    _elu(z, out)
+    aten.elu.out(z, out=out)
     torch.clamp_max(out, 0.0, out=z).add_(constant(1, z.dtype))
 
 
@@ -255,12 +236,14 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda z, out: aten.leaky_relu.out(z, 0.01, out=out),
         lambda grad, z, y: aten.leaky_relu_backward.grad_input(grad, z, 0.01, False, grad_input=grad),
     ),
-    "elu": _with_derivative(_elu, _elu_train),
+    "elu": _with_derivative(lambda z, out: aten.elu.out(z, out=out), _elu_train),
     "selu": _plain(
         lambda z, out: aten.elu.out(z, _ALPHA, _SCALE, 1.0, out=out),
         lambda grad, z, y: aten.elu_backward.grad_input(grad, _ALPHA, _SCALE, 1.0, False, z, grad_input=grad),
     ),
-    "celu": _with_derivative(_elu, _elu_train),  # equal to elu at celu's default alpha of 1
+    "celu": _with_derivative(
+        lambda z, out: aten.elu.out(z, out=out), _elu_train
+    ),  # equal to elu at celu's default alpha of 1
     "gelu": _with_derivative(lambda z, out: aten.gelu.out(z, out=out), _gelu_train),
     "silu": _with_derivative(lambda z, out: aten.silu.out(z, out=out), _silu_train),
     "mish": _with_derivative(_mish, _mish_train),
@@ -270,7 +253,7 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "softsign": _plain(
         lambda z, out: torch.div(z, torch.abs(z, out=out).add_(constant(1, z.dtype)), out=out),
-        _softsign_backward,
+        lambda grad, z, y: grad.div_(torch.abs(z).add_(constant(1, z.dtype)).square_()),
     ),
     "hardswish": _plain(
         lambda z, out: aten.hardswish.out(z, out=out),
@@ -278,8 +261,14 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "hardtanh": _clipped(-1.0, 1.0),
     "relu6": _clipped(0.0, 6.0),
-    "logsigmoid": _plain(lambda z, out: out.copy_(F.logsigmoid(z)), _logsigmoid_backward),
-    "tanhshrink": _plain(lambda z, out: torch.sub(z, torch.tanh(z, out=out), out=out), _tanhshrink_backward),
+    "logsigmoid": _plain(
+        lambda z, out: out.copy_(F.logsigmoid(z)), lambda grad, z, y: grad.mul_(torch.neg(z).sigmoid_())
+    ),
+    "tanhshrink": _plain(
+        lambda z, out: torch.sub(z, torch.tanh(z, out=out), out=out),
+        # z - y is tanh(z), and the derivative of z - tanh(z) is tanh(z) ** 2.
+        lambda grad, z, y: grad.mul_(torch.sub(z, y).square_()),
+    ),
     "softshrink": _plain(
         lambda z, out: aten.softshrink.out(z, 0.5, out=out),
         lambda grad, z, y: aten.softshrink_backward.grad_input(grad, z, 0.5, grad_input=grad),

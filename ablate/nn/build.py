@@ -12,13 +12,7 @@ from ablate.nn.stacked import StackedNetwork
 
 
 def architecture_of(run: Run, sample: Sequence[int], classes: int) -> MLP | ConvNet:
-    """Returns what all runs of a stack share.
-
-    Args:
-        run: Any of them.
-        sample: Shape of one sample, channels first.
-        classes: Number of outputs.
-    """
+    """Returns what all runs of a stack share, given any of them and the shape of a sample, channels first."""
     if run.model == "mlp":
         return MLP(torch.Size(sample).numel(), run.hidden, classes, run.norm)
     return ConvNet(run.model, tuple(sample), run.channels, run.hidden, classes, run.norm)
@@ -38,12 +32,7 @@ def build_network(
 ) -> StackedNetwork:
     """Returns the untrained network of runs that differ in activation, dropout and seed only.
 
-    Args:
-        runs: Equal activations adjacent.
-        sample: Shape of one sample, channels first.
-        classes: Number of outputs.
-        dtype: Of parameters and samples.
-        device: Where everything lives.
+    Runs of equal activation are adjacent; the shape of a sample has the channels first.
     """
     architecture, members = architecture_of(runs[0], sample, classes), [member_of(run) for run in runs]
     return StackedNetwork(architecture, members, dtype, device, runs[0].init, runs[0].precision)

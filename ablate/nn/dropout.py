@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ablate.experiment.seeding import derive
+from ablate.nn.layers import OnlyInTraining
 from ablate.nn.views import Cached
 
 # Steps whose uniforms are made in one call: enough to amortize its cost, few enough to stay in cache.
@@ -56,7 +57,7 @@ class _Views(NamedTuple):
     mask: Tensor  # the mask of every run, or the masks that broadcast
 
 
-class StackedDropout:
+class StackedDropout(OnlyInTraining):
     """Dropout after one hidden layer, on activations of shape (runs, features, batch); at inference the identity.
 
     A mask is made for each rate with each seed of the stack, and serves every run that has both.
@@ -120,10 +121,6 @@ class StackedDropout:
         """Turns the gradient of the output into that of y, in place."""
         self._by_mask(grad).mul_(self.views_of.value.mask)
         return grad
-
-    def infer(self, y: Tensor) -> Tensor:
-        """Returns y."""
-        return y
 
     def _views(self, y: Tensor) -> _Views:
         flat_masks, out = self.masks.flatten(0, 1), torch.empty_like(y)

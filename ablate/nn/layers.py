@@ -31,6 +31,14 @@ class Layer(Protocol):
         ...
 
 
+class OnlyInTraining:
+    """A layer that does nothing at inference."""
+
+    def infer(self, x: Tensor) -> Tensor:
+        """Returns x."""
+        return x
+
+
 class ActivationLayer(Layer, Protocol):
     """A layer that applies an elementwise function."""
 

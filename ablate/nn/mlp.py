@@ -1,7 +1,9 @@
 """The multilayer perceptron: what it owns and the sequence of its stacked layers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -16,8 +18,23 @@ from ablate.nn.members import segments
 from ablate.nn.norms import norm_specs, stacked_norm
 from ablate.nn.parameters import Spec, StackParameters
 from ablate.nn.parametric import slope_specs, slopes
-from ablate.nn.stacked import Built
 from ablate.nn.views import Cached
+
+
+class Built(NamedTuple):
+    """The layers of a network.
+
+    Attributes:
+        layers: All, in order.
+        blocks: By the name that diagnostics use, such as `hidden.0`: one for all runs, or one for each run.
+        weights: Names of the weights, by the same names and `output`.
+        dropouts: Those that need the uniforms of a step.
+    """
+
+    layers: Sequence[Layer]
+    blocks: dict[str, list[Block]]
+    weights: dict[str, str]
+    dropouts: Sequence[StackedDropout]
 
 
 @dataclass(frozen=True)

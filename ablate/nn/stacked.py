@@ -2,51 +2,17 @@
 
 from collections.abc import Sequence
 from copy import copy
-from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from ablate.experiment.spec import Init, Precision
-from ablate.nn.dropout import StackedDropout
-from ablate.nn.layers import Block, Layer
+from ablate.nn.conv.network import ConvNet
 from ablate.nn.linear import StackedLinear
 from ablate.nn.loss import cross_entropy
 from ablate.nn.members import Member
-from ablate.nn.parameters import Spec, StackParameters
-
-
-class Built(NamedTuple):
-    """The layers of a network.
-
-    Attributes:
-        layers: All, in order.
-        blocks: By the name that diagnostics use, such as `hidden.0`: one for all runs, or one for each run.
-        weights: Names of the weights, by the same names and `output`.
-        dropouts: Those that need the uniforms of a step.
-    """
-
-    layers: Sequence[Layer]
-    blocks: dict[str, list[Block]]
-    weights: dict[str, str]
-    dropouts: Sequence[StackedDropout]
-
-
-class Architecture(Protocol):
-    """What all runs of a stack have in common: a kind of network with its sizes."""
-
-    @staticmethod
-    def arrange(samples: Tensor) -> Tensor:
-        """Returns samples, shape (samples, ...), in the layout that is fastest for this network."""
-        ...
-
-    def specs(self, init: Init) -> list[Spec]:
-        """Returns the declarations of all parameters and running statistics."""
-        ...
-
-    def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
-        """Returns the layers, which read and write the parameters; observed activations precede any pooling."""
-        ...
+from ablate.nn.mlp import MLP
+from ablate.nn.parameters import StackParameters
 
 
 class StackedNetwork:
@@ -66,7 +32,7 @@ class StackedNetwork:
 
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: MLP | ConvNet,
         members: Sequence[Member],
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",

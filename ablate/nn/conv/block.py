@@ -11,7 +11,7 @@ from ablate.nn.conv.convolution import Convolution
 from ablate.nn.conv.norms import ConvBatchNorm
 from ablate.nn.conv.pooling import MaxPool
 from ablate.nn.dropout import StackedDropout
-from ablate.nn.layers import Layer, in_order
+from ablate.nn.layers import Layer, OnlyInTraining, in_order
 from ablate.nn.parameters import Parameter
 
 
@@ -52,7 +52,7 @@ class ConvActivation:
         return _by_channel(self.y), _by_channel(self.backward(torch.ones_like(self.y)))
 
 
-class ChannelDropout:
+class ChannelDropout(OnlyInTraining):
     """The dropout of one block of one run, of whole channels of a sample; at inference the identity.
 
     Neighbouring positions of a channel are strongly correlated, so dropping them singly would do little (Tompson et
@@ -78,10 +78,6 @@ class ChannelDropout:
     def backward(self, grad: Tensor) -> Tensor:
         """Turns the gradient of the output into that of y, in place."""
         return grad.mul_(self.mask)
-
-    def infer(self, y: Tensor) -> Tensor:
-        """Returns y."""
-        return y
 
 
 def block_layers(

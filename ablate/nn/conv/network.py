@@ -19,11 +19,10 @@ from ablate.nn.conv.pooling import MaxPool
 from ablate.nn.dropout import StackedDropout
 from ablate.nn.initial import weight_specs
 from ablate.nn.layers import Block, Layer
-from ablate.nn.mlp import MLP, stacked_dropout
+from ablate.nn.mlp import MLP, Built, stacked_dropout
 from ablate.nn.norms import norm_specs
 from ablate.nn.parameters import Spec, StackParameters
 from ablate.nn.parametric import slope_specs, slopes
-from ablate.nn.stacked import Built
 
 # Samples of a run that pass all blocks together at inference: few enough to stay in cache. The number is fixed, since
 # the bits of a convolution may depend on it.

@@ -9,7 +9,7 @@ from torch import Tensor
 from ablate.experiment.norms import OFF, group_count, norm_name
 from ablate.nn.batch_norm import EPS, MOMENTUM, BatchNorm
 from ablate.nn.constants import constant
-from ablate.nn.layers import Layer
+from ablate.nn.layers import Layer, OnlyInTraining
 from ablate.nn.parameters import Parameter
 from ablate.nn.sample_norm import SampleNorm
 
@@ -115,15 +115,11 @@ class ConvBatchNorm(BatchNorm):
         return torch.addcmul(offset, z, slope)
 
 
-class Folded:
+class Folded(OnlyInTraining):
     """Batch norm or a half of it as a layer that does nothing at inference, where the convolution has it folded in."""
 
     def __init__(self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor], Tensor]) -> None:
         self.forward, self.backward = forward, backward
-
-    def infer(self, x: Tensor) -> Tensor:
-        """Returns x."""
-        return x
 
 
 def _flat(z: Tensor) -> Tensor:
