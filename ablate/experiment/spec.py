@@ -64,7 +64,7 @@ class Experiment(BaseModel):
     norm: Annotated[
         tuple[str, ...],
         _factor(
-            f"{OFF}, or before the activation (with {AFTER} after it) "
+            f"{OFF}, or a normalization before the activation (with {AFTER}, after it). "
             + "; ".join(f"{name}: {info.about}" for name, info in NORMS.items()),
             list_of(parsers.norm), "normalizations",
             flags=("--norm", "--batch-norm"), changes_cost=True, names_every_variant=True, order=NORM_LEVELS,
