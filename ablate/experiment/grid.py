@@ -19,7 +19,7 @@ from ablate.experiment.spec import FACTORS, ROLES, Experiment
 
 # Raised whenever the same settings would train to other numbers: it is part of every run's id and of what the runs of a
 # folder share, so that old results are never taken for new ones and never stand beside them.
-NUMERICS_VERSION = 3
+NUMERICS_VERSION = 4
 NUMERICS = "numerics_version"  # its name in `Run.data`
 SIMULATED = "simulated"  # likewise
 
