@@ -9,6 +9,10 @@ from ablate.experiment.spec import Precision
 from ablate.nn.parameters import Parameter
 from ablate.nn.views import Cached
 
+# torch leaves batched products to other kernels up to this many of slices * rows * inner * columns (ATen's
+# mkldnn/Matmul.cpp), so that the kernel of a small product depends on the number of slices.
+SMALL = 4096
+
 
 class Multiply(Protocol):
     """Writes the batched product a @ b into out, or adds it to what out holds."""
@@ -36,7 +40,13 @@ def _exact(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
 
 def _rounded(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
     a, b = a.bfloat16(), b.bfloat16()
-    product = _sums(a.to(out.dtype), b.to(out.dtype)).bfloat16() if _is_single(out) else torch.bmm(a, b)
+    is_small = a.size(1) * a.size(2) * b.size(2) <= SMALL and not a.is_cuda
+    if is_small or _is_single(out):
+        product = torch.empty_like(out)
+        _exact(a.to(out.dtype), b.to(out.dtype), product)
+        product = product.bfloat16()
+    else:
+        product = torch.bmm(a, b)
     return out.add_(product) if add else out.copy_(product)
 
 

@@ -14,6 +14,7 @@ import torch
 from ablate.experiment.grid import Run
 from ablate.experiment.models import flat_features
 from ablate.nn.activation import LANES
+from ablate.nn.linear import SMALL
 from ablate.training.result import MatmulLibrary
 
 GEMMS: tuple[MatmulLibrary, ...] = get_args(MatmulLibrary)
@@ -23,8 +24,6 @@ SINGLE_ERROR = 1e-5
 # A smaller gain is not worth different bits, and too close to noise for two calibrations to agree.
 WORTHWHILE = 1.6
 _ROUNDS = 9
-# torch leaves batched products to MKL up to this many of slices * rows * inner * columns (ATen's mkldnn/Matmul.cpp).
-SMALL = 4096
 
 
 def use(gemm: MatmulLibrary) -> None:
