@@ -74,7 +74,7 @@ class _Pairs:
         """Returns the interval of the mean difference, NaN if a few differences are all equal, but not 0.
 
         Accuracies on a few hundred samples are often equal by chance, and an interval without width would contain the
-        mean in three of four cases with two seeds. Differences that are all 0 come from variants that compute the same.
+        mean in three of four cases with two seeds. If all are 0, however, the variants compute the same values.
         """
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():

@@ -72,8 +72,8 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
     """Returns the interaction in each cell: how far the effect of its row's level differs from that at the base.
 
     It is the difference of differences y[row, column] - y[base, column] - y[row, base] + y[base, base], taken within
-    each seed. There is one row per pair of levels other than the bases, with both levels, `seeds`, `interaction` (mean
-    over seeds), `low`, `high` and `p` (of the sign-flip test).
+    each seed. Each pair of a row level and a column level, neither of them a base, has one row. Its columns are the two
+    levels, `seeds` (how many), `interaction` (mean over seeds), `low`, `high` and `p` (of the sign-flip test).
     """
     row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
     y = table.values

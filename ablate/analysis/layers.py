@@ -1,4 +1,4 @@
-"""Layer diagnostics summarized: one row per variant, from healthy to sick."""
+"""Summaries of layer diagnostics: one row per variant, those with the fewest signs of trouble first."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ _MEANS = ("centre", *_LARGEST, "running_std_ratio")
 
 
 def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns one row per variant, from healthy to sick: fewest signs of trouble first, then the most even gradients.
+    """Returns one row per variant, sorted by fewest signs of trouble first and then by most even gradients.
 
     All values are means over a variant's runs, geometric ones for the ratios of gradients and updates, and NaN where
     there are no diagnostics. The worst layer is that of the last evaluation.

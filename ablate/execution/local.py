@@ -34,7 +34,7 @@ class LocalExecutor:
     Args:
         jobs: Number of workers.
         gpus: Number of GPUs, which the workers share; with none they train on the CPU.
-        gemm: The GEMM library to use, that of earlier results to which more are added; None calibrates.
+        gemm: The GEMM library to use. Runs added to earlier results need the library of those; None calibrates.
     """
 
     simulated = False
@@ -91,7 +91,7 @@ class LocalExecutor:
         A stack too large for the memory of its GPU is yielded as two halves.
 
         Raises:
-            AblateError: As a worker raised it, or a single run is too large for its GPU.
+            AblateError: A worker raised it or died while it started, or a single run is too large for its GPU.
         """
         self.wait_for_workers()
         waiting, busy = deque(stacks), dict[Connection, Stack]()
@@ -194,7 +194,7 @@ def _ending(process: BaseProcess) -> str:
 
 
 def _smaller(stack: Stack) -> list[Stack]:
-    """Returns the halves of a stack that was too large; AblateError if it is a single run."""
+    """Returns the halves of a stack that was too large, and raises AblateError if the stack is a single run."""
     if stack.size == 1:
         raise AblateError(
             f"--device: a single run ({stack.label}) does not fit into the memory of the GPU; choose a smaller "

@@ -31,7 +31,7 @@ def to_toml(experiment: Experiment) -> str:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Returns a value that TOML can hold: levels per layer become text, a single level stands without brackets."""
+    """Returns a value for TOML: a level given per layer becomes text, and a list of one level becomes that level."""
     if name == "tune":
         return f"learning_rate={','.join(map(label, value))}" if value else ""
     if not isinstance(value, tuple):

@@ -43,7 +43,7 @@ def _plain(
 def _with_derivative(
     forward: Callable[[Tensor, Tensor], object], forward_train: Callable[[Tensor, Tensor], object]
 ) -> Activation:
-    """Returns a function whose `forward_train` replaces z by the derivative, most of which it computes anyway."""
+    """Returns a function whose `forward_train` replaces z by f'(z), most of which the computation of f(z) provides."""
     return Activation(forward, lambda grad, derivative, y: grad.mul_(derivative), forward_train)
 
 

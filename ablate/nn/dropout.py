@@ -66,8 +66,8 @@ class StackedDropout(OnlyInTraining):
         rates: One per run.
         seeds: One per run.
         layer: Number of the layer, which tells its uniforms from those of the others.
-        features: How many the layer has.
-        like: Of the dtype and on the device to work in.
+        features: Number of units in the layer.
+        like: A tensor with the dtype and the device to use.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class StackedDropout(OnlyInTraining):
         self.views_of = Cached(self._views)
 
     def prepare(self, step: int, batch: int) -> None:
-        """Writes the uniforms of a step into a permanent buffer; what follows needs nothing from the host."""
+        """Writes the uniforms of a step into a permanent buffer, so that `forward` needs no data from the host."""
         start, shape = step - step % BLOCK, (self.features, batch)
         if self.uniforms.shape[1:] != shape:
             self.uniforms = self.rates.new_empty((len(self.seeds), *shape))

@@ -23,8 +23,8 @@ def weight_specs(
 ) -> list[Spec]:
     """Returns the declarations of the weight and the bias of a linear layer or a convolution.
 
-    Every tensor has its own random stream, so that adding one leaves the others unchanged, and its uniforms do not
-    depend on `init`, which only scales them. With `init`
+    Every tensor has its own random stream, so that adding a tensor leaves the others unchanged. A tensor's uniform
+    random numbers are the same for every `init`, which only scales them. With `init`
 
     - torch: weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of torch.nn.
     - kaiming: weights from U(-b, b), b = gain * sqrt(3 / fan_in), with the gain of relu, sqrt(2), whatever the
@@ -33,12 +33,12 @@ def weight_specs(
       input is standardized. Pre-activations start with a variance of about 1 in every layer.
 
     Args:
-        name: Of the layer.
-        shape: Of the weight: (outputs, inputs), or (outputs, inputs, *kernel).
+        name: Name of the layer.
+        shape: Shape of the weight: (outputs, inputs), or (outputs, inputs, *kernel).
         init: How weights are scaled.
         has_bias: Whether there is a bias.
         is_standardized: Whether inputs have a mean square of 1: samples, or what a normalization returns.
-        is_fused: As of `Spec`, for the weight.
+        is_fused: `Spec.is_fused` of the weight.
     """
     root = math.sqrt(math.prod(shape[1:]))
 

@@ -44,7 +44,7 @@ def print_comparison(comparison: Comparison, reasons: Sequence[Reason], console:
 
 
 def describe_test(comparison: Comparison) -> str:
-    """Returns how the sides were compared, in one line."""
+    """Returns one line that says how the candidate was compared with the baseline."""
     old, new = comparison.baseline_seeds, comparison.candidate_seeds
     text = f"{comparison.test}, alpha {comparison.alpha:g} over all comparisons together"
     if comparison.test == "bits":

@@ -1,4 +1,4 @@
-"""The diagnostics of each variant's layers as a table, from healthy to sick."""
+"""The diagnostics of each variant's layers as a table, variants with the fewest signs of trouble first."""
 
 import math
 from collections.abc import Callable

@@ -70,7 +70,7 @@ class Progress:
             self._line(f"{self._count()} training  {self._pace()}")
 
     def stack_finished(self, label: str, statuses: Mapping[str, int], seconds: float) -> None:
-        """Adds a finished stack: a label of its runs, their number by status, and the seconds it took."""
+        """Adds a finished stack, given its label, the number of its runs by status, and the seconds it took."""
         self._statuses.update(statuses)
         failures = _failures(statuses)
         if not self._console.is_interactive:

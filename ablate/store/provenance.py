@@ -21,7 +21,7 @@ def provenance() -> dict[str, str]:
 
     The keys are `git_commit` and `git_dirty` (`true` or `false`: tracked files changed) of the repository that holds
     the working directory, if there is one; `python`, `ablate` and each of `PACKAGES` with its version;
-    `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. No time, host, user or path is among them.
+    `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. None of them holds a time, host, user or path.
     """
     versions = {"python": platform.python_version(), "ablate": __version__}
     versions |= {package: _version(package) for package in PACKAGES}

@@ -12,11 +12,11 @@ dealt out to the two sides in all ways. With equal seeds this ignores the pairin
 a side to reach 0.05 (1/20). Flips have to reach half of alpha, because the observed arrangement has a mirror image in
 which a great improvement counts as a loss: with 3 dealt seeds (2/20) it can hide a loss, from 4 on (2/70) it cannot.
 
-The statistic is the mean loss over its standard error, with two changes that leave the test exact and give it power
-with few seeds. The variance of a variant is averaged with the median variance of all variants in the same metric
-(shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). And a mean loss below the margin counts as
-0, because it is no regression. The mean over all variants is a question of its own, since a change that costs every
-variant a little shows there first. The test is one-sided; gains are tested with all signs reversed.
+The statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes that
+keep the test exact and give it power with few seeds. The variance of a variant is averaged with the median variance of
+all variants in the same metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). A mean loss
+below the margin counts as 0, because it is no regression. The mean over all variants is a question of its own, since a
+change that costs every variant a little shows there first. The test is one-sided; gains are tested with signs reversed.
 
 Measured power: see tests/benchmarks/gate_calibration.py (12 variants of digits, 6 seeds a side).
 """
