@@ -1,1 +1,1 @@
-"""One module per command: parse, build a spec, call, print, set the exit code."""
+"""One module per command. Each parses options, calls the library, prints the results and sets the exit code."""

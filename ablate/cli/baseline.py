@@ -1,4 +1,4 @@
-"""`ablate baseline`: writes a results folder into one file, to commit and compare with."""
+"""`ablate baseline`: writes the results of a folder into one file that can be committed and compared with."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ablate bench`: the engine against its rivals on this machine, or the cost of a step of each variant."""
+"""`ablate bench`: times the engine and its rivals on this machine, or a training step of each variant."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from ablate.store.provenance import provenance
 from ablate.store.step_costs import write_step_costs
 from ablate.training.backend import PROCESS
 
-# Ten epochs are long enough for the engine to outweigh the calls around it, short enough for a first look.
+# In ten epochs training takes much longer than the calls around it, and the benchmark is still short.
 BenchOptions = Annotated[Experiment, experiment_group(epochs=10)]
 
 
@@ -55,7 +55,7 @@ class Measuring:
     as_json: AsJson = False
 
     def number_of_rounds(self) -> int:
-        """Returns the number of rounds; SpecError if it is not a whole number from 1 to 1000."""
+        """Returns the number of rounds. Raises SpecError if it is not a whole number from 1 to 1000."""
         try:
             return int(whole(1, 1000)(self.rounds))
         except ValueError as error:
@@ -92,7 +92,7 @@ def _bench_rivals(experiment: Experiment, machine: Machine, measuring: Measuring
     if own:
         raise SpecError(f"--activation: rivals know only torch's own functions, not {own[0]!r}; {remedy}")
     with prepared(experiment, runs_of(experiment), machine.data_dir, jobs, rounds) as work:
-        # Imported here because it loads torch, which `--help` does without.
+        # Imported here because it loads torch, which `--help` does not need.
         from ablate.bench.measure import hold_contest
 
         say(f"{work.setting.workload}; starting and warming up the workers and {', '.join(rivals)}")

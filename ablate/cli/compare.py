@@ -1,4 +1,4 @@
-"""`ablate compare`: the verdicts on two results; unlike `gate` it exits with 0 whatever they are."""
+"""`ablate compare`: compares a candidate with a baseline. Unlike `gate`, it exits with 0 for any verdict."""
 
 import sys
 from pathlib import Path

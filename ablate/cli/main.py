@@ -1,4 +1,4 @@
-"""The command line: its commands, and the one place that turns errors into messages and exit codes."""
+"""The command line: declares the commands and turns errors into messages and exit codes."""
 
 import errno
 import os
@@ -22,8 +22,8 @@ EPILOG = (
     "4 a regression; 5 nothing to show, no baseline or nothing comparable; 130 interrupted."
 )
 
-# The commands, with the first line of their help. The module of a command, `ablate.cli.NAME`, is loaded only when that
-# command is called: what some commands import takes longer to load than others take to run.
+# Names of the commands and the first lines of their help. The module `ablate.cli.NAME` is loaded only when the command
+# NAME is called, because some modules take longer to load than other commands take to run.
 COMMANDS = {
     "run": "Train what is missing of a grid, store it, and show the tables.",
     "plan": "Show what a grid would train and take; trains nothing.",
@@ -51,7 +51,7 @@ def _top(
 
 
 def app_for(arguments: list[str]) -> typer.Typer:
-    """Returns the command line: the command that these arguments call, and of the others only name and help line."""
+    """Returns the command line. Only the command called by the arguments is loaded; the others have only help lines."""
     app = typer.Typer(
         help="Benchmark activation and regularization ablations: every run of a grid trained together.",
         epilog=EPILOG,
@@ -74,7 +74,7 @@ def app_for(arguments: list[str]) -> typer.Typer:
 
 
 def _not_called() -> None:
-    """Stands in for a command of which only the help line is needed."""
+    """Replaces the function of a command whose module is not loaded."""
 
 
 def main() -> None:
@@ -89,18 +89,18 @@ def main() -> None:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
         say("ablate: standard output cannot be written (no space left on the device)")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is buffered
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards buffered output
         sys.exit(AblateError.exit_code)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer's code for an interrupt
             resume = "; what is stored stays, the same command goes on from there"
             say(f"ablate: interrupted{resume if sys.argv[1:2] == ['run'] else ''}")
-        # typer exits with 1, which means a bug, when a reader of stdout such as `head` closes it early.
+        # If a program such as `head` closes stdout early, typer exits with 1, which would mean a bug.
         if isinstance(end.__context__, BrokenPipeError):
             sys.exit(0)
         raise
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """Ends the command as an interrupt does, workers and temporary files included."""
+    """Ends the command like a keyboard interrupt: workers are stopped and temporary files are deleted."""
     raise KeyboardInterrupt

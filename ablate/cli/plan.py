@@ -1,4 +1,4 @@
-"""`ablate plan`: shows what a run would train; trains and writes nothing."""
+"""`ablate plan`: shows what `ablate run` would train. It trains and writes nothing."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def plan(experiment: ExperimentOptions, running: Running) -> None:
 
 
 def _tuned(grid: Grid, running: Running) -> Grid:
-    """Shows the plan that chooses the learning rates; returns the grid with these rates, as far as they are known."""
+    """Shows the plan of the learning-rate search and returns the grid with the chosen rates, if all are known."""
     tuning = grid.for_tuning()
     print("First, to choose the learning rate of each variant:")
     _show(tuning, running)
@@ -27,7 +27,7 @@ def _tuned(grid: Grid, running: Running) -> Grid:
         print("\nThen, with the best for each, at most (until they are chosen nobody knows what is stored):")
         return replace(grid, statuses={})
     print("\nThen, with the best for each:")
-    # Imported here because pandas takes longer to load than the rest of the command to run.
+    # Imported here because loading pandas takes longer than the rest of the command.
     from ablate.cli.shared.tuning import at_chosen_rates
 
     return at_chosen_rates(grid, tuning)

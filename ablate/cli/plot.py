@@ -1,4 +1,4 @@
-"""`ablate plot`: figures of a results folder."""
+"""`ablate plot`: draws figures of the results in a folder."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def plot(
     summarizing: Summarizing,
 ) -> None:
     """Draw the figures of a results folder."""
-    # Imported here because matplotlib takes longer to load than most commands to run.
+    # Imported here because loading matplotlib takes longer than most commands.
     from ablate.report.figures.files import FORMATS, figures, to_bytes
 
     if kind not in FORMATS:

@@ -1,4 +1,4 @@
-"""`ablate report`: the tables of a results folder, or the same for machines."""
+"""`ablate report`: prints the results of a folder as tables or in a machine-readable format."""
 
 import sys
 from dataclasses import astuple, dataclass
@@ -26,7 +26,7 @@ _DEFAULT_MARGINS = ", ".join(f"{margin} for {names}" for margin, names in metric
 
 @dataclass(frozen=True)
 class Format:
-    """What to show instead of tables: at most one of these."""
+    """Output formats other than tables. At most one can be chosen."""
 
     layers: bool = option(False, help="what `ablate run --diagnostics` saw in the layers, healthy to sick")
     as_markdown: bool = option(False, "--markdown", help="GitHub's Markdown, as for a pull request")
@@ -79,7 +79,7 @@ def report(
 
 
 def _origin(folder: ResultsFolder) -> Origin:
-    """Returns where the results of a folder come from."""
+    """Returns the origin of a folder's results: experiment, versions and machine."""
     experiment = folder.path / "experiment.toml"
     text = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
     return Origin(folder.path.resolve().name, text, folder.metadata())

@@ -1,4 +1,4 @@
-"""`ablate run`: trains what is missing of a grid and shows the tables."""
+"""`ablate run`: trains the missing runs of a grid and shows the tables."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,7 @@ def run(
     statuses = grid.folder.statuses()
     if experiment.diagnostics:
         _warn_of_missing_layers(grid, statuses)
-    # Imported here, as below, because pandas loads while the workers load torch.
+    # Imported here and not above, so that pandas loads while the workers load torch.
     from ablate.cli.shared.summary import show
 
     show(grid.folder)
@@ -38,7 +38,7 @@ def run(
 
 
 def _tuned(grid: Grid, running: Running) -> Grid:
-    """Returns the grid with the best learning rate of each variant, after training what is missing to choose them."""
+    """Trains the missing runs of the learning-rate search and returns the grid with each variant's best rate."""
     tuning = grid.for_tuning()
     # Diverging is a valid tuning outcome, so --fail-fast ignores it.
     train(tuning, running.plan(tuning, running.force), running)
@@ -48,7 +48,7 @@ def _tuned(grid: Grid, running: Running) -> Grid:
 
 
 def _warn_of_missing_layers(grid: Grid, statuses: Mapping[str, str]) -> None:
-    """Warns of runs that were stored without diagnostics; they are trained again only if that is asked for."""
+    """Warns about runs that were stored without diagnostics. They are trained again only with `--force`."""
     finished = {run.run_id for run in grid.runs if statuses.get(run.run_id) == FINISHED}
     without = len(finished - set(grid.folder.read("layers")["run_id"]))
     if without:

@@ -1,1 +1,1 @@
-"""Findings rendered for people and machines; only here are numbers formatted."""
+"""Reports of findings as text, figures, HTML and machine-readable formats. All numbers are formatted here."""

@@ -45,7 +45,7 @@ def properties_section(functions: Sequence["Properties"]) -> Section:
 
 @drawing()
 def curves_figure(curves: Sequence["Curve"]) -> "Figure":
-    """Returns a figure with a panel per function: f(z) solid, f'(z) dashed, all with the same axes."""
+    """Returns a figure with one panel per function: f(z) is solid, f'(z) is dashed. All panels share their axes."""
     from matplotlib.figure import Figure
 
     columns = min(_MOST_COLUMNS, len(curves))

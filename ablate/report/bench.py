@@ -1,4 +1,4 @@
-"""Results of `ablate bench` as tables and as JSON: a contest, or the costs of steps."""
+"""Results of `ablate bench` as tables and as JSON: times of a contest, or costs of training steps."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from ablate.report.sections import Column, Section
 SCHEMA_VERSION = 1
 
 _RATIO = Unit(1, 2)
-# What the times leave out, for the table and for the JSON document.
+# Work that the times do not include, for the table and the JSON document.
 EXCLUDED = (
     "reading the data, except in the whole command",
     "warm-up of worker processes and of rivals, and making the rivals' networks",
@@ -27,7 +27,7 @@ _OF_STEP_COSTS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What was measured on what: the grid in one line, texts about the machine by label, and a remark on the data."""
+    """Setting of a measurement: the grid in one line, facts about the machine by label, and a remark on the data."""
 
     workload: str
     machine: Mapping[str, str]
@@ -37,7 +37,7 @@ class Setting:
 
 
 def head(setting: Setting) -> list[str]:
-    """Returns the lines above a table: the workload, the machine, and how it was measured."""
+    """Returns the lines above a table: the workload, the machine, and the way of measuring."""
     parts = [text if label == "cpu" else f"{label} {text}" for label, text in setting.machine.items()]
     rounds = (
         f"{counted(setting.rounds, 'round')}, everything once per round in turn; medians, ranges in brackets"
@@ -67,7 +67,7 @@ def contest_section(contest: Contest) -> Section:
 
 
 def contest_notes(contest: Contest, setting: Setting) -> list[str]:
-    """Returns the lines that explain the table: the contestants, what is excluded, and the GEMM rate."""
+    """Returns the lines that explain the table: the contestants, the excluded work, and the GEMM rate."""
     rate = Spread.of(contest.gemm_rate)
     return [
         *(f"{contestant.label}: {contestant.about}." for contestant in contest.contestants),
@@ -81,7 +81,7 @@ def contest_notes(contest: Contest, setting: Setting) -> list[str]:
 
 
 def contest_json(contest: Contest, setting: Setting) -> str:
-    """Returns a contest as a JSON document, with times in seconds and shares from 0 to 1."""
+    """Returns a contest as a JSON document. Times are in seconds, shares are from 0 to 1."""
     rows = []
     for row in map(asdict, standings(contest)):
         contestant = row.pop("contestant")
@@ -91,9 +91,9 @@ def contest_json(contest: Contest, setting: Setting) -> str:
 
 
 def step_costs_section(costs: pd.DataFrame, reference: str) -> Section:
-    """Returns the table of step costs, the cheapest first, with the reference, a variant, as the unit of ratios.
+    """Returns the table of step costs, the cheapest first. Ratios are relative to the variant `reference`.
 
-    The columns are `variant`, `runs`, `step_seconds`, `step_seconds_low`, `step_seconds_high`.
+    The columns of `costs` are `variant`, `runs`, `step_seconds`, `step_seconds_low`, `step_seconds_high`.
     """
     costs = _cheapest_first(costs, reference)
     spreads = [Spread(*row) for row in zip(*(costs[name] for name in _COST_COLUMNS), strict=True)]
@@ -122,14 +122,14 @@ _COST_COLUMNS = ("step_seconds", "step_seconds_low", "step_seconds_high")
 
 
 def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Returns the costs in ascending order, with a column `to_reference`."""
+    """Returns the costs in ascending order, with their ratios to the reference in a column `to_reference`."""
     base = costs.loc[costs["variant"] == reference, "step_seconds"].iloc[0]
     costs = costs.assign(to_reference=costs["step_seconds"] / base)
     return costs.sort_values("step_seconds", kind="stable")
 
 
 def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | float) -> tuple[Column, ...]:
-    """Returns a column of medians and ranges, in a given unit or with suitable decimals at a given scale."""
+    """Returns a column of medians and ranges. `written` is a unit, or a scale for which decimals are chosen."""
     unit = written if isinstance(written, Unit) else unit_for((spread.median for spread in spreads), written)
     medians = [unit.text(spread.median) for spread in spreads]
     ranges = [f"[{unit.text(spread.low)}, {unit.text(spread.high)}]" for spread in spreads]

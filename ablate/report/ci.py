@@ -1,4 +1,4 @@
-"""A comparison for continuous integration: JUnit, a Markdown summary, annotations."""
+"""A comparison in formats for continuous integration: JUnit XML, a Markdown summary, GitHub annotations."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,21 +10,21 @@ from ablate.report.markdown import escaped, table
 from ablate.report.sections import Column
 from ablate.report.simulated import marked
 
-# GitHub refuses the summary of a step above 1 MiB; the rest is left for what other commands append.
+# GitHub rejects a step's summary above 1 MiB. The rest is left for the output of other commands.
 SUMMARY_BYTES = 1_000_000
-# GitHub shows no more than ten annotations of a kind for a step.
+# GitHub shows at most ten annotations of each level for a step.
 ANNOTATIONS = 10
 
 _CUT = "\n\nCut here: the summary would be larger than GitHub takes. `--json` and `--junit` have all of it.\n"
-# What XML 1.0 cannot hold, not even escaped.
+# Characters that XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(comparison: Comparison) -> bytes:
-    """Returns a comparison as JUnit XML, a test case for each variant and metric.
+    """Returns a comparison as JUnit XML, with one test case for each variant and metric.
 
-    A regression is a failure; what failed, or is missing in the candidate, is an error; what is inconclusive, new or
-    incomparable in other ways is skipped, as is any bad news of a metric that does not decide.
+    Regressions are failures. Failed runs, and variants or metrics missing in the candidate, are errors. Inconclusive,
+    new and otherwise incomparable findings are skipped, as are bad findings of metrics that do not decide.
     """
     elements = [_junit_element(finding) for finding in comparison.findings]
     attributes = {"name": marked("ablate gate", comparison.simulated), "time": "0"}
@@ -51,7 +51,7 @@ def to_junit(comparison: Comparison) -> bytes:
 
 
 def to_summary(comparison: Comparison, reasons: Sequence[Reason], room: int = SUMMARY_BYTES) -> str:
-    """Returns a comparison as Markdown of at most `room` bytes: outcome, important findings, all findings folded."""
+    """Returns Markdown of at most `room` bytes: outcome, important findings, and all findings in a folded section."""
     title = marked("ablate gate", comparison.simulated)
     head = f"## {'❌' if reasons else '✅'} {title} {escaped(gate.describe_outcome(comparison, reasons))}\n\n"
     notes = [f"- {escaped(note)}\n" for note in gate.collect_notes(comparison)]
@@ -66,7 +66,7 @@ def to_summary(comparison: Comparison, reasons: Sequence[Reason], room: int = SU
 def to_annotations(comparison: Comparison, reasons: Sequence[Reason]) -> list[str]:
     """Returns GitHub's workflow commands for the important findings, at most ten, the most serious first.
 
-    Regressions, failed runs and what stops a gate are errors, hints are warnings, improvements notices.
+    Serious findings of a failed gate are errors. Improvements and new results are notices. All others are warnings.
     """
     findings = gate.important(comparison)
     shown = findings if len(findings) <= ANNOTATIONS else findings[: ANNOTATIONS - 1]

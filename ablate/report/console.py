@@ -5,15 +5,15 @@ from typing import TextIO
 
 from rich.console import Console
 
-# In a pipe rich assumes 80 columns and crops what is wider.
+# In a pipe, rich assumes 80 columns and crops wider lines.
 _UNLIMITED = 100_000
 
 
 def console(file: TextIO) -> Console:
-    """Returns a console on a stream: as wide as the terminal; plain and of unlimited width if it is no terminal.
+    """Returns a console on a stream. It has the terminal's width; without a terminal it is plain and unlimited.
 
-    On a terminal `NO_COLOR`, `TERM` and `COLUMNS` are honoured. Elsewhere nothing forces colours or animations, as
-    `FORCE_COLOR` would in logs.
+    On a terminal, `NO_COLOR`, `TERM` and `COLUMNS` are honoured. Without a terminal, `FORCE_COLOR` is ignored, so that
+    logs contain no colours or animations.
     """
     plain = partial(Console, file=file, highlight=False, markup=False, emoji=False)
     if file.isatty():

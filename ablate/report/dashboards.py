@@ -1,4 +1,4 @@
-"""A comparison in the formats of benchmark dashboards: the candidate's mean of each variant and metric."""
+"""A comparison in the formats of benchmark dashboards: the candidate's mean for each variant and metric."""
 
 import json
 from collections import defaultdict
@@ -13,13 +13,13 @@ _UNITS = {"steps_to_target": "steps", STEP_SECONDS: "seconds"}
 
 
 def export(comparison: Comparison, kind: str) -> str:
-    """Returns the candidate's means as JSON; the names of variants are marked if results are made up.
+    """Returns the candidate's means as JSON. The names of variants are marked if results are made up.
 
-    The kinds `bigger` and `smaller` are the lists that github-action-benchmark reads with `customBiggerIsBetter` and
+    The kinds `bigger` and `smaller` give the lists that github-action-benchmark reads with `customBiggerIsBetter` and
     `customSmallerIsBetter`; `bmf` is the Bencher Metric Format, with all metrics.
 
     Raises:
-        SpecError: The kind is another one.
+        SpecError: The kind is unknown.
     """
     if kind not in KINDS:
         raise SpecError(f"--export: {kind!r} is not one of {', '.join(KINDS)}; write it as bmf=FILE")

@@ -1,4 +1,4 @@
-"""A report for programs: one JSON document, or one CSV line per variant; full precision, shares from 0 to 1."""
+"""A report for programs: a JSON document or a CSV line per variant. Numbers are unrounded, shares from 0 to 1."""
 
 import json
 import math
@@ -15,13 +15,13 @@ from ablate.store.schema import SCORES
 
 SCHEMA_VERSION = 1
 
-# Columns of a run besides its scores and metrics.
+# Columns of a run other than scores and metrics.
 _RUN_COLUMNS = ["run_id", VARIANT, "seed", "status", "steps", "failed_step", "message"]
 _RUN_COLUMNS += ["overfit_step", "best_epoch"]
 
 
 def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
-    """Returns a report as one JSON document; unknown values, as the steps of a censored run, are null."""
+    """Returns a report as one JSON document. Unknown values, such as the steps of a censored run, are null."""
     variants = {metric: about.variants for metric, about in findings.items()}
     compared = {name: {"margin": str(about.margin), "best": about.winner} for name, about in findings.items()}
     document = {
@@ -51,11 +51,11 @@ def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
 
 
 def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
-    """Returns a report as CSV, a head line and one line per variant; unknown values are empty.
+    """Returns a report as CSV: a header line and one line per variant. Unknown values are empty.
 
     The differences of each metric are the columns METRIC_difference, METRIC_difference_low and so on.
     """
-    # The new names say what kind of mean it is to a reader who sees nothing else.
+    # The new names state the kind of mean, because a CSV file has no legend.
     table = summary.variants.drop(columns=STEPS_RANK).rename(
         columns={f"{name}_mean": f"{name}_restricted_mean" for name in (STEPS_TO_TARGET, SECONDS_TO_TARGET)}
     )
@@ -68,7 +68,7 @@ def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
 
 
 def _differences(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Returns the differences of one variant or level by metric, null where it was not compared."""
+    """Returns the differences of one variant or level by metric. A metric without a comparison is null."""
     differences = {}
     for metric, table in tables.items():
         key, *columns = table.columns
@@ -98,7 +98,7 @@ def _level(level: LevelSummary, findings: Mapping[str, Findings]) -> dict[str, A
 
 
 def _figures(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the statistics of one row of a summary table, those of a metric together."""
+    """Returns the statistics of one row of a summary table, grouped by metric."""
     mean = "restricted_mean"
     figures = {
         "n": row["n"],
@@ -126,5 +126,5 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value that JSON can hold: null for NA, NaN and infinity, as of an F without residual."""
+    """Returns a value that JSON can hold. NA, NaN and infinity (an F statistic without residual) become null."""
     return None if pd.isna(value) or value in (math.inf, -math.inf) else value

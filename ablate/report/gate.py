@@ -1,4 +1,4 @@
-"""The comparison of a gate in tables and sentences, and as JSON."""
+"""The comparison of a gate as tables, sentences and JSON."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from ablate.report.simulated import EXPLANATION, marked
 
 SCHEMA_VERSION = 1
 
-# The style of each verdict, the most serious first.
+# Style of each verdict, the most serious verdict first.
 _STYLES = {
     Verdict.REGRESSED: "red",
     Verdict.FAILED: "red",
@@ -29,7 +29,7 @@ GRAVITY = tuple(_STYLES)
 
 
 def print_comparison(comparison: Comparison, reasons: Sequence[Reason], console: Console) -> None:
-    """Prints what was compared, a table of verdicts, a line for each important finding, and the outcome."""
+    """Prints what was compared, a table of verdicts, one line per important finding, and the outcome."""
     print_line(console, describe_test(comparison), "bold")
     for note in collect_notes(comparison):
         print_line(console, f"note: {note}", "dim")
@@ -59,7 +59,7 @@ def describe_test(comparison: Comparison) -> str:
 
 
 def collect_notes(comparison: Comparison) -> list[str]:
-    """Returns what a reader should know besides the findings, a sentence each."""
+    """Returns remarks on the comparison other than the findings, one sentence each."""
     notes = [EXPLANATION] if comparison.simulated else []
     notes += comparison.notes
     if not comparison.decides and comparison.baseline_seeds:
@@ -73,9 +73,9 @@ def collect_notes(comparison: Comparison) -> list[str]:
 
 
 def important(comparison: Comparison) -> list[Finding]:
-    """Returns the findings that deserve a line, the most serious first.
+    """Returns the important findings, the most serious first.
 
-    Left out are unchanged ones, inconclusive ones within the margin, and hints that are not regressions.
+    Unchanged findings, inconclusive ones within the margin, and hints that are not regressions are left out.
     """
     shown = [
         finding
@@ -104,7 +104,7 @@ def describe_finding(finding: Finding) -> str:
 
 
 def describe_outcome(comparison: Comparison, reasons: Sequence[Reason]) -> str:
-    """Returns the outcome in one line: passed or why not, and the number of findings by verdict."""
+    """Returns the outcome in one line: passed or the reasons for failing, and the number of findings by verdict."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts.items() if count)
     return f"{'not passed: ' + ', '.join(reasons) if reasons else 'passed'} ({counts or 'nothing compared'})"
 
@@ -132,7 +132,7 @@ def to_json(comparison: Comparison, reasons: Sequence[Reason], exit_code: int) -
 
 
 def _columns(comparison: Comparison) -> list[Column]:
-    """Returns the column of variants, the mean over them last, and a column for each metric."""
+    """Returns a column of variants, whose last row is the mean over them, and one column per metric."""
     by_key = {(finding.variant, finding.metric): finding for finding in comparison.findings}
     variants = sorted(dict.fromkeys(variant for variant, _ in by_key), key=lambda variant: variant == EVERY)
     columns = [Column("variant", variants)]
@@ -165,5 +165,5 @@ def _evidence(finding: Finding, unit: Unit) -> str:
 
 
 def _size(finding: Finding) -> float:
-    """Returns a difference in multiples of the margin, 0 if there is none."""
+    """Returns the size of a difference in multiples of the margin, 0 without a difference or margin."""
     return abs(finding.difference or 0.0) / finding.margin if finding.margin else 0.0

@@ -1,4 +1,4 @@
-"""What metrics and factors are called in outputs, and the unit a metric is written in."""
+"""Names of metrics and factors in outputs, and the units in which metrics are written."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from ablate.report.numbers import MILLISECONDS, NATS, PERCENT, STEPS, Unit
 
 @dataclass(frozen=True)
 class Heading:
-    """How a metric is written: heading of its column, of at most two lines; name in a sentence; and unit."""
+    """How a metric is written: column heading (at most two lines), name in a sentence, and unit."""
 
     short: str
     words: str
     unit: Unit
 
 
-# The metrics of reports and gates, and what a finding of a gate without a metric is about, in the order of the columns.
+# Metrics of reports and gates, and the subjects of gate findings without a metric, in the order of the columns.
 HEADINGS: dict[str, Heading] = {
     STATUS: Heading("finished", "share of finished runs", PERCENT),
     BITS: Heading("bits", "share of equal bits", PERCENT),
@@ -33,22 +33,22 @@ HEADINGS: dict[str, Heading] = {
     "best_gap_loss": Heading("gap loss\nat best", "gap in loss at the best evaluation", NATS),
     STEP_SECONDS: Heading("ms a step\n(hint)", "time per step", MILLISECONDS),
 }
-# The metrics of a report, in the order of the columns.
+# Metrics of a report, in the order of the columns.
 REPORTED = tuple(name for name in HEADINGS if name in METRICS)
 
 
 def factor_words(factor: str) -> str:
-    """Returns a factor in words: `batch size`."""
+    """Returns a factor in words, such as `batch size`."""
     return factor.replace("_", " ")
 
 
 def levels_words(factor: str) -> str:
-    """Returns what the levels of a factor are called: `dropout rates`."""
+    """Returns the name of a factor's levels, such as `dropout rates`."""
     return ROLES[factor].plural
 
 
 def level_words(factor: str, level: str) -> str:
-    """Returns a level as the subject of a sentence: `relu`, `dropout 0.5`."""
+    """Returns a level as the subject of a sentence, such as `relu` or `dropout 0.5`."""
     if factor == "norm" and level != OFF:
         return f"{level} norm"
     return level if factor == "activation" else f"{factor_words(factor)} {level}"

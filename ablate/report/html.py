@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: findings, curves, tables, and how to reproduce it."""
+"""The report as one self-contained HTML page: findings, curves, tables, and how to reproduce the results."""
 
 import json
 from base64 import b64encode
@@ -29,7 +29,7 @@ _RUN_METRICS = ("best_val_accuracy", "val_accuracy", STEPS_TO_TARGET, "gap_accur
 
 @dataclass(frozen=True)
 class Origin:
-    """Where results come from: name of the folder, experiment last run in it, and versions and machine it ran on."""
+    """Origin of results: name of the folder, the experiment last run in it, and the versions and machine used."""
 
     name: str
     experiment_toml: str
@@ -37,7 +37,7 @@ class Origin:
 
 
 def to_html(summary: Summary, curves: pd.DataFrame, findings: Findings, origin: Origin) -> str:
-    """Returns the page. The same results give the same page, and the page loads nothing from disk or the network.
+    """Returns the page. The same results give the same page. The page loads nothing from disk or the network.
 
     `curves` is a frame with the columns of `store.schema.CURVES`.
     """
@@ -56,7 +56,7 @@ def to_html(summary: Summary, curves: pd.DataFrame, findings: Findings, origin: 
         choices=controls_html(summary),
         tables=_tables(summary, findings),
         origin=_origin(origin),
-        # Only this sign could end the script element that holds the data.
+        # Only the character `<` could end the script element that holds the data.
         data=json.dumps(curves_data(summary, curves), allow_nan=False).replace("<", "\\u003c"),
         plotly=plotly,
         script=script,
@@ -117,7 +117,7 @@ def _list(lines: Sequence[str], kind: str) -> str:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """Returns a Content Security Policy under which nothing can be loaded and only these scripts run."""
+    """Returns a Content Security Policy that allows only these scripts to run and nothing to be loaded."""
     hashes = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     others = "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"

@@ -1,4 +1,4 @@
-"""The diagnostics of each variant's layers as a table, variants with the fewest signs of trouble first."""
+"""The diagnostics of each variant's layers as a table. Variants with the fewest signs of trouble come first."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _NO_LAYERS = (
 
 
 def layers_section(health: pd.DataFrame, *, simulated: bool) -> Section:
-    """Returns the table of `analysis.layers.health`, one row per variant in its order; `-` where nothing is known."""
+    """Returns the table of `analysis.layers.health`: one row per variant, in the same order, `-` if unknown."""
     variants = (Column("variant", health["variant"].tolist()),)
     if not (health["runs"] > 0).any():
         return Section(marked("Layers", simulated), variants, (), _NO_LAYERS)

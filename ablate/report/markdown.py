@@ -14,7 +14,7 @@ from ablate.report.tables import Tables
 
 
 def to_markdown(summary: Summary, findings: Findings) -> str:
-    """Returns findings, warnings and tables as Markdown, the table of all variants folded."""
+    """Returns findings, warnings and tables as Markdown. The table of all variants is folded."""
     (_, title), *labelled = words.head(summary)
     metric = HEADINGS[findings.metric].words
     parts = [
@@ -41,7 +41,7 @@ def to_markdown(summary: Summary, findings: Findings) -> str:
 
 
 def table(columns: Sequence[Column]) -> str:
-    """Returns columns as a table, right-justified where they are."""
+    """Returns columns as a Markdown table. Right-justified columns stay right-justified."""
     headings = [escaped(column.heading) for column in columns]
     rules = ["---:" if column.right else ":---" for column in columns]
     rows = zip(*([escaped(cell.strip()) for cell in column.cells] for column in columns), strict=True)
@@ -49,7 +49,7 @@ def table(columns: Sequence[Column]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Returns text that Markdown shows as it is, on one line and also in a cell of a table."""
+    """Returns text escaped so that Markdown shows it unchanged on one line, also in a table cell."""
     line = re.sub(r"\s+", " ", escape(text, quote=False))
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", line)
 

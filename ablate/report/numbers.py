@@ -1,4 +1,4 @@
-"""How numbers are written: means with their spread, steps that may be censored, seeds, durations."""
+"""Formatting of numbers: means with their spread, steps that may be censored, seeds, durations."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from itertools import groupby
 
 @dataclass(frozen=True)
 class Symbols:
-    """The signs beside numbers, in an alphabet that the output can show."""
+    """Signs printed beside numbers, in characters that the output's encoding can hold."""
 
     best: str
     worst: str
@@ -31,7 +31,7 @@ def symbols_for(encoding: str) -> Symbols:
 
 @dataclass(frozen=True)
 class Unit:
-    """How a quantity is written: multiplied by `scale`, with some decimals; and what follows values and differences."""
+    """How a quantity is written: its scale, its decimals, and the suffixes of values and of differences."""
 
     scale: float
     decimals: int
@@ -39,11 +39,11 @@ class Unit:
     of_differences: str = ""
 
     def text(self, value: float) -> str:
-        """Returns the number as text, `-` for NaN, never `-0`."""
+        """Returns the number as text: `-` for NaN, and zero without a sign."""
         return "-" if math.isnan(value) else f"{value * self.scale:z.{self.decimals}f}"
 
     def signed(self, value: float) -> str:
-        """Returns a difference with its sign, without one if it rounds to zero, `-` for NaN."""
+        """Returns a difference with its sign. It has no sign if it rounds to zero, and is `-` for NaN."""
         text = self.text(value)
         return text if math.isnan(value) or text.startswith("-") or not float(text) else f"+{text}"
 
@@ -55,14 +55,14 @@ MILLISECONDS = Unit(1000, 3, " ms", " ms")
 
 
 def unit_for(values: Iterable[float], scale: float = 1) -> Unit:
-    """Returns the unit of a column whose values differ in size: the smallest is written with three digits."""
+    """Returns the unit of a column in which the smallest positive value is written with three digits."""
     known = [value * scale for value in values if value > 0 and math.isfinite(value)]
     return Unit(scale, min(9, max(0, 2 - math.floor(math.log10(min(known))))) if known else 2)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The parts of a number in a table, which are aligned below one another: `97.2`, `±0.4`, and a mark or nothing."""
+    """The parts of a number in a table, which are aligned separately: `97.2`, `±0.4`, and an optional mark."""
 
     mean: str
     spread: str
@@ -70,7 +70,7 @@ class Cell:
 
 
 def mean_and_spread(mean: float, sd: float, unit: Unit, symbols: Symbols) -> Cell:
-    """Returns a mean with its standard deviation, which is left out if it is NaN (of a single seed)."""
+    """Returns a mean with its standard deviation. A NaN standard deviation (of a single seed) is left out."""
     return Cell(unit.text(mean), "" if math.isnan(sd) else symbols.plus_minus + unit.text(sd))
 
 
@@ -83,7 +83,7 @@ def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols
 
 
 def aligned(cells: Sequence[Cell]) -> list[str]:
-    """Returns the cells of a column as texts of one width, with equal parts below one another."""
+    """Returns the cells of a column as texts of equal width, with their parts aligned."""
     parts = zip(*((cell.mean, cell.spread, cell.mark) for cell in cells), strict=True)
     means, spreads, marks = (max(map(len, part)) for part in parts)
     gaps = " " * bool(spreads), " " * bool(marks)
@@ -93,25 +93,25 @@ def aligned(cells: Sequence[Cell]) -> list[str]:
 
 
 def spans(numbers: Iterable[int]) -> str:
-    """Returns whole numbers as ranges, `0-4, 7`."""
-    # Consecutive numbers have one difference to their index.
+    """Returns whole numbers as ranges, such as `0-4, 7`."""
+    # Consecutive numbers all have the same difference from their index.
     runs = groupby(enumerate(sorted(set(numbers))), key=lambda pair: pair[1] - pair[0])
     parts = [[number for _, number in run] for _, run in runs]
     return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
 def plural(noun: str, number: int) -> str:
-    """Returns a noun for this number of things, `run` or `runs`."""
+    """Returns a noun in the singular or plural, such as `run` or `runs`."""
     return noun if number == 1 else f"{noun}s"
 
 
 def counted(number: int, noun: str) -> str:
-    """Returns a number with its noun, `1 run`, `270 runs`."""
+    """Returns a number with its noun, such as `1 run` or `270 runs`."""
     return f"{number:,} {plural(noun, number)}"
 
 
 def duration(seconds: float) -> str:
-    """Returns a duration as text: `3.1 s`, `20 s`, `2 min 05 s`, `1 h 07 min`."""
+    """Returns a duration as text, such as `3.1 s`, `20 s`, `2 min 05 s`, `1 h 07 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

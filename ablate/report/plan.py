@@ -12,9 +12,9 @@ from ablate.report.numbers import counted, duration
 from ablate.report.simulated import marked
 from ablate.store.status import DIVERGED, FAILED, FINISHED
 
-# Settings that a plan shows in other lines.
+# Settings shown in other lines of a plan.
 _SHOWN_ELSEWHERE = ("dataset", "model", "seeds")
-# Memory of a worker besides its stack: the interpreter and torch.
+# Bytes of a worker's memory in addition to its stack, for the interpreter and torch.
 PROCESS_BYTES = 450e6
 
 
@@ -28,7 +28,7 @@ def plan_text(
 ) -> str:
     """Returns the plan in a few lines.
 
-    `runs` are all of the grid, `statuses` those of stored runs by id, and `plan` is of the runs still to be trained.
+    `runs` are all runs of the grid. `statuses` holds the stored runs' statuses by id. `plan` has the runs to train.
     """
     train, val, test = experiment.split_sizes
     stored = [statuses.get(run.run_id) for run in runs]
@@ -54,9 +54,9 @@ def plan_text(
 
 
 def product_line(experiment: Experiment, runs: int) -> str:
-    """Returns the product of the levels, `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
+    """Returns the product of the levels, such as `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
 
-    In brackets follow the factors of one level, and the other settings that differ from their defaults.
+    Factors with one level, and other settings that differ from their defaults, follow in brackets.
     """
     counts = {name: len(getattr(experiment, name)) for name in FACTORS}
     varied = [f"{count} {name}" for name, count in counts.items() if count > 1]

@@ -1,4 +1,4 @@
-"""Progress of training: a live bar on a terminal, elsewhere a line per finished stack and a heartbeat between."""
+"""Progress of training: a live bar on a terminal, otherwise a line per finished stack and periodic status lines."""
 
 import sys
 import time
@@ -23,9 +23,9 @@ _PACE_WIDTH = 48
 
 
 class Progress:
-    """Shows how far training is on a console, as a bar if it is interactive and as lines if not.
+    """Shows the progress of training: as a bar on an interactive console, otherwise as lines.
 
-    The clock returns a time in seconds that never decreases.
+    `clock` returns a time in seconds that never decreases.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
@@ -34,7 +34,7 @@ class Progress:
         self._statuses: Counter[str] = Counter()
         self._began = self._last_shown = 0.0
         self._simulated = False
-        # The bar is refreshed by no thread, because workers may be forked while it runs.
+        # No thread refreshes the bar, because workers may be forked while the bar is shown.
         off: dict[str, Any] = dict.fromkeys(("auto_refresh", "redirect_stdout", "redirect_stderr"), False)
         runs, pace = TextColumn("{task.fields[runs]}"), TextColumn("{task.fields[pace]}")
         self._bar = Bar(
@@ -44,7 +44,7 @@ class Progress:
     @classmethod
     @contextmanager
     def on_stderr(cls) -> Iterator[Self]:
-        """Yields a progress on stderr, and finishes it on any exit."""
+        """Yields a `Progress` on stderr. Finishes it also if an error occurs."""
         progress = cls(console(sys.stderr), time.monotonic)
         try:
             yield progress
@@ -52,7 +52,7 @@ class Progress:
             progress.finish()
 
     def start(self, total_runs: int, total_steps: int, *, simulated: bool = False) -> None:
-        """Begins to show progress of this many runs, and of their steps summed over runs."""
+        """Starts the display, given the number of runs and the number of steps summed over runs."""
         self._total_runs, self._total_steps, self._simulated = total_runs, total_steps, simulated
         self._began = self._last_shown = self._clock()
         if self._console.is_interactive:
@@ -60,7 +60,7 @@ class Progress:
             self._bar.start()
 
     def advance(self, run_steps: int) -> None:
-        """Adds the steps done since the last call, summed over runs."""
+        """Adds the number of steps done since the last call, summed over runs."""
         self._steps += run_steps
         now = self._clock()
         if self._console.is_interactive:
@@ -70,7 +70,7 @@ class Progress:
             self._line(f"{self._count()} training  {self._pace()}")
 
     def stack_finished(self, label: str, statuses: Mapping[str, int], seconds: float) -> None:
-        """Adds a finished stack, given its label, the number of its runs by status, and the seconds it took."""
+        """Adds a finished stack, given its label, its number of runs by status, and its duration in seconds."""
         self._statuses.update(statuses)
         failures = _failures(statuses)
         if not self._console.is_interactive:
@@ -81,7 +81,7 @@ class Progress:
         self._move_bar(self._clock())
 
     def finish(self) -> None:
-        """Removes the bar and shows the number of runs done and the time taken; a second call does nothing."""
+        """Removes the bar and prints the number of finished runs and the duration. A second call does nothing."""
         if not self._total_runs:
             return
         if self._console.is_interactive:
@@ -129,7 +129,7 @@ class Progress:
 
 
 def _failures(statuses: Mapping[str, int]) -> str:
-    """Returns the runs that did not finish, by status: `2 diverged, 1 failed`."""
+    """Returns the number of unfinished runs by status, such as `2 diverged, 1 failed`."""
     return ", ".join(
         f"{count} {status}" for status, count in sorted(statuses.items()) if status != FINISHED and count
     )

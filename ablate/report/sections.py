@@ -1,4 +1,4 @@
-"""Sections of a report: tables as columns of text with a title and a note, and how they are printed."""
+"""Sections of a report: tables of text with a title and a note, and functions that print them."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from rich.text import Text
 
 from ablate.report.numbers import UNICODE, Symbols
 
-_GAP = 2  # blanks between columns
-_LEAST_TEXT_WIDTH = 20  # on a console with less room after the prefix, text is not indented
-# SIMPLE_HEAD in ASCII; rich's own fallback draws a frame around the whole table.
+_GAP = 2  # number of blanks between columns
+_LEAST_TEXT_WIDTH = 20  # least width in characters for which text is indented
+# SIMPLE_HEAD in ASCII characters. rich's own fallback draws a frame around the whole table.
 _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading of one or more lines, its cells and, if they have any, the styles of the cells."""
+    """A column: a heading of one or more lines, the cells and, optionally, the styles of the cells."""
 
     heading: str
     cells: Sequence[str]
@@ -29,11 +29,11 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Width of the widest line."""
+        """Number of characters of the widest line."""
         return max(cell_len(line) for line in (*self.heading.split("\n"), *self.cells))
 
     def rows(self, rows: Sequence[int]) -> "Column":
-        """Returns the column with these rows only."""
+        """Returns a column with only these rows."""
         styles = [self.styles[row] for row in rows] if self.styles else ()
         return replace(self, cells=[self.cells[row] for row in rows], styles=styles)
 
@@ -43,8 +43,8 @@ class Column:
         return [Text(self.justified(cell), style) for cell, style in zip(self.cells, styles, strict=True)]
 
     def justified(self, text: str) -> str:
-        """Returns the heading or a cell, its lines filled with blanks on the left in a column that is on the right."""
-        # rich would strip the blanks that align the parts of a cell when it justifies on the right.
+        """Returns a heading or cell. In a right-justified column its lines are padded with blanks on the left."""
+        # rich would strip the blanks that align the parts of a cell if it justified the column.
         if not self.right:
             return text
         return "\n".join(" " * (self.width - cell_len(line)) + line for line in text.split("\n"))
@@ -52,10 +52,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """One table with its title, of one line, and a note below it.
+    """A table with a title of one line and a note below.
 
-    The identifying columns say what a row is and are repeated where the table is split. The other columns are in groups
-    that are never split.
+    The identifying columns name the rows. If the table is split, each part repeats them. The other columns are in
+    groups that are never split.
     """
 
     title: str
@@ -69,7 +69,7 @@ class Section:
         return [*self.identifying, *(column for group in self.groups for column in group)]
 
     def rows(self, rows: Sequence[int]) -> "Section":
-        """Returns the section with these rows only."""
+        """Returns a section with only these rows."""
         identifying, *groups = (
             tuple(column.rows(rows) for column in columns) for columns in (self.identifying, *self.groups)
         )
@@ -98,9 +98,9 @@ def print_blocks(
 def blocks(
     identifying: Sequence[Column], groups: Sequence[Sequence[Column]], width: int
 ) -> list[list[Column]]:
-    """Returns the columns of each table: the identifying columns, then as many groups as fit into the width.
+    """Returns the columns of each table: the identifying columns, then as many groups as fit the width.
 
-    A group is never split. A group that does not fit has a table of its own.
+    A group is never split. A group that is too wide gets its own table.
     """
     packed: list[list[Column]] = []
     for group in groups:
@@ -112,7 +112,7 @@ def blocks(
 
 
 def print_table(console: Console, columns: Sequence[Column], symbols: Symbols) -> None:
-    """Prints one table in its full width, even on a console that is narrower."""
+    """Prints one table in its full width, even on a narrower console."""
     box, width = SIMPLE_HEAD if symbols is UNICODE else _ASCII_HEAD, _width(columns)
     padding = (0, _GAP - 1, 0, 0)
     table = Table(box=box, safe_box=False, show_edge=False, pad_edge=False, padding=padding, width=width)
@@ -128,7 +128,7 @@ def _width(columns: Sequence[Column]) -> int:
 
 
 def print_wrapped(console: Console, prefix: str, text: str, style: str = "") -> None:
-    """Prints a text after a prefix and indents its further lines as far, unless the console is very narrow."""
+    """Prints a text after a prefix. Further lines are indented by the prefix's width unless the console is narrow."""
     if console.width < len(prefix) + _LEAST_TEXT_WIDTH:
         print_line(console, prefix + text, style)
         return
@@ -141,5 +141,5 @@ def print_wrapped(console: Console, prefix: str, text: str, style: str = "") -> 
 
 
 def print_line(console: Console, text: str = "", style: str = "") -> None:
-    """Prints text, which the console wraps where it is too long."""
+    """Prints text. The console wraps lines that are too long."""
     console.print(Text(text, style))

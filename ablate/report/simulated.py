@@ -1,4 +1,4 @@
-"""The mark of results that were made up and not trained. Every output about such results carries it."""
+"""The mark of results that were made up and not trained. Every output of such results has this mark."""
 
 MARK = "SIMULATED"
 EXPLANATION = (
@@ -7,5 +7,5 @@ EXPLANATION = (
 
 
 def marked(text: str, simulated: bool) -> str:
-    """Returns a title, name or line, with the mark before it if it is about made-up results."""
+    """Returns a title, name or line. The mark is put before it if results are made up."""
     return f"{MARK} {text}" if simulated else text

@@ -1,4 +1,4 @@
-"""Colours, markers and dashes that distinguish lines for the colour-blind and without colour.
+"""Colours, markers and dashes of lines, which also differ for colour-blind people and in black and white.
 
 The colours of each palette differ by at least 25 in CIE Lab, also as seen with protanopia, deuteranopia and
 tritanopia (Machado et al., "A physiologically-based model for simulation of color vision deficiency", IEEE
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 WHITE, DARK = "#FFFFFF", "#15181D"
-# Colour on white and on dark, and the marker as matplotlib and as plotly name it.
+# Colours on white and on a dark background, and the marker's names in matplotlib and in plotly.
 _POINTS = (
     ("#012D7A", "#54AFED", "o", "circle"),
     ("#B97D09", "#E47D0A", "s", "square"),
@@ -24,7 +24,7 @@ _POINTS = (
     ("#869198", "#98AC92", "<", "triangle-left"),
     ("#4E3353", "#FFEA00", ">", "triangle-right"),
 )
-# Dashes of a line as matplotlib and as plotly name them.
+# Names of dashes in matplotlib and in plotly.
 _STROKES = (("-", "solid"), ("--", "dash"), ("-.", "dashdot"), (":", "dot"))
 ON_WHITE, ON_DARK, *_ = zip(*_POINTS, strict=True)
 DASHES = tuple(dash for _, dash in _STROKES)
@@ -32,7 +32,7 @@ DASHES = tuple(dash for _, dash in _STROKES)
 
 @dataclass(frozen=True)
 class Look:
-    """How one of several lines is drawn; marker and line are names of matplotlib, symbol and dash of plotly."""
+    """Style of one of several lines. `marker` and `line` are matplotlib names, `symbol` and `dash` plotly names."""
 
     colour: str
     on_dark: str
@@ -43,14 +43,14 @@ class Look:
 
 
 def look(index: int) -> Look:
-    """Returns how the line with this index, from 0, is drawn; the first 36 differ without colour."""
+    """Returns the style of the line with this index, from 0. The first 36 styles differ even without colour."""
     repeats, point = divmod(index, len(_POINTS))
     return Look(*_POINTS[point], *_STROKES[(point + repeats) % len(_STROKES)])
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Sets matplotlib's settings while a figure is made or rendered; the same figure gives the same bytes."""
+    """Sets matplotlib's settings while a figure is made or rendered. The same figure then gives the same bytes."""
     import matplotlib
 
     with matplotlib.rc_context(SETTINGS):

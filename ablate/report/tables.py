@@ -1,4 +1,4 @@
-"""The tables of a report as values, one per factor and one of all variants."""
+"""The tables of a report as `Section` objects: one per factor, and one of all variants."""
 
 import math
 from collections.abc import Sequence
@@ -17,29 +17,29 @@ from ablate.report.numbers import Cell, Symbols, Unit, aligned, counted, mean_an
 from ablate.report.sections import Column, Section
 from ablate.report.words import abbreviate_verdict, format_difference
 
-# Metrics that are shown only if the tables are sorted by them.
+# Metrics shown only in tables that are sorted by them.
 _ON_DEMAND = ("best_gap_accuracy", "best_gap_loss")
-# The metrics of the tables by level without details, besides the metric sorted by.
+# Metrics of tables by level without details. The metric used for sorting is added.
 _BRIEF = ("val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
-# How many of the first and the last variants are shown without details.
+# Number of first and of last variants shown without details.
 _FIRST, _LAST = 5, 3
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one report, with the metric of the findings first, and their legend."""
+    """The tables of one report and their legend. The metric of the findings is the first column."""
 
     summary: Summary
     findings: Findings
     symbols: Symbols
 
     def by_level(self, details: bool) -> list[Section]:
-        """Returns one table per factor, one row per level, with the main effects; none if a single factor is varied."""
+        """Returns one table of main effects per factor, one row per level. Empty if only one factor is varied."""
         levels = self.summary.levels
         return [self._of_levels(level, details) for level in levels] if len(levels) > 1 else []
 
     def by_variant(self, details: bool) -> Section:
-        """Returns the table of variants; without details, only the first and the last of many."""
+        """Returns the table of variants. Without details, only the first and the last of many variants are shown."""
         table = self.summary.variants
         identifying = [_levels_column(table, factor) for factor in self.summary.factors]
         metrics = [name for name in REPORTED if name not in _ON_DEMAND or name == self.summary.sort]
@@ -61,7 +61,7 @@ class Tables:
         return replace(section, title=title).rows([*range(_FIRST), *range(count - _LAST, count)])
 
     def legend(self) -> list[str]:
-        """Returns how to read the tables."""
+        """Returns lines that explain how to read the tables."""
         summary, symbols = self.summary, self.symbols
         lines = [
             f"Mean {symbols.plus_minus} standard deviation over n seeds, scores in eval mode. "
@@ -119,7 +119,7 @@ class Tables:
         return Section(title, (*identifying, *counts), tuple(groups))
 
     def _scores(self, table: pd.DataFrame, metric: str) -> tuple[Column, ...]:
-        """Returns the column of a metric, its best and worst cells marked, and how many runs reached the target."""
+        """Returns the columns of a metric, with best and worst cells marked. Steps also have a column `reached`."""
         unit = HEADINGS[metric].unit
         if metric == STEPS_TO_TARGET:
             cells = self._restricted(table, metric, "reached", "runs", unit)
@@ -134,7 +134,7 @@ class Tables:
         return Column(HEADINGS[metric].short, aligned(marked), styles), *reached
 
     def _restricted(self, table: pd.DataFrame, name: str, reached: str, runs: str, unit: Unit) -> list[Cell]:
-        """Returns restricted means; `reached` and `runs` are the columns with the numbers of runs that count."""
+        """Returns restricted means. `reached` and `runs` are the names of columns that hold numbers of runs."""
         columns = (table[column] for column in (f"{name}_mean", f"{name}_sd", reached, runs))
         rows = zip(*columns, strict=True)
         return [steps_cell(mean, sd, some, n, self.symbols, unit) for mean, sd, some, n in rows]

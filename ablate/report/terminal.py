@@ -1,4 +1,4 @@
-"""The report in a terminal: first the findings, then the tables."""
+"""The report as text in a terminal: first the findings, then the tables."""
 
 from rich.console import Console
 
@@ -14,7 +14,7 @@ _LABEL_WIDTH = 11
 
 
 def print_report(summary: Summary, findings: Findings, console: Console, details: bool = False) -> None:
-    """Prints what was compared, the findings in words, the warnings and the tables, with `details` all of them."""
+    """Prints what was compared, findings, warnings and tables. `details` adds variants and metrics to the tables."""
     symbols = symbols_for(console.encoding)
     (_, title), *labelled = words.head(summary)
     print_line(console, title, "bold")

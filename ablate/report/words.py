@@ -1,4 +1,4 @@
-"""Findings as sentences: what was compared, which variant is best, what matters, and what to be careful about."""
+"""Findings as sentences: what was compared, which variant is best, which factors matter, and warnings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from ablate.report.numbers import PERCENT, Unit, counted, plural, spans
 from ablate.report.sections import Column
 from ablate.report.simulated import EXPLANATION, marked
 
-# A row of a table of differences or effects, by column.
+# A row of a table of differences or effects: values by column name.
 Row = Mapping[Any, Any]
 
 _LONGEST_LIST = 3
@@ -38,7 +38,7 @@ _LEAST_SHARE = 0.01
 
 
 def head(summary: Summary) -> list[tuple[str, str]]:
-    """Returns what was compared, as pairs of label and text; the first is the title, without a label."""
+    """Returns what was compared, as pairs of label and text. The first pair is the title, with an empty label."""
     runs = summary.runs
     networks = zip(runs["dataset"], runs["model"], strict=True)
     names = ", ".join(dict.fromkeys(f"{dataset} ({model})" for dataset, model in networks))
@@ -69,7 +69,7 @@ def _target(summary: Summary) -> str:
 
 
 def failures(runs: pd.DataFrame) -> list[str]:
-    """Returns how many runs did not finish, then one line per variant and status, with seeds, step and message."""
+    """Returns the number of unfinished runs, then one line per variant and status with seeds, step and message."""
     failed = runs[~runs["finished"]]
     if failed.empty:
         return []
@@ -83,7 +83,7 @@ def failures(runs: pd.DataFrame) -> list[str]:
 
 
 def describe_winner(summary: Summary, findings: Findings) -> list[str]:
-    """Returns which variant is best, by how much, and which are tied with it or too close to tell, a line each."""
+    """Returns lines that name the best variant and its lead, variants tied with it, and variants with too few seeds."""
     heading = HEADINGS[findings.metric]
     if findings.winner is None:
         if findings.metric == STEPS_TO_TARGET:
@@ -107,7 +107,7 @@ def describe_winner(summary: Summary, findings: Findings) -> list[str]:
 
 
 def format_margin(findings: Findings) -> str:
-    """Returns how large a difference has to be to matter, as text."""
+    """Returns the size from which a difference matters, as text."""
     heading, margin = HEADINGS[findings.metric], findings.margin
     if margin.relative:
         return f"{margin} of the reference's {heading.words}"
@@ -115,7 +115,7 @@ def format_margin(findings: Findings) -> str:
 
 
 def describe_terms(summary: Summary, findings: Findings) -> list[tuple[str, str, str]]:
-    """Returns name, share and a sentence about each term of the analysis of variance, the largest first."""
+    """Returns name, share and a sentence for each term of the analysis of variance, the largest share first."""
     return [
         (name_term(row["term"]), format_share(row["share"]), _describe_term(row, summary, findings))
         for row in findings.effects.to_dict("records")
@@ -123,14 +123,14 @@ def describe_terms(summary: Summary, findings: Findings) -> list[tuple[str, str,
 
 
 def terms_columns(summary: Summary, findings: Findings) -> list[Column]:
-    """Returns the same as the columns of a table."""
+    """Returns the results of `describe_terms` as columns of a table."""
     terms = describe_terms(summary, findings)
     headings = ("term", "share of variance", "finding")
     return [Column(heading, [term[index] for term in terms]) for index, heading in enumerate(headings)]
 
 
 def collect_warnings(summary: Summary, findings: Findings) -> list[str]:
-    """Returns what a reader has to be careful about, the most urgent first."""
+    """Returns warnings about the results, the most urgent first."""
     lines = [EXPLANATION] if summary.simulated else []
     failed = summary.runs[~summary.runs["finished"]]
     if len(failed):
@@ -146,7 +146,7 @@ def collect_warnings(summary: Summary, findings: Findings) -> list[str]:
 
 
 def format_verdict(row: Row) -> str:
-    """Returns a verdict in full, with about how many more seeds it would take."""
+    """Returns a verdict in words. If seeds are too few, it states about how many more are needed."""
     if row["verdict"] != Standing.TOO_FEW:
         return _IN_FULL.get(row["verdict"], str(row["verdict"]))
     more = row["more_seeds"]
@@ -155,30 +155,30 @@ def format_verdict(row: Row) -> str:
 
 
 def abbreviate_verdict(row: Row) -> str:
-    """Returns a verdict for a table: `better`, `too few, +7`."""
+    """Returns a verdict for a table, such as `better` or `too few, +7`."""
     if row["verdict"] != Standing.TOO_FEW:
         return str(row["verdict"])
     return "too few" if pd.isna(row["more_seeds"]) else f"too few, +{row['more_seeds']}"
 
 
 def format_difference(row: Row, unit: Unit) -> str:
-    """Returns a difference with its interval, `+1.8 [+1.4, +2.2]`, `-` without pairs."""
+    """Returns a difference with its interval, such as `+1.8 [+1.4, +2.2]`, or `-` if there are no pairs."""
     text, low, high = (unit.signed(row[name]) for name in ("difference", "low", "high"))
     return text if math.isnan(row["low"]) else f"{text} [{low}, {high}]"
 
 
 def format_share(value: float) -> str:
-    """Returns a share of the variance, `55%`, `0.3%`."""
+    """Returns a share of the variance as text, such as `55%` or `0.3%`."""
     return "-" if math.isnan(value) else f"{value:.0%}" if value >= 0.0995 else f"{value:.1%}"
 
 
 def format_p(p: float) -> str:
-    """Returns a p-value in brackets, ` (p=0.03)`, ` (p<0.001)`, nothing for NaN."""
+    """Returns a p-value in brackets, such as ` (p=0.03)` or ` (p<0.001)`. The text is empty for NaN."""
     return "" if math.isnan(p) else " (p<0.001)" if p < 0.001 else f" (p={p:.2g})"
 
 
 def name_term(term: Term) -> str:
-    """Returns the name of a term of the analysis of variance: `activation x batch size`."""
+    """Returns the name of a term of the analysis of variance, such as `activation x batch size`."""
     return " x ".join(map(factor_words, term))
 
 
@@ -219,7 +219,7 @@ def _describe_effect(factor: str, summary: Summary, findings: Findings) -> str:
 
 
 def describe_interaction(moderations: Sequence[Moderation], pair: Sequence[str]) -> str:
-    """Returns how a moderator, the second of a pair, changes the differences between the levels of the first."""
+    """Returns how the second factor of a pair, the moderator, changes the differences between levels of the first."""
     certain = [moderation for moderation in moderations if moderation.high < 1 or moderation.low > 1]
     if not certain:
         return f"which of the {levels_words(pair[0])} is better depends on {factor_words(pair[1])}"

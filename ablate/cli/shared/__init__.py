@@ -1,1 +1,1 @@
-"""What several commands share: options, plans and training, the sides of a comparison."""
+"""Code shared by several commands: options, plans, training and reading the two sides of a comparison."""

@@ -1,4 +1,4 @@
-"""What `compare` and `gate` share: their options, and reading the two sides of a comparison."""
+"""Code shared by `compare` and `gate`: their options, and reading the two sides of a comparison."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ CANDIDATE = typer.Argument(metavar="CANDIDATE", help="results folder or baseline
 
 @dataclass(frozen=True)
 class Judging:
-    """How `compare` and `gate` judge."""
+    """Options that determine how `compare` and `gate` judge differences."""
 
     metric: list[str] | None = option(
         None,
@@ -41,7 +41,7 @@ class Judging:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics to judge; SpecError if one of the options is not legal."""
+        """Metrics to judge. Raises SpecError if one of the options is not legal."""
         if not 0 < self.alpha < 0.5:
             raise SpecError(f"--alpha: {self.alpha:g} is not above 0 and below 0.5")
         return chosen_metrics(self.metric or (), self.margin or ())
@@ -52,11 +52,11 @@ class Judging:
 
 
 def read_sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
-    """Returns two results folders or baseline files as sides, both scored with the target of the baseline.
+    """Reads two results folders or baseline files. Both sides are scored with the baseline's target accuracy.
 
     Raises:
-        NothingToShow: One of them does not exist or holds no runs.
-        StoreError: One of them cannot be read.
+        NothingToShow: A folder or file does not exist or holds no runs.
+        StoreError: A folder or file cannot be read.
     """
     old, new = read_results(baseline), read_results(candidate)
     first = side_of(old, new.target)
@@ -64,12 +64,12 @@ def read_sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
 
 
 def default_target(stored: Stored) -> float:
-    """Returns the validation accuracy that `report` would take as target for a results folder."""
+    """Returns the target validation accuracy that `report` would use for a results folder by default."""
     return absolute_target(stored.runs, Target.parse(DEFAULT_TARGET))
 
 
 def side_of(stored: Stored, target: float | None = None) -> Side:
-    """Returns stored results as a side: a baseline file with its own target, a folder with this one or the default."""
+    """Returns stored results as a side. A baseline file keeps its own target; a folder gets `target` or the default."""
     if stored.target is not None:
         target = stored.target
     elif target is None:

@@ -1,4 +1,4 @@
-"""`ablate gate --confirm`: suspicious variants trained again with fresh seeds."""
+"""`ablate gate --confirm`: trains suspicious variants again with fresh seeds."""
 
 import tempfile
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from ablate.report.numbers import counted
 def confirmed(
     comparison: Comparison, sides: tuple[Side, Side], judging: Judging, training: Training
 ) -> Comparison:
-    """Returns the comparison with each regression confirmed by fresh seeds, or taken back to inconclusive.
+    """Returns the comparison after testing each regression with fresh seeds; unconfirmed ones become inconclusive.
 
-    The suspicious variants, all of them if the mean over variants is suspicious, are trained with as many fresh seeds
-    as the baseline has, and compared with the baseline's runs. Nothing is stored.
+    Suspicious variants are trained with as many fresh seeds as the baseline has and compared with the baseline's runs.
+    If the mean over variants is suspicious, all variants are trained. Nothing is stored.
 
     Raises:
         SpecError: The candidate's experiment cannot be trained here.
-        DataError: Its dataset cannot be read.
+        DataError: The dataset cannot be read.
     """
     suspicious = [
         finding
@@ -59,14 +59,14 @@ def confirmed(
 
 
 def _judged_again(finding: Finding, verdict: Verdict) -> Finding:
-    """Returns a suspicious finding after its variant was judged again with fresh seeds."""
+    """Returns a suspicious finding updated with the verdict from fresh seeds."""
     if verdict in (Verdict.REGRESSED, Verdict.FAILED):
         return replace(finding, note="confirmed with fresh seeds")
     return replace(finding, verdict=Verdict.INCONCLUSIVE, note=f"not confirmed: {verdict} with fresh seeds")
 
 
 def _experiments(sides: tuple[Side, Side], variants: set[str], seeds: list[int]) -> list[Experiment]:
-    """Returns the candidate's experiment for each of these variants, with other seeds."""
+    """Returns one experiment per variant, with the candidate's settings and the given seeds."""
     runs, settings = match(*sides).candidate, sides[1].settings
     chosen = runs if EVERY in variants else runs[runs["variant"].isin(variants)]
     rows = chosen.drop_duplicates("variant")[["dataset", "model", *FACTORS]].to_dict("records")
@@ -75,9 +75,9 @@ def _experiments(sides: tuple[Side, Side], variants: set[str], seeds: list[int])
 
 
 def scored_runs(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
-    """Trains experiments that share their data together, stores nothing, and returns their runs scored for the gate.
+    """Trains experiments with the same data together and returns their runs, scored for the gate. Stores nothing.
 
-    Steps are counted to the target, a validation accuracy. Raises as `train` does.
+    `target` is the validation accuracy up to which steps are counted. Raises the same errors as `train`.
     """
     simulated = training.simulates()
     runs = tuple(run for experiment in experiments for run in runs_of(experiment, simulated))

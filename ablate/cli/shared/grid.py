@@ -1,4 +1,4 @@
-"""A grid and the folder of its results, as the commands that plan and train work on them."""
+"""A grid of runs and its results folder, used by the commands that plan and train."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid:
-    """All runs of an experiment, their results folder, and the status by run id of those it held when it was opened."""
+    """All runs of an experiment, their results folder, and the statuses by run id stored there when it was opened."""
 
     experiment: Experiment
     runs: tuple[Run, ...]
@@ -28,31 +28,31 @@ class Grid:
 
     @cached_property
     def folder(self) -> "ResultsFolder":
-        """The results folder, for reading and writing."""
-        # Imported here because Arrow takes longer to load than `ablate plan` to run.
+        """Results folder, for reading and writing."""
+        # Imported here because loading Arrow takes longer than the rest of `ablate plan`.
         from ablate.store.parquet import ResultsFolder
 
         return ResultsFolder(self.path)
 
     @property
     def simulated(self) -> bool:
-        """Whether results are made up."""
+        """Whether results are made up and not trained."""
         return self.runs[0].simulated
 
     def to_train(self, force: bool = False) -> list[Run]:
-        """Returns the runs that are missing or failed, or all if forced; a diverged run would only diverge again."""
+        """Returns the missing and failed runs, or all if forced. A diverged run would only diverge again."""
         return [run for run in self.runs if force or self.statuses.get(run.run_id, FAILED) == FAILED]
 
     def for_tuning(self) -> "Grid":
-        """Returns the grid that chooses the learning rates, stored apart from the runs that are compared."""
+        """Returns the grid of the learning-rate search, which is stored in the subfolder `tuning`."""
         return open_grid(tuning_grid(self.experiment), self.path / "tuning", self.simulated)
 
 
 def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
-    """Returns the grid of an experiment and what a folder holds of it; simulated runs have ids of their own.
+    """Returns the grid of an experiment with the statuses stored in a folder. Simulated runs have different ids.
 
     Raises:
-        SpecError: As `expand`.
+        SpecError: `expand` rejects the experiment.
         StoreError: The folder cannot be read, or holds runs of other data.
     """
     grid = Grid(experiment, runs_of(experiment, simulated), path, {})
@@ -63,7 +63,7 @@ def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
 
 
 def runs_of(experiment: Experiment, simulated: bool = False) -> tuple[Run, ...]:
-    """Returns the runs of an experiment as `expand`, which finds a user's own modules in the working directory too."""
+    """Returns the runs of an experiment. `expand` can then import user modules from the working directory."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     return expand(experiment, simulated=simulated)

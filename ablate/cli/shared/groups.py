@@ -1,4 +1,4 @@
-"""Groups of options: a command takes one argument, the command line shows the options it is made of."""
+"""Groups of options: the command line shows several options, the command's function gets one argument."""
 
 import inspect
 from collections.abc import Callable
@@ -13,16 +13,16 @@ _INFO = "info"
 
 @dataclass(frozen=True)
 class Group:
-    """Options that make up one argument of a command, and the function that makes it from their values by name."""
+    """Options that make up one argument, and the function that makes it from their values as keyword arguments."""
 
     options: tuple[inspect.Parameter, ...]
     make: Callable[..., Any]
 
 
 def option(default: Any, *names: str, **details: Any) -> Any:
-    """Returns a default that makes an option of a command's parameter or of a group's field.
+    """Returns a default value that turns a command's parameter or a group's field into an option.
 
-    The option is named after it unless names are given, with their dashes; the details are those of `typer.Option`.
+    The option has the parameter's name unless `names` are given, including dashes. `details` go to `typer.Option`.
     """
 
     def info(name: str) -> Any:
@@ -32,16 +32,16 @@ def option(default: Any, *names: str, **details: Any) -> Any:
 
 
 def parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
-    """Returns a parameter that typer reads as an option, described by its annotation or by `option` as its default."""
+    """Returns a parameter that typer reads as an option, described by its annotation or a default from `option`."""
     if isinstance(default, Field):
         annotation, default = Annotated[annotation, default.metadata[_INFO](name)], default.default
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def takes_groups(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps a command so that typer sees the options of its groups in place of the groups.
+    """Wraps a command so that typer sees the options of each group instead of the group.
 
-    A parameter is a group if its type is a dataclass, whose fields are options, or is annotated with a `Group`.
+    A parameter is a group if its type is a dataclass (its fields are the options) or is annotated with a `Group`.
     """
     hints = get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)

@@ -1,4 +1,4 @@
-"""The options that describe an experiment, made from the fields of `Experiment`, the same in every command."""
+"""Options that describe an experiment, made from the fields of `Experiment`. All commands share them."""
 
 import inspect
 import os
@@ -27,9 +27,9 @@ def variable(field: str) -> str:
 
 
 def experiment_group(**defaults: Any) -> Group:
-    """Returns the options of an experiment: a file, a preset and every setting; some commands have other defaults.
+    """Returns the options of an experiment: a file, a preset and every setting. `defaults` replaces default values.
 
-    The command line beats `ABLATE_*`, which beats the file, which beats the preset, which beats the defaults.
+    Order of precedence: command line, environment variables `ABLATE_*`, file, preset, defaults.
     Making the experiment raises SpecError for a preset, file, key, variable or value that is not legal.
     """
 
@@ -48,7 +48,7 @@ def experiment_group(**defaults: Any) -> Group:
 
 
 def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:
-    """Returns an error message about a setting, which begins with its flag; names the variable first if that set it."""
+    """Returns a message that begins with a setting's flag. If a variable set the value, its name is put first."""
     for name, value in given.items():
         if message.startswith(f"{flag(name)}: ") and os.environ.get(variable(name)) == value:
             return f"{variable(name)} ({flag(name)}){message.removeprefix(flag(name))}"
@@ -60,7 +60,7 @@ def _check_environment() -> None:
     legal = (*map(variable, Experiment.model_fields), *variables(Running))
     for name in os.environ:
         if name.startswith(prefix) and name not in legal:
-            # The prefix, which all names share, would make any two of them look alike.
+            # All names share the prefix, so with it any two names would look similar.
             hint = did_you_mean(name.removeprefix(prefix), [other.removeprefix(prefix) for other in legal])
             hint = hint.replace("mean '", f"mean '{prefix}")
             raise SpecError(f"unknown environment variable {name}{hint}; unset it.")

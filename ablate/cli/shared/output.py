@@ -1,4 +1,4 @@
-"""What more than one command prints or writes to files that options name."""
+"""Printing tables and writing files, for several commands."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ def print_table(section: Section) -> None:
 def write(
     path: Path, content: str | bytes, option: str, *, append: bool = False, make_folder: bool = False
 ) -> Path:
-    """Writes a file that an option names, text as UTF-8, and returns its path; StoreError if it cannot be written."""
+    """Writes the file named by an option and returns its path. Text is UTF-8. Raises StoreError if writing fails."""
     data = content.encode(errors="replace") if isinstance(content, str) else content
     try:
         if make_folder:

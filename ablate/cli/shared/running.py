@@ -1,4 +1,4 @@
-"""Options of how a grid is run, declared once for `run`, `plan`, `gate --confirm` and `bench`."""
+"""Options that say how a grid is run, declared once for `run`, `plan`, `gate --confirm` and `bench`."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +13,13 @@ from ablate.experiment.parsers import auto_or, whole
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 
-# By name: whether it simulates results and trains nothing.
+# Names of the executors, and whether they simulate results instead of training.
 EXECUTORS = {"local": False, "fake": True}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine trains with, and where its data are."""
+    """Options for the hardware used for training and for the data folder."""
 
     jobs: str = option(
         "auto",
@@ -39,12 +39,12 @@ class Machine:
 
     @cached_property
     def trainer(self) -> Device:
-        """The device that trains; SpecError if there is no such device."""
+        """Device used for training. Raises SpecError if there is no such device."""
         return device_for(self.device)
 
     @cached_property
     def workers(self) -> int:
-        """The number of worker processes; SpecError if it is neither `auto` nor a whole number of at least 1."""
+        """Number of worker processes. Raises SpecError if it is neither `auto` nor a whole number of at least 1."""
         try:
             jobs = auto_or(whole(1, 1024))(self.jobs)
         except ValueError as error:
@@ -52,17 +52,17 @@ class Machine:
         return (len(self.trainer.memory) or available_cores()) if jobs == "auto" else int(jobs)
 
     def check(self, experiment: Experiment) -> None:
-        """Raises `SpecError` for a precision that the device does not have."""
+        """Raises SpecError if the device does not support the precision of the experiment."""
         if experiment.precision == "tf32" and self.trainer.kind == "cpu":
             raise SpecError(
                 "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
             )
 
     def plan(self, grid: Grid, force: bool = False) -> Plan:
-        """Returns the plan that trains the missing and failed runs of a grid, or all of them if forced.
+        """Returns the plan that trains the missing and failed runs of a grid, or all runs if forced.
 
         Raises:
-            SpecError: The number of jobs is not legal, or the device cannot do what is asked.
+            SpecError: The number of jobs is not legal, or the device does not support the settings.
         """
         self.check(grid.experiment)
         sizes, memory = sizes_of(grid.experiment), self.trainer.share(self.workers)
@@ -71,14 +71,14 @@ class Machine:
 
 @dataclass(frozen=True)
 class Training(Machine):
-    """What trains a grid."""
+    """Options for the hardware and the executor that train a grid."""
 
     executor: str = option(
         "local", help="local trains in worker processes; fake makes up curves, to try a grid and its tables"
     )
 
     def simulates(self) -> bool:
-        """Returns whether results are made up, and says so on stderr; SpecError if there is no such executor."""
+        """Returns whether results are made up, and then warns on stderr. Raises SpecError for an unknown executor."""
         if self.executor not in EXECUTORS:
             raise SpecError(
                 f"--executor: {self.executor!r} is not one of {', '.join(EXECUTORS)}"
@@ -91,7 +91,7 @@ class Training(Machine):
 
 @dataclass(frozen=True)
 class Running(Training):
-    """How a grid is run: what trains it, and where its results go."""
+    """Options that say how a grid is trained and where its results are stored."""
 
     output: Path | None = option(
         None, "-o", "--output", envvar="ABLATE_OUTPUT", help="results folder [default: results/DATASET]"
@@ -99,7 +99,7 @@ class Running(Training):
     force: bool = option(False, help="train stored runs again, replacing them")
 
     def open(self, experiment: Experiment) -> Grid:
-        """Returns the grid of an experiment in its results folder, by default named after the dataset.
+        """Returns the grid of an experiment and its results folder, which is by default named after the dataset.
 
         Raises:
             SpecError: The experiment, the device or the executor is not legal.

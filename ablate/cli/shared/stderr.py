@@ -1,8 +1,8 @@
-"""Lines for people on stderr, where progress and warnings go; stdout is for results."""
+"""Messages on stderr, such as progress and warnings. Only results are printed to stdout."""
 
 import sys
 
 
 def say(text: str) -> None:
-    """Prints a line to stderr at once."""
+    """Prints a line to stderr and flushes it."""
     print(text, file=sys.stderr, flush=True)

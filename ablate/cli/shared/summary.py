@@ -1,4 +1,4 @@
-"""Options of how results are summarized, declared once for `report`, `plot` and `baseline`, and the summary itself."""
+"""Options that say how results are summarized, shared by several commands, and the summary itself."""
 
 import sys
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ TargetText = Annotated[
 
 @dataclass(frozen=True)
 class Summarizing:
-    """What the runs of a folder are compared with."""
+    """Options for the reference and the target that runs are compared with."""
 
     target: TargetText = DEFAULT_TARGET
     reference: str | None = option(
@@ -41,12 +41,12 @@ class Summarizing:
     )
 
     def summary(self, folder: ResultsFolder, sort: str = DEFAULT_SORT) -> Summary:
-        """Returns the summary of a folder's runs, best first by a metric.
+        """Returns the summary of a folder's runs. Variants are sorted by `sort`, the best first.
 
         Raises:
             SpecError: One of the options is not legal.
             NothingToShow: The folder holds no runs.
-            StoreError: It cannot be read.
+            StoreError: The folder cannot be read.
         """
         target, column = Target.parse(self.target), sort_column(sort)
         runs, step_costs = folder.read("runs"), read_step_costs(folder.path)
@@ -55,6 +55,6 @@ class Summarizing:
 
 
 def show(folder: ResultsFolder) -> None:
-    """Prints what `ablate report` prints without options."""
+    """Prints the same report as `ablate report` without options."""
     summary = Summarizing().summary(folder)
     print_report(summary, find(summary), console(sys.stdout))

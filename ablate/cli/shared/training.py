@@ -1,4 +1,4 @@
-"""Training from the command line: a plan trained into a results folder by the executor that the options name."""
+"""Training from the command line: an executor trains a plan and the results are stored in a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -> None:
-    """Trains the stacks of a plan of the grid and stores them, in place of what its folder held of the same runs.
+    """Trains the stacks of a plan and stores their results. Stored results of the same runs are replaced.
 
-    With `fail_fast` training stops after the first stack with a run that fails or diverges.
+    With `fail_fast`, training stops after the first stack with a run that fails or diverges.
 
     Raises:
         SpecError: An activation cannot be trained.
-        DataError: The dataset cannot be read or does not fit.
+        DataError: The dataset cannot be read or does not fit the experiment.
         StoreError: The folder cannot be written.
     """
     if not plan.stacks:
         say(f"Nothing to train: {grid.path} holds all of this grid, {counted(len(grid.runs), 'run')}.")
         return
     with _executor(grid, plan, training) as executor:
-        # What stores and shows results is imported while the worker processes load torch.
+        # These modules store and show results. They load while the worker processes load torch.
         import ablate.cli.shared.summary  # noqa: F401
         from ablate.execution.rows import RowContext
         from ablate.execution.runner import train_all
@@ -53,9 +53,9 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
 
 @contextmanager
 def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"]:
-    """Gives the executor that the options name, ready to train the plan."""
+    """Yields the executor chosen by the options, ready to train the plan."""
     if grid.simulated:
-        # Imported here, as below, because other commands need not load what trains.
+        # Executors are imported here because other commands do not need them.
         from ablate.execution.fake import FakeExecutor
 
         yield FakeExecutor(sizes_of(grid.experiment))
@@ -64,14 +64,14 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
     from ablate.execution.local import LocalExecutor
 
     workers, gpus = min(training.workers, len(plan.stacks)), len(training.trainer.memory)
-    # New results are computed with the library of the stored ones.
+    # New results are computed with the same matrix-product library as the stored results.
     stored = grid.folder.metadata().get("gemm")
     library = next((gemm for gemm in get_args(MatmulLibrary) if gemm == stored), None)
     with LocalExecutor(workers, gpus, library) as local:
         from ablate.data.arrays import prepare
 
         foreign = [run.activation for stack in plan.stacks for run in stack.runs if ":" in run.activation]
-        if foreign:  # our own functions need no torch to be checked
+        if foreign:  # built-in functions are known without torch
             from ablate.nn.activations import resolve
 
             for name in dict.fromkeys(foreign):

@@ -1,4 +1,4 @@
-"""Each variant's own learning rate, chosen before the grid is trained."""
+"""The choice of a learning rate for each variant, made before the grid is trained."""
 
 import sys
 from dataclasses import replace
@@ -13,7 +13,7 @@ from ablate.report.tuning import tuning_section
 
 
 def at_chosen_rates(grid: Grid, tuning: Grid) -> Grid:
-    """Prints the learning rate that the stored runs of `tuning` choose for each variant; returns the grid with them."""
+    """Prints the learning rate chosen for each variant from the stored runs of `tuning`. Returns the grid with them."""
     stored = tuning.folder.read("runs")
     choices = choose(stored[stored["run_id"].isin([run.run_id for run in tuning.runs])])
     symbols, simulated = symbols_for(console(sys.stdout).encoding), grid.runs[0].simulated

@@ -1,1 +1,1 @@
-"""Figures as pure functions from frames to matplotlib figures, without pyplot and its global state."""
+"""Pure functions that turn data frames into matplotlib figures. They do not use pyplot or its global state."""

@@ -1,4 +1,4 @@
-"""Scores against steps: convergence for the levels of a factor, and training against validation."""
+"""Figures of scores against steps: convergence by level of a factor, and training against validation."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,22 +19,22 @@ from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import PERCENT
 from ablate.report.style import drawing, look
 
-# Scores of training and validation, and their names.
+# Prefixes of the score columns, and their names in the legend.
 _PARTS = {"train": "training", "val": "validation"}
-# Rows of panels, with the metric of the gap.
+# Score of each row of panels, and the metric of its gap between training and validation.
 _SCORES = {"loss": "gap_loss", "accuracy": "gap_accuracy"}
-_MARGIN = 0.02  # between a guide and the end of the axis, in accuracy
-# A dotted line through a panel, and its label.
+_MARGIN = 0.02  # least distance of a guide line from the end of the axis, in accuracy
+# Styles of a dotted guide line and of its label.
 _GUIDE: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (2, 3)), "zorder": 1}
 _LABEL: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": 8, "color": MUTED}
 
 
 @drawing()
 def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
-    """Returns validation loss (above) and accuracy (below) against steps, with a line and band per level of a factor.
+    """Returns validation loss (top) and accuracy (bottom) against steps, with a line and band per level of a factor.
 
-    The columns are the levels of norm or another factor; all other factors are as in the reference. Runs that did not
-    finish are left out and counted in the panel.
+    Each column of panels is a level of norm or another factor. All other factors have the reference's levels.
+    Unfinished runs are not drawn; each panel states their number.
     """
     chosen, words, target = lines_and_panels(summary, factor), factor_words(factor), summary.target_accuracy
     size = 2, len(chosen.panels)
@@ -57,10 +57,10 @@ def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
 
 @drawing()
 def overfitting(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
-    """Returns loss (above) and accuracy (below) in training and validation, with a column per level of a factor.
+    """Returns training and validation loss (top) and accuracy (bottom), with a column per level of a factor.
 
-    All other factors are as in the reference. Each panel shows the mean gap at the end, and a vertical line at the
-    median step from which the validation loss rises, if it does in more than half of the runs.
+    All other factors have the reference's levels. Each panel shows the mean gap after training. If the validation loss
+    rises in more than half of the runs, a vertical line marks the median step from which it rises.
     """
     chosen = panels_only(summary, factor)
     title = f"Training against validation by {factor_words(factor)}"
@@ -95,10 +95,10 @@ def _gap(runs: pd.DataFrame, metric: str) -> str:
 def _format(
     axes: list[list[Axes]], titles: Iterable[str], accuracies: Sequence[pd.DataFrame], target: float
 ) -> None:
-    """Formats two rows of panels against steps: losses above, on a logarithmic axis, and accuracies in percent below.
+    """Formats two rows of panels against steps: losses on a logarithmic axis (top), accuracies in percent (bottom).
 
-    The vertical axis of accuracies fits their bands after the first step, because the untrained network lies far below
-    the rest, and the target unless it is NaN. The panels of a row share it.
+    The vertical axis of accuracies includes the bands after the first step, and the target unless it is NaN. The first
+    step is left out because an untrained network's accuracy is far below the rest. The panels of a row share the axis.
     """
     top, bottom = axes
     for panel, title in zip(top, titles, strict=True):

@@ -1,4 +1,4 @@
-"""All figures of a results folder, and figures as the bytes of a file."""
+"""All figures of a results folder, and their conversion to the bytes of an image file."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -24,9 +24,9 @@ FORMATS = tuple(_METADATA)
 
 
 def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
-    """Yields each figure of these results, with the name of its file without its ending.
+    """Yields the file name, without its extension, and the figure, for each figure of these results.
 
-    The frames have the columns of `store.schema.CURVES` and `LAYERS`; `layers` has no rows without diagnostics.
+    The frames have the columns of `store.schema.CURVES` and `LAYERS`. Without diagnostics, `layers` has no rows.
     """
     for factor in summary.shown_factors:
         yield f"convergence-{factor}", convergence(summary, curves, factor)
@@ -44,7 +44,7 @@ def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Ite
 
 @drawing()
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """Returns a figure as a file of a kind in `FORMATS`; the same bytes for the same figure and matplotlib."""
+    """Returns the bytes of an image file; `kind` is in `FORMATS`. They depend only on figure and matplotlib version."""
     file = BytesIO()
     figure.savefig(file, format=kind, metadata=_METADATA[kind])
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Interactions: how a metric depends on pairs of factors, as tables coloured by their values."""
+"""Heat maps of interactions: the mean of a metric for each combination of levels of two factors."""
 
 import math
 from itertools import chain
@@ -24,15 +24,15 @@ from ablate.report.style import drawing
 from ablate.report.words import format_p, format_share, name_term
 
 _MOST_COLUMNS = 3
-_ASPECT = 0.5  # height of a cell over its width
+_ASPECT = 0.5  # ratio of a cell's height to its width
 
 
 @drawing()
 def interactions(summary: Summary, findings: Findings) -> Figure | None:
-    """Returns a panel per pair of factors, with the mean of a metric in each cell; lighter is better.
+    """Returns a figure with a panel per pair of factors and the mean of a metric in each cell. Lighter is better.
 
-    Means are taken over seeds and over the backgrounds that all cells share; a cell without any is hatched. The titles
-    say what share of the variance the interaction accounts for. None if a single factor is varied.
+    Means are over seeds and the backgrounds (levels of all other factors) that all cells share. A cell without a mean
+    is hatched. The titles state the interaction's share of the variance. Returns None if only one factor is varied.
     """
     pairs = list(findings.contrasts)
     if not pairs:
@@ -61,7 +61,7 @@ def interactions(summary: Summary, findings: Findings) -> Figure | None:
 
 
 def _scale(values: Floats) -> Normalize:
-    """Returns the range of the colours: that of the values without outliers (Tukey's fences)."""
+    """Returns the range of the colour scale: the range of the values without outliers (Tukey's fences)."""
     known = values[~np.isnan(values)]
     if not len(known):
         return Normalize(0, 1)
@@ -92,7 +92,7 @@ def _draw(axes: Axes, means: pd.DataFrame, unit: Unit, scale: Normalize, colours
 
 
 def _luminance(colour: tuple[float, float, float, float]) -> float:
-    """Returns the relative luminance of a colour, as WCAG 2 defines it; below 0.18 white text has more contrast."""
+    """Returns the relative luminance of a colour, as WCAG 2 defines it. Below 0.18, white text has more contrast."""
     channels = np.array(colour[:3])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))

@@ -1,4 +1,4 @@
-"""Diagnostics by layer: a quantity against the layers, at the start and the end of training."""
+"""Figures of diagnostics by layer: a quantity against the layers, at the start and the end of training."""
 
 import re
 
@@ -13,7 +13,7 @@ from ablate.report.headings import factor_words
 from ablate.report.style import drawing
 
 _NUMBER = re.compile(r"\d+")
-# A quantity in words, and whether its axis is linear, logarithmic or that of a share.
+# For each quantity: its name in words, and whether its axis is linear, logarithmic or in percent.
 QUANTITIES = {
     "activation_mean": ("mean of activations", "linear"),
     "activation_std": ("standard deviation of activations", "log"),
@@ -28,16 +28,16 @@ QUANTITIES = {
 
 @drawing()
 def layers_figure(summary: Summary, layers: pd.DataFrame, factor: str, quantity: str) -> Figure | None:
-    """Returns a quantity against the layers at the first (above) and the last evaluation that has it (below).
+    """Returns a quantity against the layers at the first (top) and the last (bottom) evaluation that has it.
 
-    A line is a level of the factor. The columns are the levels of norm or another factor; all other factors are as in
-    the reference. None if no finished run that is shown has the quantity.
+    Each line is a level of `factor`. Each column of panels is a level of norm or another factor. All other factors have
+    the reference's levels. Returns None if no finished run of these has the quantity.
     """
     chosen = lines_and_panels(summary, factor)
     bands = layer_bands(chosen.runs, layers, quantity)
     if bands.empty:
         return None
-    # A number sorts as such, hidden.10 after hidden.9.
+    # Numbers in names are sorted by value: hidden.10 follows hidden.9.
     order = sorted(
         bands["layer"].unique(), key=lambda layer: _NUMBER.sub(lambda part: f"{part[0]:0>9}", layer)
     )

@@ -1,4 +1,4 @@
-"""Parts that figures share: a grid of panels with a heading, lines with bands, notes and a legend."""
+"""Parts shared by figures: a grid of panels with a heading, lines with bands, notes and a legend."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,28 +29,28 @@ def grid(
     height: float = 2.9,
     **shared: Any,
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Returns a figure with a heading of two lines, and its axes, row by row.
+    """Returns a figure with a heading of two lines, and its axes as a list of rows.
 
-    Width and height are those of a panel, in inches; `shared` holds arguments of `Figure.subplots`.
+    `width` and `height` are the size of a panel in inches. `shared` holds arguments of `Figure.subplots`.
     """
     figure = Figure(figsize=(max(width * columns + 1.6, 6.0), height * rows + 0.7), layout="constrained")
     heading = f"{marked(title, summary.simulated)}\n"
     figure.suptitle(heading, x=0.01, ha="left", fontsize=13, fontweight="bold")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    # The second line of a suptitle cannot have another style, so the text is put where that line is empty.
+    # Both lines of a suptitle have the same style, so `about` is drawn over its empty second line.
     y = 1 - 0.42 / figure.get_figheight()
     figure.text(0.01, y, about, ha="left", va="center", fontsize=9, color=MUTED)
     return figure, axes.tolist()
 
 
 def draw_levels(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str, x: str = "step") -> None:
-    """Draws a line for each level of the slice's factor in a panel, from bands sorted by `x`."""
+    """Draws one line per level of the slice's factor into a panel. `bands` are sorted by `x`."""
     for index, _, variant in chosen.variants(panel):
         draw_line(axes, bands[bands[VARIANT] == variant], x, look(index), index)
 
 
 def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -> None:
-    """Draws a mean over seeds and its interval, nothing if there are no rows.
+    """Draws a mean over seeds as a line and its interval as a band. Draws nothing if there are no rows.
 
     The offset of the first marker keeps the markers of several lines apart.
     """
@@ -62,7 +62,7 @@ def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -
 
 
 def legend(figure: Figure, names: Sequence[str], title: str, **changes: Any) -> None:
-    """Puts a legend to the right of the panels, names in the order of their looks; `changes` are those of `Line2D`."""
+    """Adds a legend right of the panels, names in the order of their looks. `changes` override `Line2D` settings."""
     keys = [Line2D([], [], label=name, **_style(look(index)) | changes) for index, name in enumerate(names)]
     style: dict[str, Any] = {"handlelength": 3.2, "alignment": "left", "title_fontsize": 10}
     figure.legend(handles=keys, title=title, loc="outside right upper", **style)
@@ -73,14 +73,14 @@ def _style(look: Look) -> dict[str, Any]:
 
 
 def note(axes: Axes, text: str, *, above: bool = False) -> None:
-    """Writes a remark into the lower right corner of a panel, where rising curves leave room, or into the upper one."""
+    """Writes a remark into the lower right corner of a panel (free if curves rise), or the upper one if `above`."""
     y, va = (0.97, "top") if above else (0.03, "bottom")
     if text:
         axes.text(0.98, y, text, transform=axes.transAxes, ha="right", va=va, fontsize=8.5, color=MUTED)
 
 
 def format_percent(axes: Axes) -> None:
-    """Writes the vertical axis in percent, and limits it to shares from 0 to 1."""
+    """Labels the vertical axis in percent and limits it to shares from 0 to 1."""
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -0.015), min(high, 1.015))

@@ -1,1 +1,1 @@
-"""The parts of the report page: tables and curves as values, and its template, style and script as files."""
+"""Parts of the HTML report: tables, curves, and the files of its template, style and script."""

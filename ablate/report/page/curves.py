@@ -1,4 +1,4 @@
-"""The interactive curves of the page: their data, and the controls that choose among them."""
+"""The interactive curves of the HTML report: their data, and the controls that select curves."""
 
 import math
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from ablate.report.headings import factor_words
 from ablate.report.simulated import MARK
 from ablate.report.style import DASHES, look
 
-# Column of `curves`, its name, and whether it is a share.
+# Column of `curves`, its name in words, and whether it is a share.
 SCORES = (
     ("val_accuracy", "validation accuracy", True),
     ("val_loss", "validation loss", False),
@@ -27,9 +27,9 @@ _DIGITS = 6
 
 
 def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
-    """Returns all that the page's script draws, as values that JSON can hold; unknown values are None.
+    """Returns the data drawn by the page's script, as values that JSON can hold. Unknown values are None.
 
-    A variant has the colour and marker of its level of the first factor, and the dash of its other levels.
+    A variant's level of the first factor sets its colour and marker. Its other levels set its dash.
     """
     factors = summary.shown_factors
     bands = {name: curve_bands(summary.runs, curves, name) for name, _, _ in SCORES}
@@ -58,7 +58,7 @@ def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
 
 
 def controls_html(summary: Summary) -> str:
-    """Returns the choice of a score and of the levels of each factor, at first those compared with the reference."""
+    """Returns inputs for score and levels. The first factor's levels and the reference's are initially checked."""
     options = "".join(f'<option value="{name}">{words}</option>' for name, words, _ in SCORES)
     score = f'<fieldset><legend>score</legend><label>of <select name="score">{options}</select></label>'
     log = '<label><input type="checkbox" name="logarithmic">logarithmic loss</label></fieldset>'

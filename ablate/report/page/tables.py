@@ -1,4 +1,4 @@
-"""Tables of the page: sortable by every column, and filtered by words and by the levels of each factor."""
+"""Tables of the HTML report. They can be sorted by any column and filtered by words and by levels of factors."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,14 +7,14 @@ from html import escape
 from ablate.report.numbers import UNICODE
 from ablate.report.sections import Column, Section
 
-# The first number of a cell, after the sign of a bound.
+# First number of a cell, after an optional sign of a bound.
 _NUMBER = re.compile(r"\s*[≥>]?\s*([+-]?[0-9][0-9,]*\.?[0-9]*(?:e[+-]?[0-9]+)?)")
-# The lines of a column with a longer cell are wrapped, because it holds sentences.
+# A column with a cell longer than this holds sentences, so its lines are wrapped.
 _SENTENCE = 40
 
 
 def section_html(section: Section, name: str, filtered: bool) -> str:
-    """Returns a section as HTML, under a name of the page; a section without columns becomes its title alone."""
+    """Returns a section as HTML; `name` identifies it in the page. A section without columns is only its title."""
     if not section.columns:
         return f'<p class="title">{escape(section.title)}</p>'
     levels = len(section.identifying) if filtered else None
@@ -22,9 +22,9 @@ def section_html(section: Section, name: str, filtered: bool) -> str:
 
 
 def table_html(title: str, name: str, columns: Sequence[Column], levels: int | None = None) -> str:
-    """Returns a table with its title as HTML, under a name of the page; the first column names the row.
+    """Returns a table with its title as HTML; `name` identifies it in the page. The first column names the row.
 
-    `levels` says how many of the first columns can be filtered by exact value; None for no filter at all.
+    `levels` is the number of leading columns that can be filtered by exact value. None means no filter at all.
     """
     filters = "" if levels is None else _filters(columns, levels)
     heads = "".join(
@@ -43,7 +43,7 @@ def table_html(title: str, name: str, columns: Sequence[Column], levels: int | N
 
 
 def value(text: str, numeric: bool) -> str:
-    """Returns what a cell is sorted by: its text, or in a numeric column its first number, if it has one."""
+    """Returns the sort key of a cell: its text, or the first number of a cell in a numeric column, if any."""
     if not numeric:
         return text.strip()
     return number[1].replace(",", "") if (number := _NUMBER.match(text)) else ""
