@@ -1,4 +1,4 @@
-"""Balance: the runs that can be compared, so that every level is an average over the same backgrounds and seeds."""
+"""Selection of runs such that the means of all levels are taken over the same backgrounds and seeds."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from ablate.analysis.metrics import STEPS_TO_TARGET
 
 
 def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Returns the scored runs that finished, or all for steps to target: one that failed never reached its target."""
+    """Returns the scored runs that count for a metric: for steps to target all runs, otherwise those that finished."""
     return runs if metric == STEPS_TO_TARGET else runs[runs["finished"]]
 
 
 def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns the largest part of named runs with one run for every level, background and seed.
+    """Returns the largest subset of named runs with exactly one run for every level, background and seed.
 
-    A background is a combination of levels of the factors `background`. Either backgrounds that lack a seed are left
-    out or seeds that lack a background, whichever leaves more runs.
+    A background is a combination of levels of the factors `background`. The function drops either the backgrounds that
+    lack a seed or the seeds that lack a background, whichever leaves more runs.
     """
     background = list(background)
     levels = runs[factor].nunique()
@@ -29,5 +29,5 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 
 
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns a balanced part of the runs in which all count for a metric, without the levels that have no such run."""
+    """Returns `balanced` runs that all count for the metric (see `counted`), without levels that have no such run."""
     return balanced(counted(balanced(runs, factor, background), metric), factor, background)

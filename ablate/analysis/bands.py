@@ -1,4 +1,4 @@
-"""Bands: curves and layer quantities of each variant as means over seeds, with 95 % intervals."""
+"""Means over seeds, with 95 % intervals, of each variant's learning curves and layer quantities."""
 
 from collections.abc import Sequence
 
@@ -10,20 +10,20 @@ from ablate.analysis.paired import mean_interval
 
 
 def curve_bands(runs: pd.DataFrame, curves: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Returns a score of each variant at each evaluation, as `over_seeds` does with the key `step`."""
+    """Returns the table of `over_seeds` for one score of the learning curves, with the key `step`."""
     return over_seeds(runs, curves, ["step"], score)
 
 
 def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Returns a quantity of each variant in each layer at each evaluation, with the keys `step` and `layer`."""
+    """Returns the table of `over_seeds` for one layer quantity, with the keys `step` and `layer`."""
     return over_seeds(runs, layers[layers["quantity"] == quantity], ["step", "layer"], "value")
 
 
 def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
-    """Returns `variant`, the keys, and `mean`, `low`, `high` and `n` of a value over seeds, sorted by variant and keys.
+    """Returns a table of `variant`, the keys, and `mean`, `low`, `high` and `n` (seeds) of the column `value`.
 
-    Runs that did not finish are left out, because their curves end early. `table` has one row per `run_id` and keys;
-    rows without a value are left out.
+    Rows are sorted by variant and keys. `table` has one row per `run_id` and keys; rows without a value are left out.
+    Runs that did not finish are left out, because their curves end early.
     """
     finished = runs.loc[runs["finished"], ["run_id", VARIANT, "seed"]]
     known = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")

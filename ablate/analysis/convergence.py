@@ -1,4 +1,4 @@
-"""Convergence: how many steps a run needs to reach a target, and how well it did on the way."""
+"""Measures of convergence: the number of steps to a target accuracy, and the area under the learning curve."""
 
 from typing import Self
 
@@ -12,7 +12,7 @@ DEFAULT_TARGET = "90%"
 
 
 class Target(Amount):
-    """The validation accuracy that defines "converged"; a relative one is a share of the reference's best."""
+    """Validation accuracy at which a run counts as converged; a relative target is a share of the reference's best."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -26,15 +26,15 @@ class Target(Amount):
         return target
 
     def accuracy(self, reference_best: float) -> float:
-        """Returns the target as a validation accuracy, NaN where the reference's best is needed and NaN."""
+        """Returns the target as a validation accuracy, NaN if the target is relative and `reference_best` is NaN."""
         return self.size * reference_best if self.relative else self.size
 
 
 def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
     """Returns the number of steps after which a run first reaches the target, NaN if it never does (censored).
 
-    The accuracy is interpolated linearly between evaluations. A run whose untrained network is at the target needs
-    no step. Both arrays have the shape (evaluations,); steps ascend, and evaluations with accuracy NaN are skipped.
+    The accuracy is interpolated linearly between evaluations. A run whose untrained network reaches the target needs no
+    step. Both arrays have the shape (evaluations,); steps ascend, and evaluations with accuracy NaN are skipped.
     """
     known = ~np.isnan(val_accuracy)
     steps, val_accuracy = steps[known], val_accuracy[known]
@@ -50,14 +50,14 @@ def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
 
 
 def restricted(times: Floats, horizons: Floats) -> Floats:
-    """Returns min(T, horizon) of each run, the horizon where the run never reached its target, shape (runs,).
+    """Returns min(T, horizon) of each run, or the horizon if the run never reached its target, shape (runs,).
 
-    Their mean is the restricted mean survival time, E[min(T, horizon)] (Royston and Parmar, "Restricted mean survival
-    time: an alternative to the hazard ratio for the design and analysis of randomized trials with a time-to-event
-    outcome", BMC Medical Research Methodology 13:152, 2013). No run is lost before its horizon, so no Kaplan-Meier
-    weights are needed. Where some runs are censored it is a lower bound of the mean steps to target.
+    The mean of the result is the restricted mean survival time, E[min(T, horizon)] (Royston and Parmar, "Restricted
+    mean survival time: an alternative to the hazard ratio for the design and analysis of randomized trials with a
+    time-to-event outcome", BMC Medical Research Methodology 13:152, 2013). No run is censored before its horizon, so no
+    Kaplan-Meier weights are needed. If some runs are censored, the mean is a lower bound of the mean steps to target.
 
-    Times are NaN where censored; horizons are the steps planned for each run.
+    `times` are steps to target, NaN for censored runs. `horizons` are the steps planned for each run.
     """
     return np.fmin(times, horizons)
 

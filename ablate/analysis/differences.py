@@ -1,23 +1,23 @@
-"""Differences from a reference, paired by seed: of variants, and of the levels of a factor in the same backgrounds.
+"""Differences paired by seed: of variants from a reference variant, and of factor levels from a reference level.
 
 A table of differences has one row per variant or level, in the order given, with these columns:
 
-- `pairs`: seeds where both finished.
-- `failed`, `reference_failed`: seeds where only the reference finished, and where only the other one did.
-- `difference`, `low`, `high`: mean over the pairs, in the metric's unit, with its interval.
-- `p`, `p_holm`, `t_p_holm`: of the sign-flip test, and of the t-test.
+- `pairs`: number of seeds where both the variant or level and the reference finished.
+- `failed`, `reference_failed`: number of seeds where only the reference finished, and where only the reference failed.
+- `difference`, `low`, `high`: mean difference over the pairs, in the metric's unit, and its interval.
+- `p`, `p_holm`, `t_p_holm`: p of the sign-flip test, the same adjusted by Holm's method, and adjusted p of the t-test.
 - `improvement`: probability that a run beats the reference's run of the same seed.
-- `verdict`, `more_seeds`: the `standing.Standing`, and about how many more seeds would give one where it is missing.
+- `verdict`, `more_seeds`: `standing.Standing`, and the approximate number of further seeds needed if it is `TOO_FEW`.
 
-Interval and t-test assume normal differences. The sign-flip test assumes that differences are symmetric around 0 if
-there is no difference on average.
+The interval and the t-test assume normally distributed differences. The sign-flip test assumes that differences are
+symmetric around 0 if the mean difference is 0.
 
-A failed run ranks last: in tests, probability and verdict its pair is a loss as large as the largest difference among
-the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing observations in clinical
-trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both failed are left out.
+A failed run ranks last. Tests, probability and verdict count its pair as a loss as large as the largest difference
+among the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing observations in
+clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both failed are left out.
 
-Steps to target are compared within the fewest steps that any of the runs was trained for. Otherwise, of two runs that
-never reach it, the one trained for less would seem to be faster.
+Steps to target are compared up to the fewest steps that any of the runs was trained for. Otherwise, of two runs that
+never reach the target, the one trained for fewer steps would seem to be faster.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from ablate.analysis.metrics import METRICS, STEPS_TO_TARGET, VARIANT
 from ablate.analysis.standing import Evidence, Standing, judge, more_seeds
 from ablate.analysis.variants import levels_of
 
-# Fewer differences than this that are all equal, up to rounding, say nothing of their spread.
+# Fewer than `_FEW` differences that are equal up to the relative tolerance `_SAME` give no estimate of variance.
 _FEW, _SAME = 4, 1e-9
 # The columns of a table of differences, after the variant or level.
 COLUMNS = (
@@ -45,7 +45,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Differences of one row from the reference, shape (pairs,), with the counts of `standing.Evidence`."""
+    """Differences of one variant or level from the reference, shape (pairs,), and counts as in `standing.Evidence`."""
 
     differences: Floats
     failed: int
@@ -54,7 +54,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, values: Floats, reference: Floats, horizon: float) -> Self:
-        """Returns the pairs of values by seed, NaN where a run failed; values from `horizon` on are censored."""
+        """Returns the pairs from values by seed, NaN for failed runs; values of at least `horizon` are censored."""
         known, reference_known = ~np.isnan(values), ~np.isnan(reference)
         both = known & reference_known
         return cls(
@@ -65,16 +65,16 @@ class _Pairs:
         )
 
     def scored(self, sign: int) -> Floats:
-        """Returns the differences, positive where better, failed runs as losses, shape (pairs + failed seeds,)."""
+        """Returns the differences, positive where better, with failed runs as losses, shape (pairs + failed seeds,)."""
         largest = np.abs(self.differences).max() if len(self.differences) else 1.0
         losses, wins = np.full(self.failed, -largest), np.full(self.reference_failed, largest)
         return np.concatenate((sign * self.differences, losses, wins))
 
     def interval(self) -> tuple[Floats, Floats]:
-        """Returns the interval of the mean difference, NaN if a few differences are all equal, but not 0.
+        """Returns the interval of the mean difference, NaN if there are only a few differences, all equal and not 0.
 
-        Accuracies on a few hundred samples are often equal by chance, and an interval without width would contain the
-        mean in three of four cases with two seeds. If all are 0, however, the variants compute the same values.
+        Differences of accuracies on a few hundred samples are often equal by chance. With two seeds, an interval of
+        width 0 would contain the mean in three of four cases. If all are 0, the variants compute the same values.
         """
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():
@@ -85,7 +85,7 @@ class _Pairs:
 def variant_differences(
     runs: pd.DataFrame, metric: str, reference: str, margin: Margin, *, is_chosen: bool = False
 ) -> pd.DataFrame:
-    """Returns the differences of all variants from a reference variant; `is_chosen` as for `difference_table`."""
+    """Returns the differences of all variants from a reference variant; for `is_chosen` see `difference_table`."""
     ran = runs.assign(ran=True).pivot(index="seed", columns=VARIANT, values="ran").notna()
     ran = ran[runs[VARIANT].drop_duplicates()]
     column = METRICS[metric].report_column
@@ -99,7 +99,7 @@ def level_differences(
 ) -> pd.DataFrame:
     """Returns the main effects of a factor: differences of its levels from a reference level.
 
-    Within a seed a level is averaged over the backgrounds that all levels have in common.
+    Within each seed, the value of a level is the mean over the backgrounds that all levels have in common.
     """
     known = balanced_for(runs, metric, factor, [other for other in factors if other != factor])
     levels = levels_of(known, factor)
@@ -111,7 +111,7 @@ def level_differences(
 
 
 def _horizon(runs: pd.DataFrame, metric: str) -> float:
-    """Returns the steps that stand for "not reached", infinity for other metrics."""
+    """Returns the number of steps from which a run counts as "not reached", infinity for other metrics."""
     return float(runs["steps"].min()) if metric == STEPS_TO_TARGET else float("inf")
 
 
@@ -125,12 +125,12 @@ def difference_table(
     is_chosen: bool = False,
     horizon: float = float("inf"),
 ) -> pd.DataFrame:
-    """Returns the table of differences of all columns from one of them.
+    """Returns the table of differences of all columns of `values` from the column `reference`.
 
-    `values` has the metric by seed (rows), NaN where a run failed or was not made, and censored from `horizon` on.
-    `ran` tells which runs were made, same shape. With `is_chosen` the reference is the best column. Its differences
-    are then some of those between all pairs of columns and adjusted for all of them: of equal variants the luckiest
-    beats the unluckiest far more often than one of them beats another.
+    `values` has one row per seed, NaN where a run failed or was not made; values of at least `horizon` are censored.
+    `ran` has the same shape and tells which runs were made. With `is_chosen` the reference is the best column, and p is
+    adjusted for the comparisons of all pairs of columns: among equal variants, the luckiest beats the unluckiest far
+    more often than one of two given variants beats the other.
     """
     base = values[reference].to_numpy(np.float64)
     both_ran = ran.to_numpy() & ran[[reference]].to_numpy()

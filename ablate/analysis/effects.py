@@ -1,11 +1,11 @@
-"""Effects: how much of a metric's variance each factor and each pair of factors account for.
+"""Analysis of variance: the share of a metric's variance that each factor and each pair of factors explains.
 
-An analysis of variance of the runs with the seed as block: y ~ seed + factors + all products of two factors. Sums of
-squares are of type II: each term is adjusted for all terms that do not contain it. That suits grids with holes and does
-not depend on the coding (Langsrud, "ANOVA for unbalanced data: use type II instead of type III sums of squares",
-Statistics and Computing 13:163-167, 2003). A sum of squares is the difference between the residuals of two nested
-models, and its degrees of freedom are the difference between their ranks. statsmodels' `anova_lm` gives the same if
-every cell has a run; otherwise it counts columns of cells without any.
+The model is y ~ seed + factors + all products of two factors, with the seed as block. Sums of squares are of type II:
+each term is adjusted for all terms that do not contain it. Type II suits grids with missing cells and does not depend
+on the coding (Langsrud, "ANOVA for unbalanced data: use type II instead of type III sums of squares", Statistics and
+Computing 13:163-167, 2003). A sum of squares is the difference between the residual sums of squares of two nested
+models. Its degrees of freedom are the difference between their ranks. statsmodels' `anova_lm` gives the same results if
+every cell has a run; otherwise it also counts the columns of empty cells.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,18 +26,18 @@ UNEXPLAINED = "unexplained"
 
 Term = tuple[str, ...]
 
-# Sums of squares below this share of the total are rounding errors.
+# Sums of squares below this share of the total count as 0.
 _ROUNDING = 1e-12
-# Directions in which indicators vary less than this, relative to the most, are combinations of others.
+# Eigenvalues below this share of the largest one count as 0: some indicator columns are linearly dependent.
 _DEPENDENT = 1e-10
 
 
 def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataFrame:
-    """Returns the analysis of variance of a metric, one row per term: factors by their share, then seed and residual.
+    """Returns the analysis of variance of a metric, one row per term: factors by falling share, then seed and residual.
 
     The columns are `term` (a tuple of factors, or of `seed` or `unexplained`), `sum_sq`, `df`, `share` (of the total;
-    shares need not add up to 1 if the grid has holes), `f`, `p` and `p_holm` (adjusted for all terms of factors). F and
-    p are NaN where no degrees of freedom are left. Runs without a value and factors with a single level are left out.
+    need not add up to 1 if cells are missing), `f`, `p` and `p_holm` (adjusted for all terms of factors). F and p are
+    NaN if no degrees of freedom are left. Runs without a value and factors with a single level are left out.
     """
     column = METRICS[metric].report_column
     known = counted(runs, metric).dropna(subset=column)
@@ -58,15 +58,15 @@ def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataF
 
 
 def _indicators(runs: pd.DataFrame, term: Term) -> Floats:
-    """Returns one column per combination of levels that occurs, 1 in the runs that have it, shape (runs, cells)."""
+    """Returns indicator columns, one per combination of levels that occurs in the runs, shape (runs, cells)."""
     cells = runs.groupby(list(term), sort=False).ngroup().to_numpy()
     return np.asarray(np.eye(cells.max() + 1)[cells], dtype=np.float64)
 
 
 def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]], Floats]:
-    """Returns a function from terms to the residual sum of squares of their linear model and its degrees of freedom.
+    """Returns a function that maps terms to the residual sum of squares and degrees of freedom of their linear model.
 
-    `y` has mean 0 and shape (runs,). All fits use the same sums of products, so none goes through the runs again.
+    `y` has mean 0 and shape (runs,). The cross products are computed once, and all fits reuse them.
     """
     design = np.hstack([np.ones((len(y), 1)), *blocks.values()])
     products, moments, total = design.T @ design, design.T @ y, float(y @ y)
@@ -84,7 +84,7 @@ def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]],
 
 
 def _table(terms: list[Term], rows: Floats, total: float) -> pd.DataFrame:
-    """Returns the table of terms, given sums of squares and degrees of freedom; the last row is the residual."""
+    """Returns the table of terms from rows of sum of squares and degrees of freedom; the last row is the residual."""
     sums, df = rows.T
     sums = np.where(sums <= _ROUNDING * total, 0.0, sums)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -95,6 +95,6 @@ def _table(terms: list[Term], rows: Floats, total: float) -> pd.DataFrame:
     is_of_factors = np.array([*(term != (SEED,) for term in terms), False])
     p_holm = holm(np.where(is_of_factors, p, np.nan))
     columns = {"sum_sq": sums, "df": df, "share": share, "f": f, "p": p, "p_holm": p_holm}
-    # Seed and residual keep their order below the factors.
+    # Terms of factors come first, by descending share. Seed and residual follow in their order.
     order = np.lexsort((np.where(is_of_factors, -share, 0.0), ~is_of_factors))
     return pd.DataFrame({"term": [*terms, (UNEXPLAINED,)]} | columns).iloc[order].reset_index(drop=True)

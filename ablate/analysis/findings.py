@@ -1,4 +1,4 @@
-"""Findings: what the runs say about one metric, everything that a report puts into words."""
+"""Findings: the results about one metric that a report describes in words."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,12 +15,12 @@ from ablate.analysis.summary import Summary, ranked
 
 @dataclass(frozen=True)
 class Findings:
-    """What the runs say about one metric. The modules of the functions in `find` describe the tables.
+    """Results about one metric. The modules that compute the tables describe their columns.
 
-    `variants` holds the differences from the reference and `against_winner` those from the `winner`, the variant with
-    the best mean. If no run finished or reached the target, `winner` is None and `against_winner` has no rows. `levels`
-    are main effects by factor, relative to `reference_levels`. The first factor of a pair gives the rows of its
-    contrasts, and the second one is the moderator.
+    `variants` holds the differences from the reference variant. `winner` is the variant with the best mean, and
+    `against_winner` holds the differences from it. If no run finished or reached the target, `winner` is None and
+    `against_winner` is empty. `levels` holds the main effects by factor, relative to `reference_levels`. In each pair
+    of factors, the first gives the rows of the contrasts, and the second is the moderator.
     """
 
     metric: str
@@ -36,7 +36,7 @@ class Findings:
 
 
 def find(summary: Summary, metric: str | None = None, margin: Margin | None = None) -> Findings:
-    """Returns the findings about a metric, by default the one the summary is sorted by, with its own margin."""
+    """Returns the findings about a metric. The defaults are the metric that the summary is sorted by and its margin."""
     metric = metric or _sorted_by(summary)
     margin = margin or METRICS[metric].report_margin or Margin(0.0)
     factors = summary.factors
@@ -67,7 +67,7 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
 
 
 def find_all(summary: Summary, margin: Margin | None = None) -> dict[str, Findings]:
-    """Returns the findings about every metric; the margin is that of the metric the summary is sorted by."""
+    """Returns the findings about every metric; `margin` applies only to the metric that the summary is sorted by."""
     asked = _sorted_by(summary)
     return {metric: find(summary, metric, margin if metric == asked else None) for metric in METRICS}
 
@@ -77,7 +77,7 @@ def _sorted_by(summary: Summary) -> str:
 
 
 def _pairs(summary: Summary) -> list[tuple[str, str]]:
-    """Returns all pairs of varied factors; the one with fewer levels stands second and is the moderator."""
+    """Returns all pairs of varied factors. The second factor has no more levels than the first and is the moderator."""
     count = summary.runs[list(summary.varied_factors)].nunique()
     return [
         (first, second) if count[first] >= count[second] else (second, first)

@@ -1,4 +1,4 @@
-"""The gap between training and validation scores: positive means overfitting, in accuracy as in loss."""
+"""The gap between training and validation scores. A positive gap means overfitting, for accuracy and for loss."""
 
 from collections.abc import Mapping
 
@@ -7,22 +7,22 @@ from scipy import special
 
 from ablate.analysis.arrays import Floats, Steps
 
-# Largest p of the trend test at which a validation loss is said to rise. It takes six evaluations to get there.
+# A loss counts as rising if p of the trend test is at most this. That takes six evaluations after the lowest loss.
 RISING_P = 0.01
 
 
 def gap_at(scores: Mapping[str, Floats], evaluation: int) -> tuple[float, float]:
-    """Returns the gap at an evaluation, which is counted from 0 or, if negative, from the end.
+    """Returns the accuracy gap and the loss gap at an evaluation, an index that counts from the end if negative.
 
-    It is training minus validation accuracy, as a share from -1 to 1, and validation minus training loss, in nats.
-    `scores` holds the columns `store.schema.SCORES` of one run, each of shape (evaluations,).
+    The accuracy gap is training minus validation accuracy, from -1 to 1. The loss gap is validation minus training
+    loss, in nats. `scores` holds the columns `store.schema.SCORES` of one run, each of shape (evaluations,).
     """
     values = {name: float(column[evaluation]) for name, column in scores.items()}
     return values["train_accuracy"] - values["val_accuracy"], values["val_loss"] - values["train_loss"]
 
 
 def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
-    """Returns the gap at the first evaluation of the highest validation accuracy, NaN if no accuracy is known."""
+    """Returns the gaps at the first evaluation with the highest validation accuracy, NaN if no accuracy is known."""
     accuracy = scores["val_accuracy"]
     if np.isnan(accuracy).all():
         return float("nan"), float("nan")
@@ -32,10 +32,10 @@ def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
 def overfit_step(steps: Steps, val_loss: Floats) -> float:
     """Returns the step of the lowest validation loss if the loss rises after it, else NaN.
 
-    The loss rises if the evaluations after the lowest one (the first of several) have a positive trend: the one-sided
-    p of the Mann-Kendall test is at most `RISING_P`, which noise alone reaches in one run of a hundred (Mann,
-    "Nonparametric tests against trend", Econometrica 13:245-259, 1945). A run whose loss still falls, stays level or
-    comes down again is censored. Both arrays have the shape (evaluations,); steps ascend, and a loss of NaN is skipped.
+    The loss rises if the evaluations after its first minimum have a positive trend: the one-sided p of the Mann-Kendall
+    test (Mann, "Nonparametric tests against trend", Econometrica 13:245-259, 1945) is at most `RISING_P`. Noise alone
+    gives such a p in one run of a hundred. A run whose loss still falls, stays level or falls again is censored. Both
+    arrays have the shape (evaluations,); steps ascend, and evaluations with loss NaN are skipped.
     """
     known = ~np.isnan(val_loss)
     steps, val_loss = steps[known], val_loss[known]
@@ -46,9 +46,9 @@ def overfit_step(steps: Steps, val_loss: Floats) -> float:
 
 
 def rising_p(values: Floats) -> float:
-    """Returns the p of the Mann-Kendall test for a rising trend (one-sided), values of shape (n,).
+    """Returns the one-sided p of the Mann-Kendall test for a rising trend in values of shape (n,).
 
-    It uses the normal approximation with continuity correction. Ties are not corrected for, so they make the test
+    The test uses the normal approximation with continuity correction. It does not correct for ties, which makes it
     conservative.
     """
     n = len(values)

@@ -14,9 +14,9 @@ from ablate.analysis.variants import levels_of
 
 @dataclass(frozen=True)
 class Cells:
-    """A metric by seed and the levels of two factors, averaged over the backgrounds that all cells share.
+    """A metric for each seed and pair of levels of two factors, averaged over the backgrounds that all cells share.
 
-    Values have the shape (seeds, row levels, column levels), NaN where nothing was run or finished.
+    A cell is a pair of levels. Values have the shape (seeds, row levels, column levels), NaN for a missing value.
     """
 
     rows: str
@@ -26,7 +26,7 @@ class Cells:
     values: Floats
 
     def means(self) -> pd.DataFrame:
-        """Returns the means over seeds, with the factors as names of rows and columns; NaN if no seed is left."""
+        """Returns the means over seeds as a table indexed by the levels of both factors, NaN if no seed has a value."""
         return pd.DataFrame(
             mean_over_seeds(self.values),
             pd.Index(self.row_levels, name=self.rows),
@@ -36,11 +36,11 @@ class Cells:
 
 @dataclass(frozen=True)
 class Moderation:
-    """How far the differences between the levels of `factor` change from one level of `moderator`, `base`, to another.
+    """Change of the differences between the levels of `factor` from the level `base` of `moderator` to another level.
 
-    A spread is the standard deviation of the level means of `factor`, and the ratio is `spread` over `base_spread`: 0.2
-    says that four fifths of the difference are gone. Its interval is the delete-one-seed jackknife's, which needs three
-    seeds.
+    A spread is the standard deviation of the level means of `factor`. `ratio` is `spread` divided by `base_spread`: a
+    ratio of 0.2 means that four fifths of the differences are gone. `low` and `high` are the interval of the ratio by
+    the delete-one-seed jackknife, which needs three seeds.
     """
 
     factor: str
@@ -55,7 +55,7 @@ class Moderation:
 
 
 def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tuple[str, ...]) -> Cells:
-    """Returns the cells of two factors of named and scored runs; `factors` are all that are varied."""
+    """Returns the cells of two factors from named and scored runs; `factors` are all factors that name the variants."""
     background = [factor for factor in factors if factor not in (rows, columns)]
     pairs = runs.assign(cell=runs[rows] + "\x1f" + runs[columns])
     known = balanced_for(pairs, metric, "cell", background)
@@ -69,11 +69,11 @@ def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tup
 
 
 def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
-    """Returns the interaction in each cell: how far the effect of its row's level differs from that at the base.
+    """Returns the interaction in each cell: the effect of the row level in this column minus that in the base column.
 
-    It is the difference of differences y[row, column] - y[base, column] - y[row, base] + y[base, base], taken within
-    each seed. Each pair of a row level and a column level, neither of them a base, has one row. Its columns are the two
-    levels, `seeds` (how many), `interaction` (mean over seeds), `low`, `high` and `p` (of the sign-flip test).
+    It is y[row, column] - y[base, column] - y[row, base] + y[base, base] within each seed. The table has one row per
+    pair of a row level and a column level, without the base levels. Its columns are the two levels, `seeds` (number of
+    seeds), `interaction` (mean over seeds), `low`, `high` and `p` (of the sign-flip test).
     """
     row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
     y = table.values
@@ -90,10 +90,10 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
 
 
 def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
-    """Returns what each level of the column factor does to the differences between the levels of the row factor.
+    """Returns a moderation for each level of the column factor other than `base`, which is also one of its levels.
 
-    The levels are compared with `base`, one of their own. Only row levels with a value in both columns count, and
-    levels with less than two of them are left out.
+    `factor` is the row factor, and `moderator` the column factor. Only row levels with values in both columns count.
+    Column levels with fewer than two such row levels are left out.
     """
     start = table.column_levels.index(base)
     result = []
@@ -111,12 +111,12 @@ def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
 
 
 def _jackknife(both: Floats, ratio: float) -> tuple[float, float]:
-    """Returns the interval of a ratio of spreads, not below 0, from cells of shape (seeds, rows, 2)."""
+    """Returns the jackknife interval of a ratio of spreads, cut off at 0, from cells of shape (seeds, rows, 2)."""
     n = len(both)
     if n < 3:
         return float("nan"), float("nan")
     spreads = ((both.sum(axis=0) - both) / (n - 1)).std(axis=1)
-    # Without one of the seeds the levels may not differ at all; then there is no ratio and no interval.
+    # If the levels do not differ once a seed is left out, the ratio is undefined and there is no interval.
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = spreads[:, 1] / spreads[:, 0]
         deviations = ratios - ratios.mean()

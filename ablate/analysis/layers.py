@@ -1,4 +1,4 @@
-"""Summaries of layer diagnostics: one row per variant, those with the fewest signs of trouble first."""
+"""Summary of layer diagnostics: one row per variant, sorted by the number of signs of trouble."""
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,11 @@ from ablate.analysis.arrays import Floats
 from ablate.analysis.metrics import VARIANT
 from ablate.store.status import FINISHED
 
-# The first hidden layer, which in a network with convolutions is the first of those; and the last layer.
+# Names of the first hidden layer, with and without convolutions, and name of the last layer.
 FIRST, LAST = ("conv.0", "hidden.0"), "output"
 
-# Signs of trouble: a column of `health` and the range in which it gives no sign. They are rules of thumb, wide enough
-# to pass what every relu network shows (half of all derivatives are 0, activations are not centred on 0).
+# Signs of trouble: a column of `health` and the range in which its values are no sign. The ranges are rules of thumb
+# that accept what every relu network shows: half of all derivatives are 0, and activations are not centred on 0.
 SIGNS: dict[str, tuple[str, float, float]] = {
     "vanishing gradient": ("gradient_ratio_worst", 1e-2, np.inf),
     "exploding gradient": ("gradient_ratio_worst", -np.inf, 1e2),
@@ -26,29 +26,29 @@ SIGNS: dict[str, tuple[str, float, float]] = {
 }
 UNFINISHED = "unfinished runs"
 
-# Quantities of which the layer with the largest value is the worst, and the others that are used.
+# Quantities for which the layer with the largest value is the worst, and the other quantities used.
 _LARGEST = ("dead_share", "saturated_share", "running_mean_shift")
 _OTHERS = ("gradient_norm", "activation_mean", "activation_std", "update_ratio", "running_std_ratio")
-# The columns of `health` that are geometric means over a variant's runs, and those that are arithmetic ones.
+# Columns of `health` that are geometric means over a variant's runs, and columns that are arithmetic means.
 _RATIOS = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
 _MEANS = ("centre", *_LARGEST, "running_std_ratio")
 
 
 def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns one row per variant, sorted by fewest signs of trouble first and then by most even gradients.
+    """Returns one row per variant, sorted by ascending number of signs of trouble, then by gradient ratio nearest to 1.
 
-    All values are means over a variant's runs, geometric ones for the ratios of gradients and updates, and NaN where
-    there are no diagnostics. The worst layer is that of the last evaluation.
+    All values are means over a variant's runs, geometric for the ratios of gradients and updates. Values are NaN for
+    variants without diagnostics. The worst layer is determined at the last evaluation.
 
-    - variant, runs: name, and number of runs with diagnostics. A variant without any comes last.
-    - gradient_ratio_start, gradient_ratio_end: norm of the first hidden layer's gradient over that of the output layer
-      at the first and the last evaluation; far below 1 is a vanishing gradient.
-    - gradient_ratio_worst: the one of the two that is farther from 1.
+    - variant, runs: name, and number of runs with diagnostics. A variant without diagnostics comes last.
+    - gradient_ratio_start, gradient_ratio_end: gradient norm of the first hidden layer divided by that of the output
+      layer, at the first and the last evaluation. A value far below 1 indicates a vanishing gradient.
+    - gradient_ratio_worst: the one of these two ratios that is farther from 1.
     - centre: |mean| / std of the activations of the layer least centred on 0.
-    - dead_share, saturated_share: of the layer where they are largest.
+    - dead_share, saturated_share: value in the layer where it is largest.
     - update_ratio: geometric mean over the layers.
-    - running_mean_shift, running_std_ratio: of the layer where they are farthest from 0 and from 1.
-    - signs: tuple of the keys of `SIGNS` whose range is left, and `UNFINISHED` if a run diverged or failed.
+    - running_mean_shift, running_std_ratio: value in the layer where it is farthest from 0 and from 1, respectively.
+    - signs: keys of `SIGNS` whose column is outside its range, and `UNFINISHED` if a run diverged or failed.
     """
     frame = runs[["run_id", VARIANT, "status"]].join(_per_run(layers), on="run_id")
     groups = frame.groupby(VARIANT, sort=False)
@@ -59,7 +59,7 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns the columns of `health` before they are averaged over seeds, one row per run id."""
+    """Returns the columns of `health` for each run, before they are averaged over runs; the index is the run id."""
     ends = layers.groupby("run_id")["step"].agg(["min", "max"])
     first, last = (_wide(layers[layers["step"] == layers["run_id"].map(ends[end])]) for end in ends)
     by_run = last.groupby(level="run_id")
@@ -103,7 +103,7 @@ def _farthest(ratios: "pd.Series[float]") -> float:
 
 
 def _distance(ratios: NDArray[np.floating]) -> Floats:
-    """Returns how far ratios lie from 1, as |ln|; NaN stays."""
+    """Returns the distance of ratios from 1 as |ln(ratio)|; NaN stays NaN."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.abs(np.log(ratios)))
 

@@ -1,4 +1,4 @@
-"""The margin: how large a difference of a metric has to be to matter."""
+"""The margin: the size up to which a difference of a metric does not matter."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from ablate.errors import SpecError
 
 @dataclass(frozen=True)
 class Amount:
-    """A size in the unit of a metric or, if relative, as a share of the value that a reference has."""
+    """A size in the unit of a metric or, if `relative`, as a share of the reference's value."""
 
     size: float
     relative: bool = False
@@ -26,7 +26,7 @@ class Amount:
 
 
 class Margin(Amount):
-    """Differences up to this size do not matter in practice."""
+    """The size up to which a difference does not matter in practice."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -40,7 +40,7 @@ class Margin(Amount):
         return margin
 
     def absolute(self, reference: float) -> float:
-        """Returns the margin in the metric's unit; a share of a reference that is NaN is 0."""
+        """Returns the margin in the metric's unit, 0 if it is relative and the reference's value is NaN."""
         if not self.relative:
             return self.size
         return 0.0 if math.isnan(reference) else self.size * abs(reference)

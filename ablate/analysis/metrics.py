@@ -1,4 +1,4 @@
-"""The metrics by which runs are compared, in a report and in a gate: every fact about a metric stands here once."""
+"""Definitions of the metrics by which a report and a gate compare runs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,9 +15,9 @@ class Metric:
     """One metric of scored runs.
 
     Attributes:
-        about: What it is, for a help text or a legend.
-        report_margin: Differences up to this size do not matter in a report; None if reports do not show the metric.
-        gate_margin: The smallest difference that matters in a gate; None if gates do not judge the metric.
+        about: Description for a help text or a legend.
+        report_margin: Largest difference that does not matter in a report; None if reports do not show the metric.
+        gate_margin: Smallest difference that matters in a gate; None if gates do not judge the metric.
         decides: Whether a regression fails a gate; otherwise the gate only warns of it.
     """
 
@@ -47,7 +47,7 @@ class Metric:
 
 
 def _metric(name: str, higher: bool, about: str, report: Margin | None, gate: Margin | None = None) -> Metric:
-    """Returns a metric that stands in the column of its name."""
+    """Returns a metric whose columns in reports and gates have the metric's own name."""
     return Metric(name, higher, about, report, gate, name, name)
 
 
@@ -78,32 +78,32 @@ _ALL = (
         report_column="comparable_steps",
         gate_column="restricted_steps",
     ),
-    # The time of a stack depends on whatever else the machine was doing.
+    # The time of a step also depends on other processes, so by default a slower step does not fail a gate.
     replace(_metric(STEP_SECONDS, False, _COST, None, Margin(0.5, relative=True)), decides=False),
 )
 
-# What a report shows, and what a gate judges.
+# Metrics that a report shows, and metrics that a gate judges.
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.report_margin}
 GATE_METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.gate_margin}
 
 DEFAULT_SORT = "best_val_accuracy"
-# The column of names of variants. As a sort key, which is no metric, it keeps the order of the levels.
+# Column of variant names. As a sort key it keeps the order of the levels.
 VARIANT = "variant"
 
 
 def metrics_by_margin() -> dict[Margin, str]:
-    """Returns each default margin of a report with what it is for, in words."""
+    """Returns the default margins of a report, each with the kind of metric that it applies to."""
     return {_HALF_A_POINT: "accuracies", _NATS: "losses", _TENTH: "steps"}
 
 
 def sort_column(received: str) -> str:
-    """Returns the column to sort by, or raises `SpecError` if there is none of this name."""
+    """Returns the name of the column to sort by, or raises `SpecError` if there is no such column."""
     check_name("--sort", received, (VARIANT, *METRICS))
     return received
 
 
 def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
-    """Raises `SpecError` if a name is not one of the legal ones; the message names the flag and the nearest name."""
+    """Raises `SpecError` if a name is not a legal one. The message states the flag and the nearest legal name."""
     legal = tuple(legal)
     if received not in legal:
         hint = did_you_mean(received, legal)

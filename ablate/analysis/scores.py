@@ -1,4 +1,4 @@
-"""Scores that follow from a run's curve and a target: steps to target, gap at the best evaluation, overfitting."""
+"""Scores computed from a run's learning curve: steps to target, gap at the best evaluation, onset of overfitting."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,21 +13,21 @@ from ablate.store.status import FINISHED
 
 
 def reference_best(runs: pd.DataFrame, reference: str) -> float:
-    """Returns the mean over seeds of the best validation accuracy of the reference, NaN if no run of it finished."""
+    """Returns the reference's best validation accuracy as a mean over seeds, NaN if none of its runs finished."""
     finished = runs[(runs["variant"] == reference) & (runs["status"] == FINISHED)]
     return float(finished["best_val_accuracy"].mean())
 
 
 def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFrame:
-    """Returns the runs in the order given, with the scores that follow from their curves as columns.
+    """Returns the runs in the order given, with the scores computed from their curves as new columns.
 
-    - `finished`: whether the run finished. One that diverged or failed counts as never having reached the target.
+    - `finished`: whether the run finished. A run that diverged or failed counts as not having reached the target.
     - `steps_to_target`: NaN where censored.
-    - `restricted_steps`: the same, or the planned steps where censored.
-    - `comparable_steps`: the same, at most the fewest steps that any run was planned for.
-    - `best_gap_accuracy`, `best_gap_loss`, `overfit_step`: as in `analysis.gap`.
+    - `restricted_steps`: `steps_to_target`, or the planned steps for censored runs.
+    - `comparable_steps`: `restricted_steps`, limited to the fewest steps that any run was planned for.
+    - `best_gap_accuracy`, `best_gap_loss`, `overfit_step`: results of `best_gap` and `overfit_step` in `analysis.gap`.
 
-    The target is a validation accuracy. Where it is NaN, unknown, the steps are too.
+    The target is a validation accuracy. If it is NaN (unknown), all columns of steps to target are NaN.
     """
     finished = runs["status"] == FINISHED
     by_run = {run_id: _from_curve(curve, target) for run_id, curve in _by_run(curves)}
@@ -63,7 +63,7 @@ def _from_curve(curve: Mapping[str, Floats], target: float) -> dict[str, float]:
 
 
 def _by_run(curves: pd.DataFrame) -> Iterator[tuple[str, dict[str, Floats]]]:
-    """Yields each run's id and its columns in the order of steps, arrays of shape (evaluations,)."""
+    """Yields each run's id and its columns sorted by step, as arrays of shape (evaluations,)."""
     ordered = curves.sort_values(["run_id", "step"])
     ids = ordered["run_id"].to_numpy()
     starts = np.flatnonzero(ids[1:] != ids[:-1]) + 1

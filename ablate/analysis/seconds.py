@@ -1,4 +1,4 @@
-"""Seconds to target: steps times what one step of a variant costs when it is trained alone."""
+"""Seconds to target: steps to target times the seconds of one step of a variant trained alone."""
 
 import pandas as pd
 
@@ -12,9 +12,9 @@ SECONDS_TO_TARGET = "seconds_to_target"
 def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame:
     """Returns the summary by variant with `step_seconds` and the mean, sd and interval of seconds to target.
 
-    They are those of the steps, scaled, so a mean with censored runs is a lower bound too. The cost of a step has to be
-    measured alone, because a run shares the seconds of its stack with all other runs in it. `step_costs` has one row
-    per variant measured, with the columns `variant` and `step_seconds`. The others get NaN.
+    Seconds to target are steps to target times `step_seconds`, so with censored runs their mean is also a lower bound.
+    The cost of a step is measured on one run alone, because runs trained in one stack share its time. `step_costs` has
+    one row per measured variant, with the columns `variant` and `step_seconds`. Other variants get NaN.
     """
     table = variants.merge(step_costs[[VARIANT, "step_seconds"]], on=VARIANT, how="left", validate="1:1")
     scaled = {
@@ -25,10 +25,10 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
 
 
 def costs_by_variant(runs: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame | None:
-    """Returns `variant` and `step_seconds` of the variants whose step was measured, None if there are none.
+    """Returns `variant` and `step_seconds` of the variants whose step cost was measured, None if there are none.
 
-    Only the settings that cost depends on count, so one measurement holds for all learning rates. `step_costs` has the
-    columns of `store.schema.STEP_COSTS`.
+    Variants are matched by the settings that the cost depends on, so one measurement holds for all learning rates.
+    `step_costs` has the columns of `store.schema.STEP_COSTS`.
     """
     factors = list(COST_FACTORS)
     texts = {factor: [label(value) for value in step_costs[factor].tolist()] for factor in factors}

@@ -1,6 +1,6 @@
-"""The standing of a variant against the reference: what its difference shows, and how many more seeds would show more.
+"""The verdict on the difference of a variant from the reference, and the number of further seeds that it needs.
 
-A table of differences has it in the column `verdict`.
+A table of differences (`analysis.differences`) has the verdict in the column `verdict`.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from scipy import special
 from ablate.analysis.arrays import Floats
 from ablate.analysis.paired import smallest_p, student_half_width
 
-# A difference is significant if the p of a sign-flip test, adjusted by Holm's method, is at most ALPHA. Where the
-# family is too large or the seeds too few for that test ever to get there, a t-test decides. It assumes that the
-# differences are normal and therefore has to reach STRICT_ALPHA.
+# A difference is significant if p of the sign-flip test, adjusted by Holm's method, is at most ALPHA. If the family is
+# too large or the seeds are too few for that test to reach ALPHA, a t-test decides. The t-test assumes normally
+# distributed differences and therefore has to reach STRICT_ALPHA.
 ALPHA = 0.05
 STRICT_ALPHA = 0.01
 
@@ -24,7 +24,7 @@ MOST_SEEDS = 1000
 
 
 class Standing(StrEnum):
-    """What a comparison with the reference says."""
+    """The result of a comparison with the reference."""
 
     REFERENCE = "reference"
     BETTER = "better"
@@ -39,12 +39,12 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a difference, positive if better.
+    """The data from which a difference is judged. A positive difference is better.
 
-    The counts are of seeds: `pairs` where both finished, `failed` where only the reference did, `reference_failed`
-    where only the other one did, and `unreached` where neither reached the target. `mean` and `sd` count failed runs as
-    losses; the interval is of the mean over the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted
-    for the family, the number of comparisons made at once.
+    `pairs` is the number of seeds where both finished, `failed` where only the reference finished, `reference_failed`
+    where only the reference failed, and `unreached` where neither reached the target. `mean` and `sd` include failed
+    runs as losses. `low` and `high` are the interval of the mean over the pairs. `p_holm` (sign-flip test) and
+    `t_p_holm` (t-test) are adjusted for `family`, the number of comparisons made at once.
     """
 
     pairs: int
@@ -62,26 +62,26 @@ class Evidence:
 
     @property
     def unmatched(self) -> int:
-        """Seeds where one of the two did not finish."""
+        """Number of seeds where exactly one of the two runs finished."""
         return self.failed + self.reference_failed
 
     @property
     def seeds(self) -> int:
-        """Seeds where at least one of the two finished."""
+        """Number of seeds where at least one of the two runs finished."""
         return self.pairs + self.unmatched
 
 
 def exact_can_tell(pairs: int, family: int) -> bool:
-    """Returns whether the sign-flip test of so many pairs can reach `ALPHA` after Holm in a family of this size."""
+    """Returns whether the sign-flip test of `pairs` pairs can reach `ALPHA` after adjustment for the family's size."""
     return bool(smallest_p(pairs) * family <= ALPHA)
 
 
 def judge(evidence: Evidence) -> Standing:
-    """Returns the standing that a difference gives.
+    """Returns the verdict on a difference.
 
-    A tie within the margin comes before a significant difference, which can be too small to matter. The interval does
-    not include runs that failed, so there is no tie where a seed has lost its pair. If all runs of one side failed, or
-    no run of either reached the target, no test is needed.
+    A tie within the margin takes precedence over a significant difference, which can be too small to matter. The
+    interval does not include failed runs, so there is no tie if only one run of a seed finished. If all runs of one
+    side failed, or no run of either side reached the target, no test is needed.
     """
     if evidence.seeds == 0:
         return Standing.NO_PAIRS
@@ -99,11 +99,11 @@ def judge(evidence: Evidence) -> Standing:
 
 
 def more_seeds(evidence: Evidence) -> int | None:
-    """Returns about how many more seeds would give a result, if mean and standard deviation stay as they are.
+    """Returns the approximate number of further seeds needed for a verdict if mean and standard deviation stay.
 
-    It is the smallest number with which the t-test, adjusted for the family by Bonferroni, is significant as in
-    `judge`, or the interval lies within the margin. None for less than two seeds, or if it takes more than
-    `MOST_SEEDS`.
+    With so many seeds the t-test, adjusted for the family by Bonferroni's method, is significant as in `judge`, or the
+    interval lies within the margin. The result is None for fewer than two seeds, or if more than `MOST_SEEDS` seeds
+    would be needed.
     """
     have = evidence.seeds
     if have < 2:
@@ -121,6 +121,6 @@ def more_seeds(evidence: Evidence) -> int | None:
 
 @lru_cache(maxsize=1)
 def _prospects() -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Returns numbers of seeds from 2 on, half the width of their interval in standard errors, and the smallest p."""
+    """Returns numbers of seeds from 2 on, the half-widths of their intervals in standard errors, and the smallest p."""
     seeds = np.arange(2, MOST_SEEDS + 1)
     return seeds, student_half_width(seeds), smallest_p(seeds)

@@ -1,19 +1,19 @@
-"""The summary of some results, seeds averaged out: one row per variant, and one row per level of each factor.
+"""Summary tables with means over seeds: one row per variant, and one row per level of each factor.
 
-A summary table has the identifying columns and these:
+A summary table has the columns that identify its rows, and these columns:
 
-- `n`: seeds that finished.
-- `runs`, `failed`: number of runs, and of those that did not finish (diverged ones included).
-- `reached`: runs that reached the target.
-- `overfitting`: runs whose validation loss rose at the end.
+- `n`: number of seeds that finished.
+- `runs`, `failed`: number of runs, and number of runs that did not finish, including diverged ones.
+- `reached`: number of runs that reached the target.
+- `overfitting`: number of runs whose validation loss rose at the end.
 - `METRIC_mean`, `METRIC_sd`, `METRIC_low`, `METRIC_high` of each metric: mean and sample standard deviation over seeds,
   and the ends of the 95 % interval of the mean.
-- `steps_to_target_rank`: the mean to rank by. A run that missed the target counts with the most steps that any run was
-  trained for, so that less training is never taken for more speed.
-- `overfit_step_mean` and so on: the same of the onset of overfitting, which is no metric.
+- `steps_to_target_rank`: mean to rank by. A run that missed the target counts with the most steps that any run was
+  trained for. Otherwise less training would look like more speed.
+- `overfit_step_mean` and so on: the same figures for the step at which overfitting starts, which is not a metric.
 
-The mean of `steps_to_target` is the restricted mean over all runs, since one that failed never reached its target; that
-of `overfit_step` is the restricted mean over the runs that finished.
+The mean of `steps_to_target` is the restricted mean over all runs, because a failed run never reached its target. The
+mean of `overfit_step` is the restricted mean over the runs that finished.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ _OF_FINISHED = [name for name in METRICS if name != STEPS_TO_TARGET]
 
 @dataclass(frozen=True)
 class LevelSummary:
-    """A table with one row per level of a factor, without rows if no background was run at every level.
+    """A table with one row per level of a factor. It has no rows if no background was run at every level.
 
-    A background is a combination of the other factors' levels. All levels are averages over the same backgrounds and
-    seeds. Of all `backgrounds`, `compared` is the number of those run at every level with the same seeds, which counts
-    and steps to target refer to, and `scored` that of those where every run finished too, which scores refer to. A
-    level of which no run finished does not hold up the others.
+    A background is a combination of the other factors' levels; `backgrounds` is their number. All levels are averages
+    over the same backgrounds and seeds. Counts and steps to target refer to the `compared` backgrounds that were run at
+    every level with the same seeds. Scores refer to the `scored` ones of these where every run finished. A level
+    without any finished run does not exclude backgrounds.
     """
 
     factor: str
@@ -53,7 +53,7 @@ class LevelSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that the tables of a report say, all ranked by `sort`: by variant, and by level of the varied factors.
+    """The tables of a report, all ranked by `sort`: one by variant, and one by level for each varied factor.
 
     The runs are named and scored. `target_accuracy` is NaN if the target is a share of a reference that never finished.
     """
@@ -69,7 +69,7 @@ class Summary:
 
     @property
     def simulated(self) -> bool:
-        """Whether any of the runs was made up and not trained."""
+        """Whether any of the runs was simulated instead of trained."""
         return bool(self.runs["simulated"].any())
 
     @property
@@ -79,7 +79,7 @@ class Summary:
 
     @property
     def shown_factors(self) -> tuple[str, ...]:
-        """The factors with more than one level, or the first of all if there is none."""
+        """The factors with more than one level, or the first factor if there is none."""
         return self.varied_factors or self.factors[:1]
 
     @property
@@ -97,14 +97,14 @@ def summarize(
     sort: str,
     step_costs: pd.DataFrame | None = None,
 ) -> Summary:
-    """Returns the summary of at least one run.
+    """Returns the summary of the runs, of which there has to be at least one.
 
-    The reference is a variant, by default the plainest relu; `sort` is a metric, or `variant` for the order of the
-    levels. `step_costs` has the columns `variant` and `step_seconds`, if measured, and adds seconds to target.
+    `reference` is a variant, by default that of `reference_variant`. `sort` is a metric, or `variant` for the order of
+    the levels. `step_costs` has the columns `variant` and `step_seconds`, if measured, and adds seconds to target.
 
     Raises:
         SpecError: No variant has the name of the reference.
-        StoreError: Two runs are of the same variant and seed.
+        StoreError: Two runs have the same variant and seed.
     """
     factors = naming_factors(runs)
     runs = named(runs)
@@ -120,7 +120,7 @@ def summarize(
 
 
 def _by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str], sort: str) -> LevelSummary:
-    """Returns the summary by the levels of a factor, averaged over backgrounds within each seed, then over seeds."""
+    """Returns the summary by level of a factor, averaged over the backgrounds within each seed, then over seeds."""
     background = [other for other in factors if other != factor]
     compared = balanced(runs, factor, background)
     scores = balanced(compared[compared["finished"]], factor, background)
@@ -131,7 +131,7 @@ def _by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str], sort: str
 
 
 def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Returns one row per value of `key`: counts and steps to target of the runs, scores of those compared."""
+    """Returns one row per value of `key`: counts and steps to target of `runs`, and scores of `compared`."""
     groups = runs.groupby(key, sort=False)
     table = pd.DataFrame(
         {
@@ -156,7 +156,7 @@ def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataF
 
 
 def _over_seeds(runs: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
-    """Returns mean, standard deviation and interval over seeds of columns, which are first averaged within a seed."""
+    """Returns mean, standard deviation and interval over seeds of columns that are first averaged within each seed."""
     seeds = runs.groupby([key, "seed"])[columns].mean().groupby(level=key)
     mean, sd, n = seeds.mean(), seeds.std(), seeds.count()
     half = student_half_width(n.to_numpy()) * sd / np.sqrt(n)
@@ -166,9 +166,9 @@ def _over_seeds(runs: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFram
 
 
 def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
-    """Returns a summary table best first by a metric, ties in their order, rows that never finished last.
+    """Returns a summary table sorted best first. Ties keep their order; rows without a finished run are last.
 
-    Sorted by `variant` it stays as it is.
+    If `sort` is `variant`, the table stays as it is.
     """
     if sort == VARIANT:
         return table
@@ -183,7 +183,7 @@ def _rank_column(metric: str) -> str:
 def extremes(table: pd.DataFrame, metric: str) -> tuple[list[bool], list[bool]]:
     """Returns which rows of a summary table are the best and which the worst by a metric, ties included.
 
-    Rows that never finished are neither, and if all rows are equal none is.
+    Rows without a finished run are neither. If all rows are equal, no row is the best or the worst.
     """
     mean = table[_rank_column(metric)].where(table["n"] > 0)
     low, high = (np.isclose(mean, end, rtol=1e-12, atol=1e-12) for end in (mean.min(), mean.max()))

@@ -1,4 +1,4 @@
-"""The choice of learning rates: for each variant the rate with the best validation accuracy."""
+"""The choice of a learning rate for each variant: the rate with the best validation accuracy."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ _OTHERS = tuple(factor for factor in FACTORS if factor != TUNED)
 
 @dataclass(frozen=True)
 class Tried:
-    """A learning rate of a variant, with its final validation accuracy and loss, means over seeds.
+    """A learning rate tried for a variant, with its final validation accuracy and loss as means over seeds.
 
-    A run that did not finish has accuracy 0 and an infinite loss.
+    A run that did not finish counts with accuracy 0 and an infinite loss.
     """
 
     rate: float
@@ -29,7 +29,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Choice:
-    """The best rate of a variant, whose key and name are without the rate, and all rates tried, ascending."""
+    """The best rate of a variant and all rates tried, ascending. The variant's `key` and `name` omit the rate."""
 
     key: Key
     name: str
@@ -38,7 +38,7 @@ class Choice:
 
     @property
     def is_at_the_edge(self) -> bool:
-        """Whether the best rate is the smallest or the largest tried, so that a better one may lie beyond."""
+        """Whether the best rate is the smallest or the largest tried. In this case a better rate may lie beyond it."""
         return self.best in (self.tried[0], self.tried[-1])
 
 

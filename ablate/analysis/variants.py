@@ -1,7 +1,7 @@
-"""Variants: which factors name them, what they are called and how they are ordered.
+"""Names of variants, the factors in these names, and the order of variants.
 
-Names are made anew from all runs that there are. Results grow, and a name that was stored while one learning rate was
-in use does not mention the rate.
+Names are computed from all runs present and not read from the store, because results grow. A name that was stored while
+only one learning rate was in use does not mention the rate.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ from ablate.store.status import FINISHED
 def naming_factors(runs: pd.DataFrame) -> tuple[str, ...]:
     """Returns the factors that tell the variants of these runs apart, in the order of `FACTORS`.
 
-    Some always do, as their roles say, the others if they have more than one level. A factor that goes with another, as
-    the learning rate with the optimizer, only does if it has more than one level for one of the other's levels.
+    Factors whose role says so always do. Other factors do if they have several levels. A factor that goes with another,
+    as the learning rate with the optimizer, does if it has several levels for one level of the other.
     """
     return tuple(name for name in FACTORS if ROLES[name].names_every_variant or _is_varied(runs, name))
 
@@ -36,12 +36,12 @@ def varied_factors(runs: pd.DataFrame, factors: Iterable[str]) -> tuple[str, ...
 
 
 def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """Returns the runs in the order of their levels, settings as texts of levels, and `variant` made anew.
+    """Returns the runs sorted by their levels, with settings as texts of levels and `variant` computed anew.
 
-    A name is made of `factors`, by default the `naming_factors` of these runs.
+    A name consists of levels of `factors`, by default the `naming_factors` of these runs.
 
     Raises:
-        StoreError: Two runs are of the same variant and seed.
+        StoreError: Two runs have the same variant and seed.
     """
     factors = factors or naming_factors(runs)
     result = runs.assign(**{factor: [label(value) for value in runs[factor].tolist()] for factor in FACTORS})
@@ -62,7 +62,7 @@ def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.Data
 
 
 def level_key(factor: str, level: str) -> tuple[float | str, ...]:
-    """Returns what a level is sorted by among those of its factor: its place in a list, or its numbers."""
+    """Returns the sort key of a level among those of its factor: its position in a list, or its numbers."""
     order = ROLES[factor].order
     if not order:
         return tuple(float(part) for part in level.split("/")) if level != NONE else ()
@@ -70,15 +70,15 @@ def level_key(factor: str, level: str) -> tuple[float | str, ...]:
 
 
 def levels_of(runs: pd.DataFrame, factor: str) -> tuple[str, ...]:
-    """Returns the levels of a factor that occur in named runs, in order."""
+    """Returns the levels of a factor that occur in named runs, sorted by `level_key`."""
     return tuple(sorted(runs[factor].unique(), key=lambda level: level_key(factor, level)))
 
 
 def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
     """Returns the variant that the others are compared with, or raises `SpecError` if none has the name given.
 
-    By default it is the plainest relu that finished: the first in the order of `named`, so without norm and with the
-    least dropout. Without relu it is the first of all variants.
+    The default is the first relu variant that finished, in the order of `named`. This order puts variants without norm
+    and with the least dropout first. If there is no relu variant, the default is the first of all variants.
     """
     if name is None:
         finished = runs[runs["status"] == FINISHED]

@@ -1,9 +1,9 @@
 """The comparison of a candidate with a baseline: a verdict for each variant and metric.
 
-A regression has to be large (a mean loss of at least the metric's margin) and certain (`gate.statistics`: p at most
-alpha over all questions of the gate together). Unchanged means that the 95 % interval lies within the margin; lack of
-evidence is inconclusive. If the sides change places, improved and regressed do too, as do `failed` and the improvement
-of a variant that works again; the other verdicts stay.
+A regression is large and certain: the mean loss is at least the metric's margin, and p is at most alpha over all
+questions of the gate together (`gate.statistics`). Unchanged means that the 95 % interval lies within the margin. Lack
+of evidence is inconclusive. If the sides are swapped, improved becomes regressed or failed, both of these become
+improved, and the other verdicts stay.
 """
 
 import math
@@ -23,20 +23,20 @@ from ablate.analysis.metrics import STEP_SECONDS, STEPS_TO_TARGET, Metric
 from ablate.analysis.paired import mean_over_seeds
 
 ALPHA = 0.05
-# The parts of the environment that change the cost of a step.
+# The entries of the environment that affect the cost of a step.
 _MACHINE = ("cpu", "cores", "device")
 
 
 def compare(
     baseline: Side, candidate: Side, metrics: Sequence[Metric], alpha: float, exact: bool = False
 ) -> Comparison:
-    """Returns the verdicts on a candidate, given at least one run of each side and at least one metric.
+    """Returns the verdicts on a candidate. Each side has at least one run, and there is at least one metric.
 
-    `alpha` is the largest probability of calling any loss a regression if nothing has changed. With `exact` bits are
-    compared, and no metrics.
+    `alpha` is the largest probability of calling any loss a regression if nothing has changed. With `exact`, results
+    are compared bit by bit instead of by metrics.
 
     Raises:
-        StoreError: Two runs of a side are of the same variant and seed.
+        StoreError: Two runs of a side have the same variant and seed.
     """
     matched = match(baseline, candidate)
     seeds = Seeds.of(matched, alpha)
@@ -60,7 +60,7 @@ def compare(
     judged = [metric for metric in metrics if metric.name not in names]
     if not (judged and matched.common):
         return replace(comparison, findings=tuple(findings))
-    # Hints are a family of their own, so that they cannot hide what decides.
+    # Metrics that do not decide are a separate family, so that they cannot hide a regression of those that do.
     families = [[metric for metric in judged if metric.decides is decides] for decides in (True, False)]
     for values in (Values.of(matched, family, seeds) for family in families if family):
         questions = values.questions
@@ -70,7 +70,7 @@ def compare(
 
 
 def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]:
-    """Yields the findings on the values of variants that finished on both sides, and on the mean over variants."""
+    """Yields the findings on values, for variants that finished on both sides and for the mean over variants."""
     questions = values.questions
     answers = answer(questions, alpha)
     results = (questions.baseline, questions.candidate)
@@ -81,7 +81,7 @@ def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]
     for (v, m), loss in np.ndenumerate(answers.loss):
         variant, metric = values.variants[v], values.metrics[m]
         if variant != EVERY and not all(variant in variants for variants in finished):
-            continue  # the finding on its status says everything
+            continue  # the finding on its status is enough
         finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
         counts = [counter[variant, metric.name] for counter in unsound]
         if any(counts):
@@ -128,7 +128,7 @@ def _known(value: float) -> float | None:
 def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | None:
     """Returns about how many more seeds narrow the interval to the margin, or to the difference if that is larger.
 
-    The width of an interval falls with the square root of the number of seeds.
+    The width of an interval is inversely proportional to the square root of the number of seeds.
     """
     half, wanted = (high - low) / 2, max(margin, abs(high + low) / 2)
     if math.isnan(half) or wanted == 0:
@@ -147,7 +147,7 @@ def _unmatched(matched: Match) -> Iterator[Finding]:
 def _left_out(
     baseline: Side, candidate: Side, metrics: Sequence[Metric], environment: Container[str]
 ) -> Iterator[Finding]:
-    """Yields a finding for each metric that cannot be compared; `environment` has the names of parts that differ."""
+    """Yields a finding for each metric that cannot be compared; `environment` has the names of entries that differ."""
     for metric in metrics:
         cause, note = Cause.SETTINGS, ""
         if metric.gate_column not in candidate.runs:
@@ -163,7 +163,7 @@ def _left_out(
 
 
 def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
-    """Returns both sides' environment by name, where they differ."""
+    """Returns the environment entries that differ, by name, each with its values in the baseline and the candidate."""
     old, new = (
         {**side.environment, "device": "/".join(sorted(map(str, side.runs["device"].dropna().unique())))}
         for side in (baseline, candidate)
@@ -174,7 +174,7 @@ def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
 
 
 def _notes(matched: Match, seeds: Seeds) -> Iterator[str]:
-    """Yields which seeds of a side are not used, and which variants lack some of them."""
+    """Yields notes on seeds of a side that are not used, and on variants without runs of some of the used seeds."""
     both = (("baseline", matched.baseline, seeds.baseline), ("candidate", matched.candidate, seeds.candidate))
     for side, runs, used in both:
         common = runs[runs["variant"].isin(matched.common)]

@@ -1,4 +1,4 @@
-"""Faults planted into copies of results, to show that a gate fails, and for the right reason."""
+"""Self-test of a gate on copies of results with planted faults, each of which must give the expected reason."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from ablate.analysis.metrics import Metric
 from ablate.experiment.spec import FACTORS
 from ablate.store.status import DIVERGED, FINISHED
 
-# A planted loss: so many margins plus so many standard deviations over seeds, so that no noise hides it.
+# A planted loss is this many margins plus this many standard deviations over seeds, which exceeds the noise.
 _MARGINS, _SPREADS = 3.0, 6.0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A planted fault, in words, the reasons that the gate has to give (none for a good copy), and those it gave."""
+    """A planted fault in words, the reasons that the gate has to give (none for a good copy), and those it gave."""
 
     fault: str
     expected: tuple[Reason, ...]
@@ -32,10 +32,10 @@ class Trial:
 
 
 def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
-    """Yields trials of a gate on copies of a baseline: faults that it must find, and copies that it must pass.
+    """Yields trials of a gate on copies of a baseline. The gate must find the faults and pass the copies without one.
 
-    The baseline has at least one finished run. In the A/A pair the results of each variant move on by one seed: all
-    differences are real, and their mean is zero.
+    The baseline has at least one finished run. The A/A pair assigns each result of a variant to the next seed. The
+    differences by seed are then real, and their mean is zero.
     """
     for fault, expected, runs in _copies(baseline.runs, metrics):
         comparison = compare(baseline, replace(baseline, runs=runs), metrics, alpha)
@@ -45,7 +45,7 @@ def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterat
 def _copies(
     runs: pd.DataFrame, metrics: Sequence[Metric]
 ) -> Iterator[tuple[str, tuple[Reason, ...], pd.DataFrame]]:
-    """Yields what was changed, the reasons a gate has to give, and the changed runs."""
+    """Yields a description of the change, the reasons that a gate has to give, and the changed runs."""
     levels = runs[list(FACTORS)].astype(str)
     chosen = (levels == levels[runs["status"] == FINISHED].iloc[0]).all(axis=1)
     for metric in metrics:

@@ -1,4 +1,4 @@
-"""Baseline and candidate matched by variant: which variants are the same, and what keeps others from being compared."""
+"""Matching of baseline and candidate by variant, with the reasons why some variants cannot be compared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from ablate.experiment.spec import FACTORS, SHARED
 
 @dataclass(frozen=True)
 class Match:
-    """The runs of both sides, named alike, and their variants.
+    """The runs of both sides, with names made of the same factors, and their variants.
 
-    Variants are `common` to both sides with equal settings, `vanished` from the candidate, `new` in it, or `apart`: on
-    both sides but not comparable, with the reason in words.
+    `common` variants have equal settings on both sides, `vanished` ones are only in the baseline, and `new` ones only
+    in the candidate. `apart` maps variants of both sides that cannot be compared to the reason in words.
     """
 
     baseline: pd.DataFrame
@@ -37,11 +37,11 @@ class Match:
 def match(baseline: Side, candidate: Side) -> Match:
     """Returns the two sides matched by variant.
 
-    The factors that are varied on either side name a variant. If another setting differs, it is the same variant under
-    other settings, and cannot be compared.
+    Variants are named by the factors that are varied on either side. A variant of both sides cannot be compared if any
+    other setting differs.
 
     Raises:
-        StoreError: Two runs of a side are of the same variant and seed.
+        StoreError: Two runs of a side have the same variant and seed.
     """
     naming = {*naming_factors(baseline.runs), *naming_factors(candidate.runs)}
     factors = tuple(factor for factor in FACTORS if factor in naming)
@@ -64,7 +64,7 @@ def match(baseline: Side, candidate: Side) -> Match:
 
 
 def _differing_shared(baseline: Side, candidate: Side) -> list[str]:
-    """Returns which settings that all runs of a side share are others on the other side."""
+    """Returns a text for each setting that is common to all runs of a side and differs between the sides."""
     old, new = _shared(baseline), _shared(candidate)
     if old[SIMULATED] != new[SIMULATED]:
         made_up = "baseline" if old[SIMULATED] == str(True) else "candidate"
@@ -74,14 +74,14 @@ def _differing_shared(baseline: Side, candidate: Side) -> list[str]:
 
 
 def _shared(side: Side) -> dict[str, str]:
-    """Returns the shared settings that are known, from the metadata or else from the runs, as text."""
+    """Returns the known settings that all runs share, as text, from the runs or else from the metadata."""
     names = (*SHARED, SIMULATED)
     columns = {name: "/".join(map(str, side.runs[name].unique())) for name in names if name in side.runs}
     return {name: str(side.settings[name]) for name in names if name in side.settings} | columns
 
 
 def _differing_factors(baseline: pd.DataFrame, candidate: pd.DataFrame) -> dict[str, list[str]]:
-    """Returns by variant of both sides which of its other settings differ."""
+    """Returns a text for each factor whose levels differ, by variant, for the variants of both sides."""
     old, new = (runs.groupby("variant")[list(FACTORS)].agg(_levels_text) for runs in (baseline, candidate))
     return {
         variant: [
@@ -98,7 +98,7 @@ def _levels_text(levels: "pd.Series[str]") -> str:
 
 
 def _other_arrays(baseline: pd.DataFrame, candidate: pd.DataFrame) -> bool:
-    """Returns whether data in a file have other content: then runs with equal settings have other ids."""
+    """Returns whether the content of a data file differs: runs with equal settings then have different ids."""
     if not baseline["dataset"].iloc[0].startswith("npz:"):
         return False
     keys = ["variant", "seed", *FACTORS]

@@ -1,4 +1,4 @@
-"""The metrics a user asks a gate to judge, with the margins the user gave."""
+"""The metrics that a user asks a gate to judge, with the margins that the user gave."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,9 +9,9 @@ from ablate.errors import SpecError
 
 
 def chosen_metrics(names: Sequence[str], margins: Sequence[str]) -> tuple[Metric, ...]:
-    """Returns the metrics to judge, all of them if none is named; a metric that is named decides.
+    """Returns the metrics to judge, by default all. A regression of a metric in `names` fails the gate.
 
-    `names` are the values of `--metric`, and `margins` those of `--margin`, as `val_accuracy=0.01`.
+    `names` are the values of `--metric`, and `margins` the values of `--margin`, for example `val_accuracy=0.01`.
 
     Raises:
         SpecError: A metric or margin is not legal.

@@ -1,4 +1,4 @@
-"""One side of a gate: scored runs, and what they were made with."""
+"""One side of a gate: scored runs, their settings and their environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from ablate.analysis.variants import named, reference_variant
 
 @dataclass(frozen=True)
 class Side:
-    """Runs, as `score` returns them, the settings that they share, and the environment they were made in.
+    """Runs as returned by `score`, the settings that they share, and the environment in which they were made.
 
-    `target` is the validation accuracy that their steps to target refer to, NaN if unknown.
+    `target` is the validation accuracy that steps to target refer to, NaN if unknown.
     """
 
     runs: pd.DataFrame
@@ -26,16 +26,16 @@ class Side:
 
 
 def score(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFrame:
-    """Returns runs with all columns that a gate judges, given a target as a validation accuracy."""
+    """Returns the runs with all columns that a gate judges; `target` is a validation accuracy."""
     return with_step_cost(scored(runs, curves, target))
 
 
 def with_step_cost(runs: pd.DataFrame) -> pd.DataFrame:
-    """Returns runs with the seconds of a step; the seconds of a run are its share of its stack."""
+    """Returns the runs with the seconds per step. A run's seconds are its share of the time of its stack."""
     return runs.assign(**{STEP_SECONDS: runs["seconds"] / runs["steps"]})
 
 
 def absolute_target(runs: pd.DataFrame, target: Target) -> float:
-    """Returns a target as a validation accuracy; a relative one is a share of the best of the plainest relu."""
+    """Returns a target as a validation accuracy; a relative target is a share of the default reference's best."""
     runs = named(runs)
     return target.accuracy(reference_best(runs, reference_variant(runs, None)))

@@ -1,22 +1,22 @@
-"""The statistical half of a gate: one exact test over all variants and metrics at once.
+"""The statistical test of a gate: one exact test over all variants and metrics at once.
 
-A gate asks many questions, variants times metrics, with few seeds. No exact test of 6 paired seeds has a p below 1/64,
-so with one test per question and a Bonferroni or Holm correction a gate could never fail. Therefore all questions are
+A gate asks many questions, one per variant and metric, with few seeds. No exact test of 6 paired seeds has a p below
+1/64, so with one test per question and a Bonferroni or Holm correction a gate could never fail. All questions are
 tested together by their largest statistic (Westfall and Young, "Resampling-Based Multiple Testing", 1993). If nothing
-has changed, the two results of a seed are exchangeable: the signs of all its differences can flip at once, in every
-variant and metric, which keeps all correlations. The p of a question is the share of all 2^n flips whose largest
-statistic is at least its own. Then a gate has any p <= alpha with a probability of at most alpha, for any distribution.
+has changed, the two results of a seed are exchangeable. A flip reverses the signs of all differences of some seeds,
+which keeps all correlations. The p of a question is the share of all 2^n flips whose largest statistic is at least its
+own. The probability of any p <= alpha is then at most alpha, for any distribution.
 
-If the two sides have different seeds, or too few for flips (2 / 2^n > alpha: fewer than 6 at 0.05), whole seeds are
-dealt out to the two sides in all ways. With equal seeds this ignores the pairing and is conservative. It takes 3 seeds
-a side to reach 0.05 (1/20). Flips have to reach half of alpha, because the observed arrangement has a mirror image in
-which a great improvement counts as a loss: with 3 dealt seeds (2/20) it can hide a loss, from 4 on (2/70) it cannot.
+If the sides have different seeds, or too few for flips (2 / 2^n > alpha: fewer than 6 at 0.05), deals assign whole
+seeds to the sides in all ways. For equal seeds this ignores the pairing and is conservative. A p of 0.05 takes 3 seeds
+a side (1/20). Flips have to reach alpha / 2: in the mirror image of the observed arrangement, a great improvement
+counts as a loss. This image can hide a loss with 3 dealt seeds a side (2/20), but not with 4 or more (2/70).
 
 The statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes that
 keep the test exact and give it power with few seeds. The variance of a variant is averaged with the median variance of
 all variants in the same metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). A mean loss
-below the margin counts as 0, because it is no regression. The mean over all variants is a question of its own, since a
-change that costs every variant a little shows there first. The test is one-sided; gains are tested with signs reversed.
+below the margin counts as 0, because it is no regression. The mean over all variants is a further question, because it
+shows a small loss of every variant first. The test is one-sided; gains are tested with signs reversed.
 
 Measured power: see tests/benchmarks/gate_calibration.py (12 variants of digits, 6 seeds a side).
 """
@@ -39,10 +39,10 @@ from ablate.analysis.paired import (
 )
 from ablate.experiment.seeding import derive
 
-# All rearrangements are tried if there are no more than this; otherwise so many are drawn.
+# All rearrangements are used if there are at most this many; otherwise this many are drawn at random.
 REARRANGEMENTS = 2048
 _CHUNK = 128
-# Numbers that differ by no more than this share are equal up to rounding.
+# Numbers are equal up to rounding if they differ by at most this share.
 ROUNDING = 1e-9
 
 
@@ -50,7 +50,7 @@ ROUNDING = 1e-9
 class Questions:
     """Results of both sides, shape (seeds of the side, variants, metrics), with signs such that more is worse.
 
-    NaN is no value. Margins have the shape (variants, metrics). If `paired`, row i of both sides is the same seed.
+    NaN marks a missing value. Margins have the shape (variants, metrics). If `paired`, row i is one seed on both sides.
     """
 
     baseline: Floats
@@ -59,26 +59,26 @@ class Questions:
     paired: bool
 
     def by_flips(self, alpha: float) -> bool:
-        """Returns whether signs are flipped: if the seeds are paired, and enough."""
+        """Returns whether the test flips signs, which requires paired seeds and enough of them."""
         return self.paired and flips_suffice(len(self.baseline), alpha)
 
     def least_p(self, alpha: float) -> float:
-        """Returns the smallest p that so many seeds can give."""
+        """Returns the smallest p that this number of seeds can give."""
         n, m = len(self.baseline), len(self.candidate)
         return 2.0**-n if self.by_flips(alpha) else 1 / math.comb(n + m, n)
 
 
 def flips_suffice(pairs: int, alpha: float) -> bool:
-    """Returns whether flips of so many pairs can give a p of alpha even if something else improved greatly."""
+    """Returns whether flips of this many pairs can give a p of alpha despite a great improvement elsewhere."""
     return bool(2 * 2.0**-pairs <= alpha)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The results of the test, all of shape (variants, metrics), NaN where one side has no value.
+    """The results of the test, all of shape (variants, metrics). Loss and interval are NaN where a side has no value.
 
-    The loss is the mean of candidate minus baseline, its interval Student's, or Welch's if not paired. `p_worse` and
-    `p_better` are p of a loss and of a gain, over all questions together; 1 below the margin.
+    `loss` is the mean of candidate minus baseline. Its interval is Student's if paired, otherwise Welch's. `p_worse`
+    and `p_better` are p of a loss and of a gain, over all questions together, and 1 if the mean is below the margin.
     """
 
     loss: Floats
@@ -91,15 +91,15 @@ class Answers:
 def answer(questions: Questions, alpha: float) -> Answers:
     """Returns mean losses with their intervals and family-wise p values.
 
-    There has to be at least one seed per side, one variant and one metric. The p values will be compared with `alpha`,
-    which decides whether flips are enough.
+    There is at least one seed per side, one variant and one metric. The p values will be compared with `alpha`, which
+    also decides whether flips are enough.
     """
     base, cand = questions.baseline, questions.candidate
     if questions.by_flips(alpha):
         statistics, rows, arrangements = _of_flips, cand - base, _signs(len(base))
     else:
         rows = np.concatenate([base, cand])
-        rows = rows - mean_over_seeds(rows)  # squares of values far from zero would drown in rounding
+        rows = rows - mean_over_seeds(rows)  # squares of values far from zero lose precision
         statistics, arrangements = _of_deals, _deals(rows, len(base))
     observed = statistics(rows, arrangements[:1], questions.margins)[0]
     worse, better = np.zeros(observed.shape), np.zeros(observed.shape)
@@ -118,7 +118,7 @@ def answer(questions: Questions, alpha: float) -> Answers:
 
 
 def _of_flips(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
-    """Returns the statistics of differences by seed, shape (flips, variants, metrics)."""
+    """Returns the statistics of the differences by seed for each flip, shape (flips, variants, metrics)."""
     known = ~np.isnan(rows)
     filled = np.where(known, rows, 0.0)
     sums = np.einsum("fs,svm->fvm", arrangements, filled)
@@ -129,7 +129,7 @@ def _of_flips(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
 
 
 def _of_deals(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
-    """Returns the statistics of seeds dealt to the candidate (1) or the baseline (0)."""
+    """Returns the statistics for each deal of seeds to the candidate (1) or the baseline (0)."""
     known = (~np.isnan(rows)).astype(np.float64)
     filled = np.where(known > 0, rows, 0.0)
     sums, n = np.einsum("fs,svm->fvm", arrangements, filled), np.einsum("fs,svm->fvm", arrangements, known)
@@ -143,18 +143,18 @@ def _of_deals(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
 def _statistics(
     mean: Floats, variance: Floats, n: Floats, usable: NDArray[np.bool_], margins: Floats
 ) -> Floats:
-    """Returns mean losses over their standard errors, shape (arrangements, variants, metrics), 0 within the margin."""
+    """Returns mean losses over their standard errors, shape (arrangements, variants, metrics), 0 below the margin."""
     variance = np.where(usable, np.maximum(variance, 0.0), np.nan)
     typical = np.nanmedian(np.where(usable.any(1, keepdims=True), variance, 0.0), axis=1, keepdims=True)
     variance = np.where(usable, variance, 0.0)
-    # Rounding keeps a difference without variance finite.
+    # The terms after the square root keep the statistic finite if the variance is 0.
     error = np.sqrt((variance + typical) / 2 / np.maximum(n, 1)) + ROUNDING * margins + 1e-300
     matters = usable & (np.abs(mean) >= margins * (1 - ROUNDING))
     return np.where(matters, mean / error, 0.0)
 
 
 def _signs(n: int) -> Floats:
-    """Returns the flips as signs, shape (flips, n), the one that changes nothing first."""
+    """Returns the flips as signs, shape (flips, n). The first flip changes nothing."""
     if 2**n <= REARRANGEMENTS:
         return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
     generator = np.random.default_rng(derive(0, "bootstrap", "flips", n))
@@ -163,9 +163,9 @@ def _signs(n: int) -> Floats:
 
 
 def _deals(rows: Floats, baseline_seeds: int) -> Floats:
-    """Returns the deals of seeds to the candidate (1) or the baseline (0), shape (deals, seeds), the observed first.
+    """Returns the deals of seeds to candidate (1) or baseline (0), shape (deals, seeds), with the observed deal first.
 
-    The random deals depend on the set of rows and not on their sides, so swapping the sides swaps every deal.
+    Random deals do not depend on which side a row belongs to, so swapping the sides swaps every deal.
     """
     seeds = len(rows)
     observed = np.r_[np.zeros(baseline_seeds), np.ones(seeds - baseline_seeds)]
@@ -195,7 +195,7 @@ def _welch_interval(baseline: Floats, candidate: Floats) -> tuple[Floats, Floats
     freedom = [np.maximum(n - 1, 1) for n in counts]
     total = errors[0] + errors[1]
     spread = errors[0] ** 2 / freedom[0] + errors[1] ** 2 / freedom[1]
-    # If neither side varies the degrees of freedom do not matter: the interval is a point.
+    # If neither side varies, the interval has width 0 for any degrees of freedom.
     degrees = np.where(spread > 0, total**2 / np.where(spread > 0, spread, 1), 1.0)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, degrees) * np.sqrt(total)
     mean = mean_over_seeds(candidate) - mean_over_seeds(baseline)

@@ -1,4 +1,4 @@
-"""Whether runs finished: a run of the candidate that did not, where the baseline's did, always counts."""
+"""The comparison of run statuses: a run that finished in the baseline and not in the candidate always counts."""
 
 import pandas as pd
 
@@ -9,8 +9,8 @@ from ablate.store.status import FAILED, FINISHED
 def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame) -> Finding:
     """Returns the finding on the statuses of one variant's runs.
 
-    A run that diverges on both sides is unchanged, since a gate compares with the baseline. A run whose worker died
-    says nothing about the code and always fails.
+    A run that diverges on both sides is unchanged, because a gate compares with the baseline. A run of the candidate
+    whose worker died always counts as failed, although it says nothing about the code.
     """
     is_worse, is_better = _is_worse(baseline, candidate), _is_worse(candidate, baseline)
     verdict = Verdict.FAILED if is_worse else Verdict.IMPROVED if is_better else Verdict.UNCHANGED
@@ -26,7 +26,7 @@ def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame
 
 
 def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
-    """Returns whether a seed of both sides stopped finishing, or a larger share of the other seeds did."""
+    """Returns whether a seed of both sides no longer finishes, or a larger share of the other seeds does not."""
     old, new = (
         dict(zip(runs["seed"].tolist(), runs["status"].tolist(), strict=True)) for runs in (before, after)
     )

@@ -1,4 +1,4 @@
-"""What a gate measures: the values of both sides by seed, variant and metric, and the questions asked of them."""
+"""Values of both sides by seed, variant and metric, and the questions that a gate tests on them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ablate.analysis.paired import mean_over_seeds
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seeds of both sides, ascending; the same if paired, where differences are taken by seed."""
+    """The seeds of both sides, ascending. If `paired`, they are the same, and differences are taken by seed."""
 
     baseline: tuple[int, ...]
     candidate: tuple[int, ...]
@@ -26,7 +26,7 @@ class Seeds:
 
     @classmethod
     def of(cls, matched: Match, alpha: float) -> "Seeds":
-        """Returns the seeds of both sides if they are enough to pair, or most of those there are; else all seeds."""
+        """Returns the common seeds if they suffice for flips, or are most of the seeds of a side; else all seeds."""
         sides = (matched.baseline, matched.candidate)
         old, new = (set(runs["seed"][runs["variant"].isin(matched.common)].tolist()) for runs in sides)
         both = tuple(sorted(old & new))
@@ -37,9 +37,9 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Values:
-    """The values that a comparison is based on: the questions hold them times their signs.
+    """The values that a comparison is based on. `questions` holds the values multiplied by `signs`.
 
-    If there are two or more variants, `all variants` for the mean over them is the last. `signs` has the shape
+    If there are two or more variants, a last one named `all variants` holds the mean over them. `signs` has the shape
     (metrics,): 1 for a metric of which more is worse, -1 for the others.
     """
 
@@ -50,13 +50,13 @@ class Values:
 
     @classmethod
     def of(cls, matched: Match, metrics: Sequence[Metric], seeds: Seeds) -> "Values":
-        """Returns the values of finished runs; one that is not finite counts as no value."""
+        """Returns the values of finished runs; a value that is not finite counts as missing."""
         columns, common = [metric.gate_column for metric in metrics], matched.common
         old, new = (
             np.stack([_by_seed(runs, column, common, used) for column in columns], axis=-1)
             for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
         )
-        # The mean leaves out variants without values on one side, and seeds that lack one of the other variants.
+        # The mean leaves out variants without values on one side, then seeds where a remaining variant has none.
         known = np.asarray(~np.isnan(old).all(0) & ~np.isnan(new).all(0))
         variants = matched.common
         if len(variants) > 1:
@@ -76,7 +76,7 @@ def _by_seed(runs: pd.DataFrame, column: str, variants: tuple[str, ...], seeds: 
 
 
 def _over_variants(side: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Returns the mean over known variants, shape (seeds, 1, metrics), NaN for a metric known of less than two."""
+    """Returns the mean over known variants, shape (seeds, 1, metrics), NaN for a metric with fewer than two of them."""
     count = known.sum(0)
     mean = np.where(known, side, 0.0).sum(1, keepdims=True) / np.maximum(count, 1)
     return np.where(count > 1, mean, np.nan)

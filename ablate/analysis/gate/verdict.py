@@ -1,4 +1,4 @@
-"""What a gate says: a verdict for each variant and metric, and whether it passes."""
+"""The results of a gate: a verdict for each variant and metric, and the reasons why the gate does not pass."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 
 
 class Verdict(StrEnum):
-    """What can be said of a candidate compared with its baseline, in one variant and metric."""
+    """The result of comparing a candidate with its baseline in one variant and metric."""
 
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
     @property
     def mark(self) -> str:
-        """Its mark in tables."""
+        """The symbol of the verdict in tables."""
         return MARKS[self]
 
 
@@ -25,7 +25,7 @@ MARKS = dict(zip(Verdict, "+=-~x!", strict=True))
 
 
 class Cause(Enum):
-    """What a verdict is based on."""
+    """The basis of a verdict."""
 
     MEASURED = "measured"
     STATUS = "runs that did not finish"
@@ -36,7 +36,7 @@ class Cause(Enum):
     BITS = "bits"
 
 
-# Names that stand for a metric or a variant where a finding is of none.
+# Names used instead of a metric or variant in findings that are not about a single one.
 STATUS, BITS, EVERY = "status", "bits", "all variants"
 
 
@@ -44,10 +44,10 @@ STATUS, BITS, EVERY = "status", "bits", "all variants"
 class Finding:
     """The verdict on one variant and metric.
 
-    The variant `all variants` is the mean over them; the metric `status` is whether runs finished, `bits` all columns
-    together. `decides` tells whether it can fail a gate. In the metric's unit, None if there is none: the means
-    `baseline` and `candidate`, and the interval of their difference. `p` is that of the difference in its direction,
-    over all questions together. About `more_seeds` more would narrow the interval to the margin.
+    The variant `all variants` is the mean over them. The metric `status` is whether runs finished; `bits` is all
+    columns. `decides` tells whether the finding can fail a gate. `baseline` and `candidate` are means, and `low` and
+    `high` the interval of their difference, in the metric's unit. `p` is that of the difference in its direction, over
+    all questions together. About `more_seeds` further seeds would narrow the interval to the margin. None is no value.
     """
 
     variant: str
@@ -66,18 +66,18 @@ class Finding:
 
     @property
     def difference(self) -> float | None:
-        """Candidate minus baseline."""
+        """Candidate minus baseline, None if either of them is None."""
         return None if self.baseline is None or self.candidate is None else self.candidate - self.baseline
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All findings, in the order of variants, then metrics, and what they were made from.
+    """All findings, in the order of variants, then metrics, and the conditions of the comparison.
 
-    The seeds used ascend and are the same if `paired`, where differences are taken by seed. `target` is the validation
-    accuracy that counts as converged, NaN if unknown; `test` how the p values were computed, and `least_p` the smallest
-    that these seeds can give. `environment` has both sides' values by name, where they differ. `simulated` tells
-    whether any run was made up and not trained.
+    The seeds used are ascending. If `paired`, both sides have the same seeds, and differences are taken by seed.
+    `target` is the validation accuracy that counts as converged, NaN if unknown. `test` says how the p values were
+    computed. `least_p` is the smallest p that these seeds can give. `environment` maps each entry that differs to the
+    values of both sides. `simulated` tells whether any run was simulated instead of trained.
     """
 
     findings: tuple[Finding, ...]
@@ -94,7 +94,7 @@ class Comparison:
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        """Number of findings by verdict, all six."""
+        """Number of findings for each of the six verdicts."""
         counts = Counter(finding.verdict for finding in self.findings)
         return {verdict: counts[verdict] for verdict in Verdict}
 
@@ -115,8 +115,8 @@ class Reason(StrEnum):
 def reasons(comparison: Comparison, allow_missing: bool) -> tuple[Reason, ...]:
     """Returns why a gate does not pass, the most serious reason first; none if it passes.
 
-    It is not comparable if no finding is based on measurements or bits, if the seeds are too few to show any
-    regression, or if something of the baseline has no counterpart. What is new in the candidate is not judged.
+    The gate is not comparable if no finding is based on measurements or bits, if the seeds are too few to show any
+    regression, or if a part of the baseline has no counterpart. Parts that are new in the candidate are not judged.
 
     With `allow_missing`, variants and metrics that are missing in the candidate are ignored.
     """
