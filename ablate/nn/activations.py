@@ -1,7 +1,7 @@
-"""Activation functions by name: value, value in training, and derivative, written into given buffers.
+"""Activation functions by name. Each writes its value, its value in training or its derivative into a given buffer.
 
-They are written out instead of left to autograd: a stack applies each function to a slice of its runs, and slices of a
-graph cost a copy forward and a full-size zero-filled gradient backward. The oracle for every function is `torch.nn`.
+Autograd is not used. A stack applies each function to a slice of its runs, and with autograd a slice costs a copy
+forward and a full-size zero-filled gradient backward. `torch.nn` is the reference for every function.
 """
 
 import importlib
@@ -23,9 +23,9 @@ class Activation(NamedTuple):
     """An elementwise function with its derivative.
 
     Attributes:
-        forward: `(z, out)` writes f(z) into out and leaves z alone.
-        backward: `(grad, kept, y)` multiplies grad by f'(z) in place, where y is f(z) and `kept` is what z has become.
-        forward_train: `(z, out)` writes f(z) into out, as `forward`, and may replace z by what `backward` needs of it.
+        forward: `(z, out)` writes f(z) into out and leaves z unchanged.
+        backward: `(grad, kept, y)` multiplies grad by f'(z) in place; y is f(z), and `kept` is z after `forward_train`.
+        forward_train: `(z, out)` writes f(z) into out and may overwrite z with the values that `backward` needs.
     """
 
     forward: Callable[[Tensor, Tensor], object]
@@ -43,12 +43,12 @@ def _plain(
 def _with_derivative(
     forward: Callable[[Tensor, Tensor], object], forward_train: Callable[[Tensor, Tensor], object]
 ) -> Activation:
-    """Returns a function whose `forward_train` replaces z by f'(z), most of which the computation of f(z) provides."""
+    """Returns a function whose `forward_train` replaces z by f'(z), which shares most of its computation with f(z)."""
     return Activation(forward, lambda grad, derivative, y: grad.mul_(derivative), forward_train)
 
 
 def value_and_derivative(function: Activation, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns f(z) and f'(z), by the very kernels that train."""
+    """Returns f(z) and f'(z), computed by the kernels used in training."""
     kept, y, derivative = z.clone(), torch.empty_like(z), torch.ones_like(z)
     function.forward_train(kept, y)
     function.backward(derivative, kept, y)
@@ -56,10 +56,10 @@ def value_and_derivative(function: Activation, z: Tensor) -> tuple[Tensor, Tenso
 
 
 def resolve(name: str) -> Activation:
-    """Returns the activation of this name, importing a user's own where the name is `package.module:Name`.
+    """Returns the activation with this name. `package.module:Name` is an importable function.
 
     Raises:
-        SpecError: There is no such module or name, or it is no elementwise function without parameters.
+        SpecError: The module or name does not exist, or it is not an elementwise function without parameters.
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
@@ -69,15 +69,15 @@ def resolve(name: str) -> Activation:
 
 
 def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation:
-    """Returns the activation made of a differentiable elementwise function, its derivative taken by autograd.
+    """Returns an activation made from a differentiable elementwise function. Autograd computes its derivative.
 
     Raises:
-        SpecError: It fails, returns no tensor of the same shape and type, mixes elements or is random.
+        SpecError: The function fails, returns no tensor of the same shape and type, mixes elements or is random.
     """
     _check(function, name)
 
     def forward(z: Tensor, out: Tensor) -> None:
-        # Not in inference mode, so that tensors which the function keeps can take part in autograd later.
+        # Inference mode is off, so that tensors which the function keeps can take part in autograd later.
         with torch.inference_mode(False), torch.no_grad():
             y = function(z)
         out.copy_(y)
@@ -93,7 +93,7 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
 
 
 def _check(function: Callable[[Tensor], Tensor], name: str) -> None:
-    """Raises unless it is a differentiable elementwise function: it must not fail, mix elements or be random."""
+    """Raises SpecError unless the function is elementwise and differentiable, does not fail and is not random."""
     try:
         with torch.inference_mode(False):
             probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
@@ -154,7 +154,7 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def _tanh(z: Tensor, out: Tensor) -> None:
-    """tanh(z) = e / (e + 2) with e = exp(2z) - 1, in two thirds of the time of torch.tanh and as exact near 0.
+    """tanh(z) = e / (e + 2) with e = exp(2z) - 1. It takes two thirds of the time of torch.tanh and is as exact near 0.
 
     z is clamped where tanh is 1 to the last bit, so that e does not overflow.
     """
@@ -170,9 +170,9 @@ def _silu_train(z: Tensor, out: Tensor) -> None:
 
 
 def _gelu_train(z: Tensor, out: Tensor) -> None:
-    """f'(z) = P + z exp(-z^2 / 2) / sqrt(2 pi), where P = f(z) / z is the share of a standard normal variable below z.
+    """f'(z) = P + z exp(-z^2 / 2) / sqrt(2 pi). P = f(z) / z is the standard normal distribution function at z.
 
-    Where z is 0, P is a half (Hendrycks and Gimpel, 2016).
+    At z = 0, P is 1/2 (Hendrycks and Gimpel, 2016).
     """
     aten.gelu.out(z, out=out)
     share = torch.div(out, z).nan_to_num_(nan=0.5)
@@ -181,9 +181,9 @@ def _gelu_train(z: Tensor, out: Tensor) -> None:
 
 
 def _mish_parts(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns e = exp(z) and n = e (e + 2): tanh(softplus(z)) is n / (n + 2), without loss where z is very negative.
+    """Returns e = exp(z) and n = e (e + 2). tanh(softplus(z)) is n / (n + 2), which is accurate for very negative z.
 
-    z is clamped to 20, beyond which it is 1 to the last bit of float32, so that squares do not overflow.
+    z is clamped to 20 so that squares do not overflow; above 20, tanh(softplus(z)) is 1 to the last bit of float32.
     """
     e = torch.clamp_max(z, 20.0).mul_(constant(LOG2_E, z.dtype)).exp2_()
     return e, torch.add(e, constant(2, z.dtype)).mul_(e)
@@ -217,10 +217,10 @@ def _clipped(low: float, high: float) -> Activation:
     )
 
 
-# Constants of selu: Klambauer et al., "Self-Normalizing Neural Networks", 2017. Others are torch.nn's defaults.
+# Constants of selu: Klambauer et al., "Self-Normalizing Neural Networks", 2017. The others are torch.nn's defaults.
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
-# Kernels by the names of `experiment.activations.ACTIVATIONS`; those with parameters are in parametric.py.
+# Kernels by their names in `experiment.activations.ACTIVATIONS`; functions with parameters are in parametric.py.
 ACTIVATIONS: dict[str, Activation] = {
     "identity": _plain(lambda z, out: out.copy_(z), lambda grad, z, y: grad),
     "sigmoid": _plain(

@@ -17,10 +17,10 @@ EPS = 1e-5
 
 
 class BatchNorm:
-    """What batch norm owns and computes for hidden layers and convolutions alike.
+    """The tensors and computations that batch norm of hidden layers and batch norm of convolutions have in common.
 
     Args:
-        owned: weight (gamma), bias (beta), running_mean and running_var, all of one shape.
+        owned: Tensors by name: weight (gamma), bias (beta), running_mean and running_var, all of one shape.
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -30,24 +30,24 @@ class BatchNorm:
         self.samples = 0
 
     def inference_line(self) -> tuple[Tensor, Tensor]:
-        """Returns slope and offset, of the shape of gamma: at inference y = slope * z + offset."""
+        """Returns slope and offset, each of the shape of gamma. At inference, y = slope * z + offset."""
         slope = self.weight.value / torch.sqrt(self.running_var + EPS)
         return slope, self.bias.value - self.running_mean * slope
 
     def batch_statistics(self) -> tuple[Tensor, Tensor]:
-        """Returns mean and unbiased variance of the last batch in training, of the shape of gamma."""
+        """Returns the mean and the unbiased variance of the last training batch, each of the shape of gamma."""
         mean, rstd = (tensor.view_as(self.running_mean) for tensor in (self.batch_mean, self.batch_rstd))
         return mean, (rstd.square().reciprocal_() - EPS) * (self.samples / (self.samples - 1))
 
 
 class StackedBatchNorm(BatchNorm):
-    """y = gamma * (z - mean) / sqrt(var + eps) + beta on z of shape (runs, features, batch).
+    """y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (runs, features, batch).
 
-    In training mean and biased variance are the batch's, and running averages of the mean and the unbiased variance are
-    kept; at inference the running averages are used instead (Ioffe and Szegedy, 2015). Equals `torch.nn.BatchNorm1d`.
+    Training uses the mean and the biased variance of the batch, and updates running averages of the mean and the
+    unbiased variance. Inference uses the running averages (Ioffe and Szegedy, 2015). Equals `torch.nn.BatchNorm1d`.
 
     Args:
-        owned: As of `BatchNorm`, each of shape (runs, features).
+        owned: Tensors as in `BatchNorm`, each of shape (runs, features).
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -59,9 +59,9 @@ class StackedBatchNorm(BatchNorm):
         self.views_of = Cached(lambda z: (_channels(z), torch.empty_like(z)))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y of this batch, moves the running averages, and keeps z for `backward`.
+        """Returns y of this batch, updates the running averages, and keeps z for `backward`.
 
-        Five passes of vectorized kernels: torch's own forward computes statistics in scalar code, in twice the time.
+        It makes five passes of vectorized kernels. torch's forward takes twice the time, in scalar code for statistics.
         """
         self.samples = z.shape[2]
         _, y = self.views_of(z)
@@ -76,7 +76,7 @@ class StackedBatchNorm(BatchNorm):
         return centred.mul_(weight * self.batch_rstd).add_(bias)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and returns that of z."""
+        """Writes the gradients of gamma and beta and returns the gradient of z."""
         channels, _ = self.views_of.value
         z_grad, *grads = aten.native_batch_norm_backward(
             _channels(grad),
@@ -96,7 +96,7 @@ class StackedBatchNorm(BatchNorm):
         return result
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y by the running averages, in place of z."""
+        """Returns y, computed with the running averages; y overwrites z."""
         slope, offset = self.inference_line()
         return z.mul_(slope.unsqueeze(2)).add_(offset.unsqueeze(2))
 

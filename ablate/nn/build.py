@@ -1,4 +1,4 @@
-"""The stacked network of runs, for every model."""
+"""Construction of the stacked network of runs, for every model."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from ablate.nn.stacked import StackedNetwork
 
 
 def architecture_of(run: Run, sample: Sequence[int], classes: int) -> MLP | ConvNet:
-    """Returns what all runs of a stack share, given any of them and the shape of a sample, channels first."""
+    """Returns the architecture shared by all runs of a stack, given any run and a sample's shape, channels first."""
     if run.model == "mlp":
         return MLP(torch.Size(sample).numel(), run.hidden, classes, run.norm)
     return ConvNet(run.model, tuple(sample), run.channels, run.hidden, classes, run.norm)
 
 
 def member_of(run: Run) -> Member:
-    """Returns what distinguishes a run from the others of its stack."""
+    """Returns the properties of a run that may differ within its stack."""
     return Member(run.activation, run.dropout, run.seed)
 
 
@@ -32,7 +32,7 @@ def build_network(
 ) -> StackedNetwork:
     """Returns the untrained network of runs that differ in activation, dropout and seed only.
 
-    Runs of equal activation are adjacent; the shape of a sample has the channels first.
+    Runs with the same activation must be adjacent. The shape of a sample has the channels first.
     """
     architecture, members = architecture_of(runs[0], sample, classes), [member_of(run) for run in runs]
     return StackedNetwork(architecture, members, dtype, device, runs[0].init, runs[0].precision)

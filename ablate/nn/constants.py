@@ -6,15 +6,15 @@ from functools import cache
 import torch
 from torch import Tensor
 
-# exp(x) = 2 ** (LOG2_E * x), and torch's kernel for powers of two takes a third of the time of its exponential.
+# exp(x) = 2 ** (LOG2_E * x). torch's kernel for powers of two takes a third of the time of its exponential kernel.
 LOG2_E = math.log2(math.e)
 
 
 @cache
 def constant(value: float, dtype: torch.dtype) -> Tensor:
-    """Returns a number as a tensor without axes, which can be combined with tensors of that dtype on any device.
+    """Returns a number as a tensor without axes, for operations with tensors of that dtype on any device.
 
-    torch converts a Python number to a tensor and casts it at every operation, which takes longer than multiplying
-    all hidden units of a run by it.
+    At every operation with a Python number, torch converts the number to a tensor and casts it. This takes longer than
+    the multiplication of all hidden units of a run by the number.
     """
     return torch.tensor(value, dtype=dtype)

@@ -1,8 +1,8 @@
-"""Inverted dropout for a stack: every run with its own rate, all runs of a seed with the same uniforms.
+"""Inverted dropout for a stack. Each run has its own rate; all runs of a seed use the same random numbers (uniforms).
 
-In training a unit is kept where its uniform u >= p, and kept units are scaled by 1/(1-p); at inference nothing happens
-(Srivastava et al., 2014, in the inverted form). The uniforms depend on (seed, layer, step) alone, so the units that a
-run with p = 0.2 drops are among those that the run of the same seed with p = 0.5 drops.
+Training keeps a unit if its uniform u >= p, and scales kept units by 1/(1-p). Inference does nothing (Srivastava et
+al., 2014, in the inverted form). The uniforms depend on (seed, layer, step) alone. Therefore the units that a run with
+p = 0.2 drops are a subset of those that a run of the same seed with p = 0.5 drops.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from ablate.experiment.seeding import derive
 from ablate.nn.layers import OnlyInTraining
 from ablate.nn.views import Cached
 
-# Steps whose uniforms are made in one call: enough to amortize its cost, few enough to stay in cache.
+# Steps whose uniforms are made in one call: enough to amortize the cost of the call, few enough to stay in cache.
 BLOCK = 16
 
 
 def uniforms(
     seed: int, layer: int, steps: range, shape: tuple[int, int], device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Returns uniforms in [0, 1) of shape (len(steps), features, batch), float32: a pure function of its arguments.
+    """Returns uniforms in [0, 1), float32, shape (len(steps), features, batch). It is a pure function of its arguments.
 
-    A counter-based generator: element counters are mixed with two keys per step by the finalizer of MurmurHash3
-    (Appleby, 2011). It has no state, so any step can be computed alone, and integer arithmetic is the same everywhere.
+    The generator is counter-based: the finalizer of MurmurHash3 (Appleby, 2011) mixes element counters with two keys
+    per step. It has no state, so any step can be computed alone. Integer arithmetic is the same on every machine.
     """
     keys = [derive(seed, "dropout", layer, step) for step in steps]
     halves = [[_int32(key) for key in keys], [_int32(key >> 31) for key in keys]]
@@ -39,7 +39,7 @@ def uniforms(
 
 
 def _shift_xor(h: Tensor, bits: int) -> Tensor:
-    """Returns h ^ (h >> bits) in place, the shift filling with zeros as for unsigned integers."""
+    """Computes h ^ (h >> bits) in place. The shift fills with zeros, as for unsigned integers."""
     shifted = (h >> bits).bitwise_and_((1 << (32 - bits)) - 1)
     return h.bitwise_xor_(shifted)
 
@@ -50,24 +50,24 @@ def _int32(key: int) -> int:
 
 
 class _Views(NamedTuple):
-    y: Tensor  # runs arranged so that the masks broadcast over them
+    y: Tensor  # view of the input over whose runs the masks broadcast
     out: Tensor
-    out_by_mask: Tensor  # the same, arranged as y
+    out_by_mask: Tensor  # the same view of out
     flat_masks: Tensor  # (rates * seeds, features, batch)
-    mask: Tensor  # the mask of every run, or the masks that broadcast
+    mask: Tensor  # one mask for each run, or the masks that broadcast
 
 
 class StackedDropout(OnlyInTraining):
-    """Dropout after one hidden layer, on activations of shape (runs, features, batch); at inference the identity.
+    """Dropout after one hidden layer, on activations of shape (runs, features, batch). Inference is the identity.
 
-    A mask is made for each rate with each seed of the stack, and serves every run that has both.
+    There is one mask for each pair of a rate and a seed of the stack. All runs with that pair use it.
 
     Args:
-        rates: One per run.
-        seeds: One per run.
-        layer: Number of the layer, which tells its uniforms from those of the others.
+        rates: Dropout rate of each run.
+        seeds: Seed of each run.
+        layer: Number of the layer, which selects its uniforms.
         features: Number of units in the layer.
-        like: A tensor with the dtype and the device to use.
+        like: Tensor with the dtype and the device to use.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class StackedDropout(OnlyInTraining):
         masks = list(product(levels, self.seeds))
         self.mask_of_run = [masks.index(pair) for pair in zip(rates, seeds, strict=True)]
         self.period = len(masks)
-        # Runs in the order of the masks, repeated, need no copy of a mask for each of them.
+        # If the runs repeat the order of the masks, the masks broadcast and need not be copied for each run.
         self.is_periodic = self.mask_of_run == list(range(self.period)) * (len(rates) // self.period)
         self.index = torch.tensor(self.mask_of_run, device=like.device)
         self.uniforms = self.masks = self.block = like.new_empty(0)
@@ -109,7 +109,7 @@ class StackedDropout(OnlyInTraining):
         return self.masks.flatten(0, 1)[self.mask_of_run[run]]
 
     def forward(self, y: Tensor) -> Tensor:
-        """Returns y with dropped units at 0 and the others scaled; y is unchanged, activations need it later."""
+        """Returns y with dropped units at 0 and the others scaled. y stays unchanged for use by activations."""
         self.make_masks()
         views = self.views_of(y)
         if not self.is_periodic:
@@ -118,7 +118,7 @@ class StackedDropout(OnlyInTraining):
         return views.out
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Turns the gradient of the output into that of y, in place."""
+        """Replaces the gradient of the output by the gradient of y, in place."""
         self._by_mask(grad).mul_(self.views_of.value.mask)
         return grad
 

@@ -11,19 +11,19 @@ from ablate.errors import SpecError
 from ablate.nn.activations import resolve, value_and_derivative
 from ablate.nn.parametric import PARAMETRIC, before_training
 
-# Simpson's rule on 24,576 panels; the kinks of all our functions lie between two of them, which keeps its order.
+# Simpson's rule on 24,576 panels. The kinks of all functions lie on panel boundaries, so the rule keeps its order.
 _REACH, _STEP = 12.0, 2.0**-10
 
 
 def curve(name: str, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns f(z) and f'(z) of an activation, computed by the kernels that train; parameters have initial values.
+    """Returns f(z) and f'(z) of an activation by the kernels used in training. Parameters have their initial values.
 
     Args:
-        name: In `experiment.activations.ACTIVATIONS`, or `package.module:Name`.
-        z: Any shape.
+        name: Name in `experiment.activations.ACTIVATIONS`, or `package.module:Name`.
+        z: Inputs of any shape.
 
     Raises:
-        SpecError: As `activations.resolve`.
+        SpecError: The name is not valid, see `activations.resolve`.
     """
     z = z.reshape(1, -1, 1)
     function = before_training(name, z.dtype) if name in PARAMETRIC else resolve(name)
@@ -38,7 +38,7 @@ def grid(reach: float, step: float) -> Tensor:
 
 
 def expectation(name: str, of: Callable[[Tensor], Tensor]) -> float:
-    """Returns E[of(f(z))] of an activation f for z from N(0, 1), by Simpson's rule over [-12, 12] in float64."""
+    """Returns E[of(f(z))] for an activation f and z from N(0, 1), by Simpson's rule over [-12, 12] in float64."""
     z = grid(_REACH, _STEP)
     y, _ = curve(name, z)
     density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
@@ -49,12 +49,12 @@ def expectation(name: str, of: Callable[[Tensor], Tensor]) -> float:
 
 @cache
 def gain(name: str) -> float:
-    """Returns the factor of weights with which f keeps the scale of its input: 1 / sqrt(E[f(z)^2]), z from N(0, 1).
+    """Returns 1 / sqrt(E[f(z)^2]), z from N(0, 1), the factor of weights with which f keeps the scale of its input.
 
     It is sqrt(2) for relu (He et al., 2015) and 1 for the identity.
 
     Raises:
-        SpecError: The function is zero there or not finite, or as `activations.resolve`.
+        SpecError: The mean square is zero or not finite, or the name is not valid, see `activations.resolve`.
     """
     power = expectation(name, torch.square)
     if not (math.isfinite(power) and power > 0):
@@ -67,6 +67,6 @@ def gain(name: str) -> float:
 
 @cache
 def largest_derivative(name: str) -> float:
-    """Returns the largest |f'(z)| for |z| <= 20, on a grid of step 2^-10: 0.25 for sigmoid."""
+    """Returns the largest |f'(z)| for |z| <= 20, on a grid of step 2^-10. For sigmoid it is 0.25."""
     _, derivative = curve(name, grid(20.0, 2.0**-10))
     return float(derivative.abs().max())

@@ -1,4 +1,4 @@
-"""Initial weights of one run, the same for every variant of a seed with equal shapes."""
+"""Initial weights of one run. They are the same for all variants with the same seed and the same shapes."""
 
 import math
 
@@ -24,21 +24,21 @@ def weight_specs(
     """Returns the declarations of the weight and the bias of a linear layer or a convolution.
 
     Every tensor has its own random stream, so that adding a tensor leaves the others unchanged. A tensor's uniform
-    random numbers are the same for every `init`, which only scales them. With `init`
+    random numbers are the same for every value of `init`, which only scales them. The values of `init` are:
 
     - torch: weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of torch.nn.
-    - kaiming: weights from U(-b, b), b = gain * sqrt(3 / fan_in), with the gain of relu, sqrt(2), whatever the
-      activation (He et al., 2015); biases 0. The first and the last layer are no exception.
-    - auto-gain: the same with the gain of the activation that made the layer's input (`gains.gain`), and 1 where that
-      input is standardized. Pre-activations start with a variance of about 1 in every layer.
+    - kaiming: weights from U(-b, b), b = gain * sqrt(3 / fan_in), and biases of 0. The gain is that of relu, sqrt(2),
+      for every activation and in every layer, the first and the last included (He et al., 2015).
+    - auto-gain: as kaiming, but with the gain of the activation that computes the layer's input (`gains.gain`), or 1 if
+      that input is standardized. Pre-activations then start with a variance of about 1 in every layer.
 
     Args:
         name: Name of the layer.
         shape: Shape of the weight: (outputs, inputs), or (outputs, inputs, *kernel).
-        init: How weights are scaled.
+        init: Name of the scale of the weights, as listed above.
         has_bias: Whether there is a bias.
-        is_standardized: Whether inputs have a mean square of 1: samples, or what a normalization returns.
-        is_fused: `Spec.is_fused` of the weight.
+        is_standardized: Whether inputs have a mean square of 1, as samples and outputs of a normalization have.
+        is_fused: Value of `Spec.is_fused` for the weight.
     """
     root = math.sqrt(math.prod(shape[1:]))
 
@@ -55,7 +55,7 @@ def weight_specs(
 
 
 def _bound(member: Member, init: Init, is_standardized: bool) -> float:
-    """Returns the bound of a layer's weights times the root of its fan-in."""
+    """Returns the bound of a layer's weights multiplied by the square root of the fan-in."""
     match init:
         case "torch":
             return 1.0
@@ -66,6 +66,6 @@ def _bound(member: Member, init: Init, is_standardized: bool) -> float:
 
 
 def _uniform(shape: tuple[int, ...], bound: float, member: Member, layer: str, short: str) -> Tensor:
-    """Returns numbers from U(-bound, bound), float64, from the stream of a seed and a tensor."""
+    """Returns float64 numbers from U(-bound, bound), from the random stream of a seed and a tensor."""
     generator = torch.Generator().manual_seed(derive(member.seed, "init", layer, short))
     return torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)

@@ -1,4 +1,4 @@
-"""What a layer is, and the order of the layers of a block."""
+"""The interface of layers, and the order of the layers of a block."""
 
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -10,23 +10,23 @@ T = TypeVar("T")
 
 
 class Layer(Protocol):
-    """A part of a network with its forward and backward pass written out; no graph is built.
+    """A part of a network with explicit forward and backward passes. No autograd graph is built.
 
     A layer holds the parameters it owns as attributes of type `Parameter`.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns the output in training, and keeps what `backward` needs, which may be x itself."""
+        """Returns the output in training, and keeps the values that `backward` needs, possibly x itself."""
         ...
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of the parameters and returns that of x; it may overwrite `grad`, that of the output."""
+        """Writes the parameters' gradients and returns that of x. It may overwrite `grad`, that of the output."""
         ...
 
     def infer(self, x: Tensor) -> Tensor:
         """Returns the output at inference and writes nothing that training needs.
 
-        It may overwrite x, except for linear layers and convolutions, whose x may be the samples.
+        It may overwrite x. Linear layers and convolutions never do, because their x may be the samples.
         """
         ...
 
@@ -43,7 +43,7 @@ class ActivationLayer(Layer, Protocol):
     """A layer that applies an elementwise function."""
 
     def observed(self) -> tuple[Tensor, Tensor]:
-        """Returns y and f'(z) of the last `forward`, each (runs, units, samples); it overwrites parameter gradients."""
+        """Returns y and f'(z) of the last `forward`, each (runs, units, samples). Overwrites parameter gradients."""
         ...
 
 
@@ -55,14 +55,14 @@ class Block(NamedTuple):
 
 
 def in_order(level: str, product: T, norm: T | None, activation: T, dropout: T | None) -> list[T]:
-    """Returns linear or convolution, [norm], activation, [norm], [dropout], without those that are None.
+    """Returns the given layers in order, without None: linear or convolution, [norm], activation, [norm], [dropout].
 
     Args:
-        level: Level of the factor `norm`, which says where the normalization stands.
+        level: Level of the factor `norm`, which determines the position of the normalization.
         product: The linear layer or the convolution.
-        norm: The normalization.
+        norm: Normalization, or None.
         activation: The activation.
-        dropout: The dropout.
+        dropout: Dropout, or None.
     """
     middle = (activation, norm) if is_after_activation(level) else (norm, activation)
     return [layer for layer in (product, *middle, dropout) if layer is not None]

@@ -1,4 +1,4 @@
-"""The linear layer of a stack, z = W x + b with each run's own weights."""
+"""The linear layer of a stack, z = W x + b. Each run has its own weights."""
 
 from typing import NamedTuple, Protocol
 
@@ -9,13 +9,13 @@ from ablate.experiment.spec import Precision
 from ablate.nn.parameters import Parameter
 from ablate.nn.views import Cached
 
-# torch leaves batched products to other kernels up to this many of slices * rows * inner * columns (ATen's
-# mkldnn/Matmul.cpp), so that the kernel of a small product depends on the number of slices.
+# torch computes a batched product with other kernels if slices * rows * inner * columns is at most this number (ATen's
+# mkldnn/Matmul.cpp). The kernel of a small product therefore depends on the number of slices.
 SMALL = 4096
 
 
 class Multiply(Protocol):
-    """Writes the batched product a @ b into out, or adds it to what out holds."""
+    """A function that writes the batched product a @ b into out, or adds it to out."""
 
     def __call__(self, a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
         """Multiplies (runs, rows, inner) by (runs, inner, columns)."""
@@ -23,10 +23,10 @@ class Multiply(Protocol):
 
 
 def multiplication(precision: Precision) -> Multiply:
-    """Returns the batched product in a precision.
+    """Returns the function that computes batched products in a precision.
 
     bf16 rounds both operands and the result to bfloat16, which has 8 bits of significand, and accumulates in float32.
-    fp32 and tf32 are the same calls: whether a GPU rounds operands to TF32 in them is a setting of the process.
+    fp32 and tf32 use the same calls. A setting of the process determines whether a GPU rounds operands to TF32.
     """
     return _rounded if precision == "bf16" else _exact
 
@@ -53,47 +53,47 @@ def _rounded(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
 def _is_single(out: Tensor) -> bool:
     """Says whether a product has a single row or column.
 
-    The kernels of matrix-vector products round differently for different numbers of slices, so a run would get
-    other bits alone than in a stack.
+    The kernels of matrix-vector products round differently for different numbers of slices. With them, the bits of a
+    run alone could differ from its bits in a stack.
     """
     return out.size(1) == 1 or out.size(2) == 1
 
 
 def _sums(a: Tensor, b: Tensor) -> Tensor:
-    """Returns a product with a single row or column by kernels whose bits do not depend on the number of slices."""
+    """Returns a product with a single row or column. Its bits do not depend on the number of slices."""
     if a.size(1) == 1:
         return (a.transpose(1, 2) * b).sum(1, keepdim=True)
     return (a * b.transpose(1, 2)).sum(2, keepdim=True)
 
 
 class _Buffers(NamedTuple):
-    x: Tensor  # with a slice for each run
-    samples: Tensor  # the same as (runs, batch, inputs)
+    x: Tensor  # with one slice for each run
+    samples: Tensor  # x viewed as (runs, batch, inputs)
     z: Tensor
     x_grad: Tensor
-    sample_grads: Tensor  # the same as (runs, batch, inputs)
-    is_by_sample: bool  # whether that is the contiguous one
+    sample_grads: Tensor  # x_grad viewed as (runs, batch, inputs)
+    is_by_sample: bool  # whether sample_grads is contiguous
 
 
 class StackedLinear:
-    """z = W x + b with W of shape (runs, outputs, inputs) on x of shape (runs, inputs, batch).
+    """z = W x + b for W of shape (runs, outputs, inputs) and x of shape (runs, inputs, batch).
 
-    The same in training and at inference. An x of shape (1, inputs, batch) is shared by all runs without a copy.
+    Training and inference are the same. All runs share an x of shape (1, inputs, batch) without a copy.
 
-    Products are batched GEMMs with one slice per run, whose bits do not depend on the number of slices. For a shared x
-    one product with the weights of all runs as its rows would be slightly faster, but its kernel, and with it its bits,
-    depend on their number.
+    Products are batched GEMMs with one slice per run. Their bits do not depend on the number of slices. For a shared x,
+    one product with the weights of all runs as rows would be slightly faster, but its kernel and its bits would depend
+    on the number of rows.
 
     Args:
-        weight: Shape (runs, outputs, inputs).
-        bias: Shape (runs, outputs), or None.
-        multiply: Computes the products, see `multiplication`.
-        needs_input_grad: Whether `backward` returns the gradient of x, which is then not shared.
+        weight: Weights of shape (runs, outputs, inputs).
+        bias: Biases of shape (runs, outputs), or None.
+        multiply: Function that computes the products, see `multiplication`.
+        needs_input_grad: Whether `backward` returns the gradient of x. If so, x is not shared.
 
     Attributes:
-        is_fused: Whether gradients have been multiplied by minus the rate of plain SGD. The SGD update is then fused
-            into the GEMM that would have written the gradient of the weight, so that the largest tensor of a run is
-            passed over twice per step and not five times.
+        is_fused: Whether gradients have been multiplied by minus the rate of plain SGD. If so, the GEMM that would
+            write the gradient of the weight updates the weight directly. A step then passes over the largest tensor of
+            a run twice instead of five times.
     """
 
     def __init__(
@@ -113,11 +113,11 @@ class StackedLinear:
         return self._affine(self.buffers.x, self.buffers.z)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns z in a tensor of its own."""
+        """Returns z as a new tensor."""
         return self._affine(self._expanded(x), self._new_z(x))
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed."""
+        """Writes the gradients of the parameters and returns the gradient of x, or an empty tensor if not needed."""
         _, samples, _, x_grad, sample_grads, is_by_sample = self.buffers
         if self.bias is not None:
             torch.sum(grad, 2, out=self.bias.grad)
@@ -143,6 +143,6 @@ class StackedLinear:
         return x.new_empty((*self.weight.value.shape[:2], x.shape[2]))
 
     def _expanded(self, x: Tensor) -> Tensor:
-        """Returns x with a slice for each run."""
+        """Returns x with one slice for each run."""
         runs = len(self.weight.value)
         return x if len(x) == runs else x.expand(runs, -1, -1)

@@ -1,4 +1,4 @@
-"""The members of a stack, one per run, and how runs of equal activation are grouped."""
+"""The members of a stack, one per run, and the groups of runs with the same activation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from itertools import groupby
 
 @dataclass(frozen=True)
 class Member:
-    """What may differ between the runs of one stack.
+    """The properties that may differ between the runs of one stack.
 
     Attributes:
         activation: Name in `experiment.activations.ACTIVATIONS`, or `package.module:Name`.
-        dropout: One rate per layer, in order: blocks of a convolutional network first, then hidden layers.
-        seed: Of the initial weights, the batch order and the dropout uniforms.
+        dropout: Dropout rate of each layer: first the blocks of a convolutional network, then the hidden layers.
+        seed: Seed of the initial weights, the batch order and the dropout uniforms.
     """
 
     activation: str
@@ -22,7 +22,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Segment:
-    """Adjacent runs of a stack, `start` to `stop`, that share an activation."""
+    """Adjacent runs of a stack with the same activation, from `start` to `stop`, which is excluded."""
 
     activation: str
     start: int

@@ -1,4 +1,4 @@
-"""The multilayer perceptron: what it owns and the sequence of its stacked layers."""
+"""The multilayer perceptron: its parameters and its sequence of stacked layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Built(NamedTuple):
     """The layers of a network.
 
     Attributes:
-        layers: All, in order.
-        blocks: By the name that diagnostics use, such as `hidden.0`: one for all runs, or one for each run.
-        weights: Names of the weights, by the same names and `output`.
-        dropouts: Those that need the uniforms of a step.
+        layers: All layers, in order.
+        blocks: Blocks by their name in diagnostics, such as `hidden.0`: one for all runs, or one for each run.
+        weights: Names of the weights, by the names of the blocks and `output`.
+        dropouts: Dropouts that need uniforms at each step.
     """
 
     layers: Sequence[Layer]
@@ -42,11 +42,11 @@ class MLP:
     """Hidden layers of linear, [norm], activation, [norm], [dropout], and a linear output layer.
 
     Attributes:
-        features: Numbers in one input sample.
+        features: Number of values in one input sample.
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
         norm: Level of the factor `norm`.
-        is_standardized: Whether the inputs are samples, of variance 1, and not outputs of an activation.
+        is_standardized: Whether the inputs are samples of variance 1, not outputs of an activation.
     """
 
     features: int
@@ -57,11 +57,11 @@ class MLP:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Inputs of the first layer, then outputs of every linear layer."""
+        """Number of inputs of the first layer, followed by the number of outputs of each linear layer."""
         return (self.features, *self.hidden, self.classes)
 
     def has_bias(self, layer: int) -> bool:
-        """Says whether a linear layer has a bias: not where the normalization that follows would subtract it again."""
+        """Says whether a linear layer has a bias. It has none if the next normalization would subtract it."""
         return layer == len(self.hidden) or not makes_bias_redundant(self.norm)
 
     def specs(self, init: Init) -> list[Spec]:
@@ -81,19 +81,19 @@ class MLP:
         return specs
 
     def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
-        """Returns the layers, on inputs of shape (runs or 1, batch, features)."""
+        """Returns the layers for inputs of shape (runs or 1, batch, features)."""
         del is_observed
         built = self.dense(parameters, precision, needs_input_grad=False)
         return built._replace(layers=[_SamplesLast(), *built.layers])
 
     def dense(self, parameters: StackParameters, precision: Precision, *, needs_input_grad: bool) -> Built:
-        """Returns the layers on inputs of shape (runs or 1, features, batch)."""
+        """Returns the layers for inputs of shape (runs or 1, features, batch)."""
         layers, blocks, dropouts = list[Layer](), dict[str, list[Block]](), list[StackedDropout]()
         for layer, width in enumerate(self.hidden):
             linear = self._linear(parameters, precision, layer, needs_input_grad or layer > 0)
             norm = stacked_norm(self.norm, parameters, f"norm.{layer}")
             activation = StackedActivation(segments(parameters.members), slopes(parameters, "", layer))
-            # The rates of the hidden layers stand last, after those of convolutional blocks.
+            # The rates of the hidden layers come last, after those of the convolutional blocks.
             dropout = stacked_dropout(parameters, layer - len(self.hidden), layer, width)
             layers += in_order(self.norm, linear, norm, activation, dropout)
             blocks[f"hidden.{layer}"] = [Block(activation, norm)]
@@ -104,7 +104,7 @@ class MLP:
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:
-        """Returns samples, shape (samples, ...), in the layout that is fastest here: (samples, features)."""
+        """Returns samples of shape (samples, ...) as (samples, features), the fastest layout here."""
         return samples.flatten(1)
 
     def _linear(
@@ -118,13 +118,13 @@ class MLP:
 def stacked_dropout(
     parameters: StackParameters, index: int, layer: int, features: int
 ) -> StackedDropout | None:
-    """Returns the dropout of a layer, None if no run of the stack drops anything there.
+    """Returns the dropout of a layer, or None if the rate is 0 for all runs of the stack.
 
     Args:
-        parameters: Of the stack.
+        parameters: Parameters of the stack.
         index: Position of the layer's rate in `Member.dropout`.
-        layer: Number that tells the uniforms of the layer from those of the others.
-        features: Units or channels of the layer.
+        layer: Number of the layer, which selects its uniforms.
+        features: Number of units or channels of the layer.
     """
     rates = [member.dropout[index] for member in parameters.members]
     seeds = [member.seed for member in parameters.members]
@@ -132,7 +132,7 @@ def stacked_dropout(
 
 
 class _SamplesLast:
-    """Turns (runs, batch, features) into (runs, features, batch), without a copy."""
+    """Transposes (runs, batch, features) to (runs, features, batch), without a copy."""
 
     def __init__(self) -> None:
         self.turned = Cached(lambda x: x.transpose(1, 2))

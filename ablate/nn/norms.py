@@ -1,4 +1,4 @@
-"""The normalizations of hidden layers by name, and what each owns."""
+"""The normalizations of hidden layers by name, with their parameters and statistics."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,9 +15,9 @@ class NormKernel(NamedTuple):
     """One normalization.
 
     Attributes:
-        make: Returns the layer for hidden layers, (runs, features, batch), from what it owns.
-        parameters: Trained parameters with their values before training.
-        statistics: Running statistics with their values before training.
+        make: Function that returns the layer for inputs of shape (runs, features, batch), given its tensors.
+        parameters: Initial values of the trained parameters, by name.
+        statistics: Initial values of the running statistics, by name.
     """
 
     make: Callable[[Mapping[str, Parameter]], Layer]
@@ -37,7 +37,7 @@ def _within_samples(
 
 _AFFINE = {"weight": 1.0, "bias": 0.0}
 
-# By the names of `experiment.norms.NORMS`.
+# Normalizations by their names in `experiment.norms.NORMS`.
 STACKED_NORMS: dict[str, NormKernel] = {
     "batch": NormKernel(StackedBatchNorm, _AFFINE, {"running_mean": 0.0, "running_var": 1.0}),
     "layer": NormKernel(_within_samples, _AFFINE, {}),
@@ -47,7 +47,7 @@ STACKED_NORMS: dict[str, NormKernel] = {
 
 
 def norm_specs(name: str, units: int, level: str) -> list[Spec]:
-    """Returns the declarations of what a layer's normalization owns, for a level of the factor `norm`."""
+    """Returns the declarations of the tensors of a layer's normalization, for a level of the factor `norm`."""
     if level == OFF:
         return []
     kernel = STACKED_NORMS[norm_name(level)]
@@ -59,5 +59,5 @@ def norm_specs(name: str, units: int, level: str) -> list[Spec]:
 
 
 def stacked_norm(level: str, parameters: StackParameters, name: str) -> Layer | None:
-    """Returns the normalization of a hidden layer, None for `off`."""
+    """Returns the normalization of a hidden layer, or None for `off`."""
     return None if level == OFF else STACKED_NORMS[norm_name(level)].make(parameters.owned(name))

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ablate.nn.members import Member
 
-# Vectorized kernels treat the last elements of a buffer, fewer than a register's lanes, with scalar code that rounds
-# differently. Every parameter starts and ends on a multiple of this, so no element of any run lies in that tail.
+# Vectorized kernels process the last elements of a buffer, if they do not fill a register, with scalar code that rounds
+# differently. Every parameter starts and ends on a multiple of this number, so no element of a run is among them.
 ALIGNMENT = 64
 
 
 class Parameter(NamedTuple):
-    """Views of a tensor that a layer owns and of its gradient, which is empty for a running statistic."""
+    """Views of a tensor that a layer owns and of its gradient. The gradient of a running statistic is empty."""
 
     value: Tensor
     grad: Tensor
@@ -31,13 +31,13 @@ class Spec:
     """One tensor that a run owns: a trained parameter or a running statistic.
 
     Attributes:
-        name: As in `member_state`: that of its layer, a dot, and a short name.
-        initial: Returns its value before training for a member, float64, in torch's order of axes.
-        is_trained: Whether it is a parameter and not a running statistic.
-        is_fused: Whether its layer can apply the update of plain SGD itself, see `linear.StackedLinear`.
-        activation: Only runs with this activation own it; None if all do.
-        stored: Changes the value from torch's order of axes to that in memory.
-        restored: The inverse of `stored`.
+        name: Name of the layer, a dot, and a short name, as in `member_state`.
+        initial: Function that returns a member's value before training, float64, with axes in torch's order.
+        is_trained: Whether the tensor is a trained parameter, not a running statistic.
+        is_fused: Whether the layer can apply the update of plain SGD itself, see `linear.StackedLinear`.
+        activation: Activation of the runs that own the tensor, or None if all runs own it.
+        stored: Function that converts the value from torch's order of axes to the order in memory.
+        restored: Inverse of `stored`.
     """
 
     name: str
@@ -62,7 +62,7 @@ def constant_spec(
 
 
 def initial_values(specs: Iterable[Spec], member: Member, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Returns the parameters of one run before training by name, in torch's order of axes."""
+    """Returns the initial parameters of one run by name, with axes in torch's order."""
     return {
         spec.name: spec.initial(member).to(dtype)
         for spec in specs
@@ -73,18 +73,18 @@ def initial_values(specs: Iterable[Spec], member: Member, dtype: torch.dtype) ->
 class StackParameters:
     """All parameters of a stack as views of one flat buffer, so that one fused optimizer call updates every run.
 
-    A tensor has a leading axis of the runs that own it, which are adjacent.
+    The first axis of a tensor has one entry for each run that owns it. These runs are adjacent.
 
     Args:
-        specs: What the layers own.
-        members: One per run; members of equal activation must be adjacent.
-        dtype: Of all values.
-        device: Where they are.
+        specs: Declarations of the tensors of all layers.
+        members: One member per run; members with the same activation must be adjacent.
+        dtype: Type of all values.
+        device: Device of all values.
 
     Attributes:
         flat: All trained values, shape (elements,).
         flat_grad: Their gradients, same shape.
-        fused: The part of `flat` with the weights whose layers can apply the update of plain SGD themselves.
+        fused: Slice of `flat` with the weights whose layers can apply the update of plain SGD themselves.
         values: Parameters and running statistics by name, each of shape (owning runs, ...).
         grads: Gradients of the parameters, same shapes.
     """
@@ -113,7 +113,7 @@ class StackParameters:
             self.values.setdefault(name, stack).copy_(stack)
 
     def owned(self, layer: str, run: int | None = None) -> dict[str, Parameter]:
-        """Returns what a layer owns by short name, of all runs or, without the runs axis, of one."""
+        """Returns the tensors of a layer by short name: for all runs, or for one run without the runs axis."""
         owned = {}
         for spec in self.specs if run is None else self._owned_by(run):
             owner, _, short = spec.name.rpartition(".")
@@ -134,11 +134,11 @@ class StackParameters:
         }
 
     def count(self, run: int) -> int:
-        """Returns how many numbers one run trains."""
+        """Returns the number of trained values of one run."""
         return sum(self.values[spec.name][0].numel() for spec in self._owned_by(run) if spec.is_trained)
 
     def twin(self) -> "StackParameters":
-        """Returns the same values with gradients and running statistics of their own, for members without dropout."""
+        """Returns a copy for members without dropout. It shares parameter values, but no gradients or statistics."""
         twin = copy(self)
         twin.members = tuple(replace(member, dropout=(0.0,) * len(member.dropout)) for member in self.members)
         twin.flat_grad = torch.zeros_like(self.flat)
@@ -159,7 +159,7 @@ class StackParameters:
         return {name: flat[part].view(shape) for name, (part, shape) in self.layout.items()}
 
     def _initial(self, spec: Spec, dtype: torch.dtype) -> list[Tensor]:
-        """Returns the initial values of a tensor's owners; runs of equal seed and activation share one."""
+        """Returns the initial values of a tensor's owners. Runs with the same seed and activation share one tensor."""
         drawn: dict[tuple[int, str], Tensor] = {}
         owners = [member for member in self.members if spec.is_owned_by(member)]
         for member in owners:
@@ -170,5 +170,5 @@ class StackParameters:
 
 
 def padded(size: int) -> int:
-    """Returns the next multiple of the alignment."""
+    """Returns the size rounded up to a multiple of the alignment."""
     return -(-size // ALIGNMENT) * ALIGNMENT

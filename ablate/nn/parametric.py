@@ -1,4 +1,4 @@
-"""Activation functions with trained parameters of their own, which only the runs that use them have."""
+"""Activation functions with trained parameters. Only the runs that use such a function own its parameters."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,8 +14,8 @@ class Parametric(NamedTuple):
     """An activation with one parameter per run and layer, called `weight` as in torch.nn.
 
     Attributes:
-        initial: Its value before training.
-        make: Returns the function for parameters of shape (runs, 1), or (1,) for one run.
+        initial: Value of the parameter before training.
+        make: Function that returns the activation for parameters of shape (runs, 1), or (1,) for one run.
     """
 
     initial: float
@@ -43,7 +43,7 @@ PARAMETRIC: dict[str, Parametric] = {"prelu": Parametric(0.25, prelu)}
 
 
 def slope_specs(prefix: str, layer: int) -> list[Spec]:
-    """Returns what the activations of a layer own, each for its own runs alone."""
+    """Returns the declarations of the parameters of a layer's activations, each owned by the runs that use it."""
     return [
         constant_spec(f"{prefix}{name}.{layer}.weight", (1,), function.initial, activation=name)
         for name, function in PARAMETRIC.items()
@@ -53,7 +53,7 @@ def slope_specs(prefix: str, layer: int) -> list[Spec]:
 def slopes(
     parameters: StackParameters, prefix: str, layer: int, run: int | None = None
 ) -> dict[str, Parameter]:
-    """Returns the parameters of a layer's activations, by activation, of all runs or of one."""
+    """Returns the parameters of a layer's activations by activation name, for all runs or for one run."""
     owned = {name: parameters.owned(f"{prefix}{name}.{layer}", run) for name in PARAMETRIC}
     return {name: own["weight"] for name, own in owned.items() if own}
 

@@ -10,8 +10,8 @@ from ablate.nn.gains import curve, expectation, gain, grid, largest_derivative
 
 # A function is zero-centred if its mean for z from N(0, 1) is below this share of its root mean square.
 CENTRED = 0.01
-# The largest change of a smooth function's derivative between neighbours on a grid shrinks in proportion to the step;
-# at a jump it does not. The function counts as smooth if it shrinks by at least half of that proportion.
+# On a finer grid, the largest change of a smooth function's derivative between neighbours shrinks in proportion to the
+# step. At a jump it does not. A function counts as smooth if that change shrinks by at least half as much as the step.
 _COARSE, _REFINEMENT = 2.0**-8, 16
 # f is unbounded if its largest value still grows by more than this share from |z| = 1e3 to 1e6.
 _GROWTH = 0.01
@@ -22,14 +22,14 @@ class Properties:
     """Properties of an activation function, all computed numerically.
 
     Attributes:
-        name: Of the function.
-        low: Its infimum, -inf where it has none.
-        high: Its supremum, inf where it has none.
-        largest_derivative: Of |f'(z)|.
-        mean: E[f(z)] for z from N(0, 1).
+        name: Name of the function.
+        low: Infimum, or -inf if there is none.
+        high: Supremum, or inf if there is none.
+        largest_derivative: Largest |f'(z)|.
+        mean: Mean E[f(z)] for z from N(0, 1).
         is_zero_centred: Whether the mean is below 1 % of the root mean square sqrt(E[f(z)^2]).
         is_smooth: Whether the derivative has no jump.
-        gain: 1 / sqrt(E[f(z)^2]), by which `--init auto-gain` scales weights.
+        gain: Factor 1 / sqrt(E[f(z)^2]), by which `--init auto-gain` scales weights.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Curve:
     """A function and its derivative at some points, for a plot.
 
     Attributes:
-        name: Of the function.
-        z: Ascending.
-        y: f(z).
-        derivative: f'(z).
+        name: Name of the function.
+        z: Points in ascending order.
+        y: Values f(z).
+        derivative: Values f'(z).
     """
 
     name: str
@@ -60,7 +60,7 @@ class Curve:
 
 
 def properties(name: str) -> Properties:
-    """Returns the properties of the activation of this name; parameters have their initial values.
+    """Returns the properties of the activation with this name. Parameters have their initial values.
 
     Raises:
         SpecError: There is no such activation.
@@ -98,7 +98,7 @@ def _range(name: str) -> tuple[float, float]:
 
 
 def _bound(near: float, far: Tensor, farther: Tensor) -> float:
-    """Returns the supremum: of the values near 0, of those at the ends, or infinity if the ends keep growing."""
+    """Returns the largest value near 0 and at the ends, or infinity if the values at the ends keep growing."""
     before, after = max(near, float(far.max())), max(near, float(farther.max()))
     return math.inf if after - before > _GROWTH * max(abs(before), 1.0) else after
 

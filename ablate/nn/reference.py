@@ -1,6 +1,6 @@
-"""The oracle: the same network for one run, from plain `torch.nn` and autograd, with the random streams of the stack.
+"""The reference network of one run, from plain `torch.nn` and autograd, with the random streams of the stack.
 
-It is slow and obvious on purpose. Whatever a stacked network computes for a member, this network computes for a run.
+It is slow and simple on purpose. For one run it computes the same as a stacked network computes for that member.
 """
 
 from collections import OrderedDict
@@ -60,7 +60,7 @@ class PlainRMSNorm(nn.RMSNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
-# By the names of `experiment.norms.NORMS`, for units or channels and the number of spatial axes.
+# Modules by their names in `experiment.norms.NORMS`, given the numbers of units or channels and of spatial axes.
 NORM_MODULES: dict[str, Callable[[int, int], nn.Module]] = {
     "batch": lambda units, axes: {0: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[axes](units),
     "layer": lambda units, axes: PlainLayerNorm(units),
@@ -70,7 +70,7 @@ NORM_MODULES: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class PlainDropout(nn.Module):
-    """Inverted dropout whose uniforms are those of a seed, a layer and a step; only active in training."""
+    """Inverted dropout with the uniforms of a seed, a layer and a step. It is active in training only."""
 
     def __init__(self, rate: float, seed: int, layer: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class PlainDropout(nn.Module):
 
 
 class PlainChannelDropout(PlainDropout):
-    """The same for whole channels of a sample, as `nn.Dropout2d` and `nn.Dropout3d` drop them."""
+    """Inverted dropout of whole channels of a sample, as in `nn.Dropout2d` and `nn.Dropout3d`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Drops channels of x, shape (batch, channels, *spatial)."""
@@ -96,7 +96,7 @@ class PlainChannelDropout(PlainDropout):
 
 
 def plain_network(mlp: MLP, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
-    """Returns one run's network on inputs of shape (batch, features), with the initial values of the stacked one.
+    """Returns one run's network for inputs of shape (batch, features). Its initial values are those of the stack.
 
     Its parameters have the names of `StackParameters.member_state`.
     """
@@ -105,7 +105,7 @@ def plain_network(mlp: MLP, member: Member, dtype: torch.dtype = torch.float32) 
 
 
 def plain_conv_network(net: ConvNet, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
-    """Returns one run's network on inputs (batch, channels, *spatial), with the initial values of the stacked one.
+    """Returns one run's network for inputs (batch, channels, *spatial). Its initial values are those of the stack.
 
     Its parameters have the names of `StackParameters.member_state`.
     """
@@ -113,7 +113,7 @@ def plain_conv_network(net: ConvNet, member: Member, dtype: torch.dtype = torch.
     convolution, pool = {2: (nn.Conv2d, nn.MaxPool2d), 3: (nn.Conv3d, nn.MaxPool3d)}[axes]
     layers: list[NamedLayer] = []
     for block, (inputs, outputs) in enumerate(zip(net.inputs, net.channels, strict=True)):
-        # Uniforms are told apart by the layer, counted from the hidden layers on.
+        # The layer number selects the uniforms. Hidden layers are numbered first, then blocks.
         dropout = PlainChannelDropout(member.dropout[block], member.seed, len(net.hidden) + block)
         layers += in_order(
             net.norm,
@@ -150,7 +150,7 @@ def _norm(name: str, level: str, units: int, axes: int) -> NamedLayer | None:
 
 def _with_values(network: nn.Sequential, values: dict[str, Tensor], dtype: torch.dtype) -> nn.Sequential:
     network = network.to(dtype)
-    # A module's name cannot hold a dot, so a space stands for the first.
+    # A module's name cannot contain a dot, so a space replaces the first dot.
     named = {name.replace(".", " ", 1): value for name, value in values.items()}
     network.load_state_dict(named, strict=False)
     return network

@@ -1,4 +1,4 @@
-"""Normalizations whose statistics are those of one sample: layer, RMS and group normalization."""
+"""Normalizations with the statistics of a single sample: layer, RMS and group normalization."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from ablate.nn.constants import constant
 from ablate.nn.parameters import Parameter
 from ablate.nn.views import Cached
 
-# Default of torch.nn.LayerNorm and GroupNorm; that of RMSNorm is the machine epsilon of the dtype.
+# Default of torch.nn.LayerNorm and GroupNorm. The default of RMSNorm is the machine epsilon of the dtype.
 EPS = 1e-5
 
 
@@ -25,14 +25,14 @@ class _Buffers(NamedTuple):
 class SampleNorm:
     """y = gamma * u + beta with u = (z - mean) / sqrt(mean((z - mean)^2) + eps); the same in training and at inference.
 
-    Without centring mean is 0 and there is no beta. All tensors are viewed with four axes, over some of which the means
-    are taken. Equals `torch.nn.LayerNorm`, `GroupNorm` and, without centring, `RMSNorm`.
+    Without centring, the mean is 0 and there is no beta. All tensors are viewed with four axes, and means are over some
+    of these axes. Equals `torch.nn.LayerNorm`, `GroupNorm` and, without centring, `RMSNorm`.
 
     Args:
-        owned: weight (gamma) and, with centring, bias (beta).
-        shape: Of gamma with four axes.
-        view: Returns the view of z with four axes.
-        axes: Over which means are taken.
+        owned: Tensors by name: weight (gamma) and, with centring, bias (beta).
+        shape: Shape of gamma with four axes.
+        view: Function that returns the view of z with four axes.
+        axes: Axes over which means are taken.
         centres: Whether the mean is subtracted.
     """
 
@@ -45,7 +45,7 @@ class SampleNorm:
         axes: tuple[int, ...],
         centres: bool,
     ) -> None:
-        # In the order of torch.nn, weight before bias.
+        # The weight precedes the bias, as in torch.nn.
         gamma, *beta = (Parameter(value.view(shape), grad.view(shape)) for value, grad in owned.values())
         self.gamma, self.beta = gamma, beta[0] if beta else None
         self.view, self.axes, self.centres = view, axes, centres
@@ -61,10 +61,10 @@ class SampleNorm:
         return buffers.out
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and turns that of y into that of z, in place.
+        """Writes the gradients of gamma and beta and replaces the gradient of y by the gradient of z, in place.
 
-        With g for the gradient of u, that of z is (g - mean(g) - u * mean(g * u)) / std, without mean(g) if z is not
-        centred.
+        If g is the gradient of u, the gradient of z is (g - mean(g) - u * mean(g * u)) / std. Without centring, the
+        term mean(g) is absent.
         """
         g, scratch = self.grad_view(grad), self.buffers_for.value.scratch
         u, gamma = self.buffers_for.value.u, self.gamma.value
@@ -80,13 +80,13 @@ class SampleNorm:
         return grad
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y in a tensor of its own."""
+        """Returns y as a new tensor."""
         u, y = torch.empty_like(z), torch.empty_like(z)
         self._normalize(*map(self.view, (z, u, y)))
         return y
 
     def _normalize(self, z: Tensor, u: Tensor, y: Tensor) -> Tensor:
-        """Writes u and y and returns 1 / std. Products and sums are separate, so that all kernels round alike."""
+        """Writes u and y and returns 1 / std. Products and sums are separate calls, so that all kernels round alike."""
         centred = torch.sub(z, z.mean(self.axes, keepdim=True), out=u) if self.centres else z
         power = torch.mul(centred, centred, out=y).mean(self.axes, keepdim=True)
         rstd = power.add_(constant(self.eps, z.dtype)).rsqrt_()

@@ -1,4 +1,4 @@
-"""The stacked network: many networks trained as one, each equal to the plain network of `reference`."""
+"""The stacked network trains many networks as one. Each equals the plain network of `reference`."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -16,18 +16,18 @@ from ablate.nn.parameters import StackParameters
 
 
 class StackedNetwork:
-    """A network for each member, on inputs of shape (runs or 1, batch, *sample) as `arrange` returns samples.
+    """One network per member, for inputs of shape (runs or 1, batch, *sample) in the layout that `arrange` returns.
 
-    Training and inference differ in normalization and dropout. Forward and backward are written out layer by layer,
-    into permanent buffers; no graph is built in a step, and nothing depends on the value of a tensor.
+    Training and inference differ in normalization and dropout. Forward and backward passes are explicit for each layer
+    and use permanent buffers. A step builds no autograd graph, and nothing in it depends on the value of a tensor.
 
     Args:
-        architecture: What the members share.
-        members: One per run; members of equal activation must be adjacent.
-        dtype: Of parameters and samples: float32, or float64 for a comparison with the reference.
-        device: Where everything lives.
-        init: How initial weights are scaled, see `initial.weight_specs`.
-        precision: Of products and convolutions, see `linear.multiplication`.
+        architecture: Architecture shared by the members.
+        members: One member per run; members with the same activation must be adjacent.
+        dtype: Type of parameters and samples: float32, or float64 for a comparison with the reference.
+        device: Device of all tensors.
+        init: Name of the scale of initial weights, see `initial.weight_specs`.
+        precision: Precision of products and convolutions, see `linear.multiplication`.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class StackedNetwork:
         self.linears = [layer for layer in self.layers if isinstance(layer, StackedLinear)]
 
     def prepare(self, step: int, batch: int) -> None:
-        """Does what `train_step` needs from the host: it makes the dropout uniforms of a step, counted from 0."""
+        """Makes the dropout uniforms of a step, counted from 0. `train_step` itself needs nothing from the host."""
         for dropout in self.dropouts:
             dropout.prepare(step, batch)
 
     def train_step(self, x: Tensor, labels: Tensor, negative_rate: Tensor | None = None) -> Tensor:
-        """Returns the loss of each run on one batch, shape (runs,), and writes the gradients; `prepare` comes before.
+        """Returns the loss of each run on one batch, shape (runs,), and writes the gradients. Call `prepare` first.
 
         Args:
-            x: Inputs, shape (runs, batch, *sample), or (1, batch, *sample) where all runs see the same.
-            labels: Shape (runs, batch) or (1, batch).
-            negative_rate: Minus the learning rate of plain SGD. All gradients are then multiplied by it, and the
+            x: Inputs of shape (runs, batch, *sample), or (1, batch, *sample) if all runs see the same inputs.
+            labels: Labels of shape (runs, batch) or (1, batch).
+            negative_rate: Minus the learning rate of plain SGD. If given, all gradients are multiplied by it, and the
                 weights of linear layers are updated at once (`StackedLinear.is_fused`).
         """
         for layer in self.layers:
@@ -81,7 +81,7 @@ class StackedNetwork:
         return x
 
     def twin(self) -> "StackedNetwork":
-        """Returns the network without dropout, to be observed; it shares the values of the parameters alone."""
+        """Returns a copy without dropout for diagnostics. It shares only the parameter values with this network."""
         twin = copy(self)
         twin._build(self.parameters.twin(), is_observed=True)
         return twin

@@ -1,4 +1,4 @@
-"""The rule by which layers keep views and buffers from step to step."""
+"""A cache for the views and buffers that layers use at every step."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """What a function makes of a tensor, kept for as long as it is called with the identical tensor object.
+    """The result of a function of a tensor, kept while the function is called with the identical tensor object.
 
-    Creating a view costs as much as a small kernel. The buffers of a network are permanent, so a layer is handed the
-    same tensor object at every step, and its views and buffers of the same shape need to be made only once.
+    Creating a view costs as much as a small kernel. The buffers of a network are permanent, so a layer receives the
+    same tensor object at every step. It needs to make its views, and buffers of the same shape, only once.
 
     Args:
-        make: Returns views of the tensor, and buffers that depend on nothing but its shape.
+        make: Function that returns views of the tensor, and buffers that depend only on its shape.
     """
 
     def __init__(self, make: Callable[[Tensor], T]) -> None:
@@ -24,7 +24,7 @@ class Cached(Generic[T]):
         self.value: T
 
     def __call__(self, tensor: Tensor) -> T:
-        """Returns what was made of this tensor object, or makes it."""
+        """Returns the result for this tensor object, and computes it if it is not cached."""
         if self.tensor is not tensor:
             self.tensor, self.value = tensor, self.make(tensor)
         return self.value

@@ -6,16 +6,16 @@ import sys
 
 from ablate.experiment.spec import Precision
 
-# Environment variables that numeric libraries read when they are loaded. One thread per process, because two threads
-# gain little in a stack of small products, and lose much as soon as another process needs the core.
+# Environment variables that numeric libraries read when they are loaded. A process has one thread: two threads gain
+# little in a stack of small products, and lose much as soon as another process needs the core.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-# Without this the rounding of MKL's small products depends on the alignment of their operands, and with it a run's bits
-# on its position in a stack.
+# Without this setting, the rounding of MKL's small products depends on the alignment of their operands. The bits of a
+# run would then depend on its position in a stack.
 ENVIRONMENT |= {"MKL_CBWR": "AUTO,STRICT"}
-# cuBLAS needs this to give the same bits at every call, on any number of streams.
+# cuBLAS needs this setting to give the same bits at every call, on any number of streams.
 ENVIRONMENT |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
-# The settings of `prepare_process` that bits depend on, as written to the metadata of results.
+# Settings of `prepare_process` that affect bits, as written to the metadata of results.
 PROCESS = {"threads": "1", "flush_denormal": "true"}
 
 # Parameters of glibc's mallopt (malloc.h).
@@ -23,14 +23,14 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
 def set_environment() -> None:
-    """Sets `ENVIRONMENT` for this process and those it starts; call it before torch is imported."""
+    """Sets `ENVIRONMENT` for this process and the processes it starts. Call it before torch is imported."""
     os.environ.update(ENVIRONMENT)
 
 
 def prepare_process() -> None:
-    """Applies the settings that bits and speed depend on to a process that trains.
+    """Applies the settings that affect bits and speed to a process that trains.
 
-    Denormal numbers are flushed to zero: the moments of dead units decay into them, and they take twice the time.
+    Denormal numbers are flushed to zero, because the moments of dead units become denormal and take twice the time.
     """
     import torch
 
@@ -41,11 +41,11 @@ def prepare_process() -> None:
 
 
 def prepare_cuda(precision: Precision) -> None:
-    """Applies the settings that bits on a GPU depend on: deterministic kernels, and TF32 only if asked for."""
+    """Applies the settings that affect bits on a GPU: deterministic kernels, and TF32 only if `precision` is tf32."""
     import torch
 
     torch.use_deterministic_algorithms(True)
-    # The mode would also fill new memory with NaN, to show reads before writes: a useless pass here.
+    # By default, the deterministic mode also fills new memory with NaN to reveal invalid reads. This is not needed.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set through its class
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
@@ -55,9 +55,9 @@ def prepare_cuda(precision: Precision) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep freed memory for the next buffer; does nothing on other systems than Linux.
+    """Makes glibc keep freed memory for the next buffer. It does nothing on systems other than Linux.
 
-    By default it returns every block of some megabytes to the system, and the next one costs a page fault per 4 KiB.
+    By default, glibc returns every block of some megabytes to the system. The next block then faults every 4 KiB.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,4 +1,4 @@
-"""The batches of a stack: each run sees the training data in the order of its seed."""
+"""The batches of a stack. Each run sees the training data in the order of its seed."""
 
 import torch
 from torch import Tensor
@@ -12,14 +12,14 @@ from ablate.nn.stacked import StackedNetwork
 class Batches:
     """Full batches, in the order of each run's seed, gathered on the device that holds the data.
 
-    `prepare` does what needs the host and writes into a permanent buffer; `gather` does not, and can be recorded and
-    replayed.
+    `prepare` does the work that needs the host, and writes into a permanent buffer. `gather` does not need the host, so
+    it can be recorded and replayed.
 
     Attributes:
         x: Training inputs as the network reads them, shape (samples, ...).
         y: Labels, shape (samples,).
-        per_epoch: Full batches in an epoch.
-        index: Samples of the prepared step, shape (runs, batch), or (1, batch) if all runs see the same.
+        per_epoch: Number of full batches in an epoch.
+        index: Indices of the samples of the prepared step, shape (runs, batch), or (1, batch) if shared by all runs.
     """
 
     def __init__(self, network: StackedNetwork, dataset: Dataset, batch_size: int) -> None:
@@ -37,7 +37,7 @@ class Batches:
         self.flat_index, self.flat_inputs = self.index.view(-1), self.inputs.flatten(0, 1)
 
     def prepare(self, step: int) -> None:
-        """Writes the indices of the samples that a step sees."""
+        """Writes the indices of the samples of a step."""
         epoch, batch = divmod(step, self.per_epoch)
         if epoch != self.epoch:
             self.epoch = epoch

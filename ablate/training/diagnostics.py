@@ -1,11 +1,11 @@
-"""The state of the layers of a stack at every evaluation: how they are centred, dead or saturated, and how they learn.
+"""Diagnostics of the layers of a stack at every evaluation: activations, gradients and changes of the weights.
 
-The probe is one fixed batch, the same for all runs: at most 128 samples, evenly spaced in the fixed training subset,
-since a file may be sorted by class. It takes a training step without an update: with the statistics of the batch where
-there is batch norm, but without dropout, so that the quantities change with the network alone and not with a mask.
+The probe is one fixed batch for all runs: at most 128 samples of the fixed training subset, evenly spaced because a
+file may be sorted by class. A training step without an update is computed on it. Batch norm uses the statistics of the
+probe. There is no dropout, so that the quantities depend on the network alone and not on a mask.
 
-Nothing here changes a result: the step is taken by a twin network, which shares nothing but the values of the
-parameters, and no generator is used.
+Diagnostics do not change any result. A twin network computes the step and shares only the values of the parameters. No
+random generator is used.
 """
 
 import math
@@ -21,9 +21,9 @@ from ablate.nn.stacked import StackedNetwork
 from ablate.training.result import LayerValues
 
 SAMPLES = 128
-# A unit is dead if its activation has a derivative below this for every sample of the probe.
+# A unit is dead if the size of its activation's derivative is below this for every sample of the probe.
 DEAD = 1e-6
-# A unit is saturated at a sample if the derivative there is below this share of the function's largest one.
+# A unit is saturated at a sample if the size of the derivative is below this share of the function's largest one.
 SATURATED = 0.05
 
 Quantities = dict[str, Tensor]
@@ -41,18 +41,18 @@ class Diagnostics:
     - running_mean_shift: root mean square over units of (batch mean - running mean) / sqrt(running variance + eps).
     - running_std_ratio: mean over units of sqrt((batch variance + eps) / (running variance + eps)), both unbiased.
 
-    The last two exist only for norms with running statistics. The units of a block are its channels, seen at every
-    position of every sample before the pooling.
+    The last two exist only for norms with running statistics. The units of a block are its channels. They are observed
+    at every position of every sample, before the pooling.
 
     For every layer, the output included:
 
     - gradient_norm: Euclidean norm of the gradient of the mean loss with respect to the layer's weights.
-    - update_ratio: norm of the change of the weights in the last step, over the norm of the weights before it; there is
-      none at the first evaluation.
+    - update_ratio: norm of the change of the weights in the last step, divided by the norm of the weights before that
+      step; undefined at the first evaluation.
 
     Args:
-        network: It is read and never changed.
-        dataset: Its fixed training subset holds the probe.
+        network: Network to observe; it is never changed.
+        dataset: Dataset whose fixed training subset contains the probe.
     """
 
     def __init__(self, network: StackedNetwork, dataset: Dataset) -> None:
@@ -66,11 +66,11 @@ class Diagnostics:
         self.rows: list[Row] = []
 
     def before_last_step(self) -> None:
-        """Keeps the weights as they are before the step that the next evaluation follows."""
+        """Copies the weights. Call it before the last step that precedes an evaluation."""
         self.before = self.network.parameters.flat.clone()
 
     def evaluate(self) -> None:
-        """Adds the quantities of the network as it is now."""
+        """Computes and stores the quantities of the network in its current state."""
         row: Row = {}
         self.twin.train_step(self.x, self.y)
         for name, blocks in self.network.blocks.items():
@@ -90,7 +90,7 @@ class Diagnostics:
         return LayerValues(names, torch.stack(rows).cpu().numpy())
 
     def _of_blocks(self, seen: list[Block], trained: list[Block]) -> Quantities:
-        """Returns the quantities of a layer; there is one block for all runs, or one for each run."""
+        """Returns the quantities of a layer, given one block for all runs or one block for each run."""
         parts, limits = [], torch.split(self.limits, len(self.limits) // len(seen))
         for twin, block, limit in zip(seen, trained, limits, strict=True):
             part = _activation_quantities(*twin.activation.observed(), limit)
@@ -103,7 +103,7 @@ class Diagnostics:
         row = {}
         for name, parameter in self.network.weights.items():
             weight = self.network.parameters.values[parameter]
-            # The same part of the copy as of the flat parameters that the weight is a view of.
+            # This view of the copy corresponds to the view of the flat parameters that the weight is.
             old = before.as_strided(weight.shape, weight.stride(), weight.storage_offset())
             row[name, "update_ratio"] = _norms(weight - old) / _norms(old)
         return row
@@ -115,7 +115,7 @@ def _evenly_spaced(indices: Tensor, count: int) -> Tensor:
 
 
 def _activation_quantities(y: Tensor, derivative: Tensor, limits: Tensor) -> Quantities:
-    """Returns the quantities of f(z) and f'(z), each (runs, units, samples); `limits` are those of saturation."""
+    """Returns the quantities of f(z) and f'(z), each (runs, units, samples). `limits` are the saturation limits."""
     mean = y.mean((1, 2), keepdim=True)
     size = derivative.abs_()
     dead_share = (size.amax(2) < DEAD).double().mean(1)
@@ -131,7 +131,7 @@ def _activation_quantities(y: Tensor, derivative: Tensor, limits: Tensor) -> Qua
 
 
 def _running_quantities(seen: BatchNorm, trained: BatchNorm, runs: int) -> Quantities:
-    """Returns how far the statistics of the probe are from the running ones."""
+    """Returns the differences between the statistics of the probe and the running statistics."""
     mean, var = (part.view(runs, -1) for part in seen.batch_statistics())
     running_mean, running_var = (part.view(runs, -1) for part in (trained.running_mean, trained.running_var))
     denominator = running_var + EPS

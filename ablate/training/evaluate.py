@@ -7,7 +7,7 @@ from torch import Tensor
 from ablate.nn.activation import LANES
 from ablate.nn.stacked import StackedNetwork
 
-# Samples in one pass. Fixed, since the bits of a product may depend on its width, and a multiple of LANES.
+# Samples in one pass, a multiple of LANES. It is fixed, since the bits of a product may depend on its width.
 CHUNK = 256
 
 
@@ -16,7 +16,7 @@ class EvaluationSet:
 
     Args:
         name: Prefix of the score columns, `train` or `val`.
-        x: Samples as the network reads them, shape (samples, ...).
+        x: Samples in the layout that the network reads, shape (samples, ...).
         y: Labels, shape (samples,), int64.
     """
 
@@ -27,7 +27,7 @@ class EvaluationSet:
         self.chunks = [_padded(part).unsqueeze(0) for part in torch.split(x, CHUNK)]
 
     def scores(self, network: StackedNetwork) -> dict[str, Tensor]:
-        """Returns the scores of each run by column of `curves`, each float64 of shape (runs,)."""
+        """Returns the scores of each run by column name of `curves`, each float64 of shape (runs,)."""
         device = network.parameters.flat.device
         loss = torch.zeros(len(network.members), dtype=torch.float64, device=device)
         correct = torch.zeros(len(network.members), dtype=torch.int64, device=device)
@@ -43,9 +43,9 @@ class EvaluationSet:
 
 
 def _correct(logits: Tensor, index: Tensor) -> Tensor:
-    """Returns how many samples of each run are classified correctly, shape (runs,); of equal logits the first counts.
+    """Returns the number of correctly classified samples per run, shape (runs,). Of equal logits the first counts.
 
-    The result is that of `argmax`, whose kernel is ten times slower and is called only if there are ties or NaN.
+    The result is that of `argmax`. Its kernel is ten times slower, so it is called only if there are ties or NaN.
     """
     largest = logits.amax(1, keepdim=True)
     is_largest = logits == largest

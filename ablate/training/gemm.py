@@ -1,8 +1,8 @@
-"""The library that multiplies float32 matrices on a CPU: calibrated once per command, the same in all its workers.
+"""The library for float32 matrix products on a CPU, chosen once per command and the same in all its workers.
 
-torch sends products to MKL, which on some processors uses older kernels than they support. If bfloat16 is permitted
-inside products, torch sends them to oneDNN instead, which has newer kernels. On a processor with bfloat16 units oneDNN
-does round to bfloat16; on others it computes in float32. So accuracy is measured first, and then speed.
+torch sends products to MKL. On some processors MKL uses older kernels than the processor supports. If bfloat16 is
+permitted inside products, torch sends them to oneDNN, which has newer kernels. On a processor with bfloat16 units,
+oneDNN rounds to bfloat16; on others it computes in float32. So both accuracy and speed are measured.
 """
 
 import time
@@ -19,27 +19,27 @@ from ablate.training.result import MatmulLibrary
 
 GEMMS: tuple[MatmulLibrary, ...] = get_args(MatmulLibrary)
 
-# Largest error of a float32 product against float64, relative to its largest element; with bfloat16 it is 1e-3.
+# Limit of the error of a float32 product against float64, relative to its largest element; with bfloat16 it is 1e-3.
 SINGLE_ERROR = 1e-5
-# A smaller gain is not worth different bits, and too close to noise for two calibrations to agree.
+# A smaller gain does not justify different bits, and noise could make two calibrations disagree.
 WORTHWHILE = 1.6
 _ROUNDS = 9
 
 
 def use(gemm: MatmulLibrary) -> None:
-    """Sends the float32 products of this process to a library."""
+    """Makes torch use a library for the float32 products of this process."""
     torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]  # not in stubs
 
 
 def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int) -> MatmulLibrary:
-    """Returns the library for the stacks of a run: MKL unless torch sends all of its products to oneDNN.
+    """Returns the library for the stacks of a run: MKL unless torch would send all products of the run to oneDNN.
 
-    torch decides by the size of a batched product, slices included. A small product would go to one library in a run
+    torch decides by the size of a batched product, slices included. A small product could go to one library if a run is
     alone and to the other in a stack, which gives different bits.
 
     Args:
-        gemm: The choice of the calibration.
-        run: Any of a stack.
+        gemm: Library chosen by the calibration.
+        run: Any run of a stack.
         sample: Shape of one sample.
         classes: Number of outputs.
     """
@@ -49,7 +49,7 @@ def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int
 
 
 def calibrate() -> MatmulLibrary:
-    """Returns the library to use after trying both: oneDNN if it is accurate and clearly faster, else MKL."""
+    """Measures both libraries and returns oneDNN if it is accurate and clearly faster, else MKL."""
     weight, x = _operands()
     seconds = {}
     for gemm in GEMMS:
@@ -59,7 +59,7 @@ def calibrate() -> MatmulLibrary:
 
 
 def choose(onednn_error: float, gain: float) -> MatmulLibrary:
-    """Returns the library to use for oneDNN's `error`, and its gain, the time of MKL over that of oneDNN."""
+    """Returns the library to use, given the error of oneDNN and its gain, the time of MKL over that of oneDNN."""
     return "onednn" if onednn_error < SINGLE_ERROR and gain > WORTHWHILE else "mkl"
 
 

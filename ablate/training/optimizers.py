@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules over the flat parameters of a stack.
 
-torch's fused kernels are called as `torch.optim` calls them, but without its wrapper, which costs more than the kernel
-itself in a step of small networks, and a second of imports at its first use.
+torch's fused kernels are called as in `torch.optim`, but without its wrapper. In a step of small networks the wrapper
+costs more than the kernel itself, and its first use takes a second of imports.
 """
 
 import math
@@ -21,11 +21,11 @@ EPS = 1e-8
 
 
 class Optimizer(Protocol):
-    """Updates flat parameters in place by their gradient."""
+    """Updates the flat parameters in place, using their gradient."""
 
     @property
     def negative_rate(self) -> Tensor | None:
-        """Minus the learning rate, if `train_step` is to multiply gradients by it and to update the weights itself."""
+        """Minus the learning rate if `train_step` is to scale gradients by it and to update the weights, else None."""
         ...
 
     def set_rate(self, rate: float) -> None:
@@ -33,7 +33,7 @@ class Optimizer(Protocol):
         ...
 
     def step(self) -> None:
-        """Takes one step; it needs nothing from the host."""
+        """Takes one step. It needs no data from the host."""
         ...
 
 
@@ -41,8 +41,8 @@ class PlainSGD:
     """Gradient descent without momentum and decay, as `torch.optim.SGD`.
 
     Args:
-        parameters: Of the stack. Those in `fused` are updated by `train_step`, which leaves the changes of the others
-            as their gradients.
+        parameters: Parameters of the stack. `train_step` updates those in `fused`. For the others, it writes the
+            changes in place of the gradients.
     """
 
     def __init__(self, parameters: StackParameters) -> None:
@@ -60,14 +60,14 @@ class PlainSGD:
 
 
 class _Kernel:
-    """What the optimizers made of one of torch's fused kernels have in common."""
+    """Common part of the optimizers that call one of torch's fused kernels."""
 
     negative_rate = None
 
     def __init__(self, parameters: StackParameters, weight_decay: float) -> None:
         flat = parameters.flat
         self.values, self.grads, self.weight_decay = [flat], [parameters.flat_grad], weight_decay
-        # CUDA's kernels read the rate as float32, whatever the parameters are.
+        # CUDA's kernels read the rate as float32, whatever the dtype of the parameters.
         self.rate = flat.new_zeros((), dtype=torch.float32 if flat.is_cuda else flat.dtype)
 
     def set_rate(self, rate: float) -> None:
@@ -79,15 +79,15 @@ class SGD(_Kernel):
     """Stochastic gradient descent, as `torch.optim.SGD`.
 
     Args:
-        parameters: Of the stack.
-        momentum: Of the running sum of gradients; 0 keeps none.
+        parameters: Parameters of the stack.
+        momentum: Factor of the running sum of gradients; 0 means that there is no sum.
         weight_decay: L2 penalty added to the gradient.
     """
 
     def __init__(self, parameters: StackParameters, momentum: float, weight_decay: float) -> None:
         super().__init__(parameters, weight_decay)
         self.momentum = momentum
-        # Starting from zeros the first step is that of torch, whose buffer starts as the gradient.
+        # With buffers of zeros, the first step equals that of torch, whose buffer starts as the gradient.
         self.buffers = [torch.zeros_like(parameters.flat)] if momentum else []
 
     def step(self) -> None:
@@ -110,9 +110,9 @@ class Adam(_Kernel):
     """Adam (Kingma and Ba, 2015), or AdamW with decoupled decay (Loshchilov and Hutter, 2019), as in `torch.optim`.
 
     Args:
-        parameters: Of the stack.
-        weight_decay: L2 penalty added to the gradient, or the decoupled decay.
-        decoupled: Whether it is AdamW.
+        parameters: Parameters of the stack.
+        weight_decay: L2 penalty added to the gradient, or the decoupled decay if `decoupled`.
+        decoupled: Whether the decay is decoupled, as in AdamW.
     """
 
     def __init__(self, parameters: StackParameters, weight_decay: float, *, decoupled: bool) -> None:
@@ -156,14 +156,14 @@ OPTIMIZERS: dict[str, Callable[[Run, StackParameters], Optimizer]] = {
 
 
 def optimizer_for(run: Run, parameters: StackParameters) -> Optimizer:
-    """Returns the optimizer of a run's settings over the parameters of its whole stack."""
+    """Returns the optimizer with the settings of a run for the parameters of its whole stack."""
     return OPTIMIZERS[run.optimizer](run, parameters)
 
 
 def rate_factor(schedule: Schedule, step: int, steps: int) -> float:
     """Returns the factor of the learning rate at a step, counted from 0.
 
-    Cosine is 0.5 * (1 + cos(pi * step / steps)), from 1 towards 0 without restarts (Loshchilov and Hutter, 2017).
+    The cosine factor is 0.5 * (1 + cos(pi * step / steps)), from 1 to 0 without restarts (Loshchilov and Hutter, 2017).
     """
     match schedule:
         case "constant":

@@ -1,4 +1,4 @@
-"""The record of a stack in training: the scores of each evaluation, and which of its runs have diverged."""
+"""The record of a stack in training: the scores of each evaluation and the divergences of its runs."""
 
 import math
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ EXPLODED = 1000.0
 
 @dataclass
 class Record:
-    """The evaluations of a stack so far, and which of its runs have diverged.
+    """The evaluations of a stack so far, and the divergences of its runs.
 
-    A diverged run stays in the stack, where it cannot affect other runs; its scores are ignored from then on.
+    A diverged run stays in the stack, where it cannot affect other runs. Its scores after the divergence are ignored.
     """
 
     network: StackedNetwork
@@ -42,11 +42,11 @@ class Record:
 
     @property
     def all_diverged(self) -> bool:
-        """Whether no run is left to train."""
+        """Whether all runs have diverged."""
         return len(self.divergences) == len(self.network.members)
 
     def evaluate(self, step: int, losses: Tensor) -> None:
-        """Scores all runs after `step` steps; `losses` are those since the last evaluation, shape (steps, runs)."""
+        """Scores all runs after `step` steps. `losses` are those since the last evaluation, shape (steps, runs)."""
         losses = losses.cpu()
         running = (
             losses.T.contiguous().double().mean(1)

@@ -14,7 +14,7 @@ MatmulLibrary = Literal["mkl", "onednn"]
 
 @dataclass(frozen=True)
 class Divergence:
-    """When and why a run diverged: the step, from 1, whose loss was not finite or too large, and a message."""
+    """The step, counted from 1, at which the loss of a run was too large or not finite, and a message."""
 
     step: int
     message: str
@@ -22,11 +22,11 @@ class Divergence:
 
 @dataclass(frozen=True)
 class LayerValues:
-    """Diagnostics of the layers of a stack; the quantities are those of `diagnostics.Diagnostics`.
+    """Diagnostics of the layers of a stack. `diagnostics.Diagnostics` defines the quantities.
 
     Attributes:
-        names: Layer and quantity, as `("hidden.0", "dead_share")`.
-        values: Shape (evaluations, names, runs); NaN where a quantity is not defined.
+        names: Pairs of layer and quantity, such as `("hidden.0", "dead_share")`.
+        values: Values of shape (evaluations, names, runs); NaN where a quantity is not defined.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -38,15 +38,15 @@ class StackResult:
     """Curves of the runs of a stack, in the stack's order.
 
     Attributes:
-        steps: Steps done at each evaluation, from 0, shape (evaluations,).
-        epochs: The same in passes over the training data.
+        steps: Number of steps before each evaluation, from 0, shape (evaluations,).
+        epochs: Number of passes over the training data before each evaluation, shape (evaluations,).
         curves: Scores by column of `store.schema.CURVES`, each of shape (evaluations, runs); `running_loss` is NaN at
             the first evaluation.
-        divergences: One per run, None if it finished.
+        divergences: Divergence of each run, or None if the run finished.
         parameters: Number of trained parameters of each run.
         seconds: Duration of the whole stack, evaluations included.
         device: Kind of the device that trained the stack.
-        layers: Diagnostics of the layers, None if they were not asked for.
+        layers: Diagnostics of the layers, or None if they were not requested.
     """
 
     steps: NDArray[np.int64]
@@ -59,7 +59,7 @@ class StackResult:
     layers: LayerValues | None = None
 
     def of_the_first(self, runs: int) -> "StackResult":
-        """Returns the result of the first runs alone."""
+        """Returns the result of the first `runs` runs only."""
         layers = self.layers
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""The steps of a stack: computed directly on a CPU, and on CUDA recorded once and replayed as one graph."""
+"""The steps of a stack. A CPU computes them directly; on CUDA one is recorded and then replayed as a graph."""
 
 from functools import cache
 
@@ -10,21 +10,21 @@ from ablate.nn.stacked import StackedNetwork
 from ablate.training.batches import Batches
 from ablate.training.optimizers import optimizer_for, rate_factor
 
-# Steps before one is recorded: in the first, libraries choose their kernels and layers make their buffers.
+# Number of steps before the recording. In the first, libraries choose their kernels and layers allocate buffers.
 WARM_UP = 3
 
 
 class Steps:
-    """Trains a stack step by step; all buffers of a step are permanent.
+    """Trains a stack step by step. All buffers of a step are permanent.
 
-    What needs the host (indices of samples, uniforms, the rate) is written to buffers before a step, so that on CUDA
-    the step itself can be replayed from a `torch.cuda.CUDAGraph`, at the cost of one launch.
+    Data from the host (indices of samples, uniforms, the learning rate) is written to buffers before a step. On CUDA,
+    the step can then be replayed from a `torch.cuda.CUDAGraph` with a single launch.
 
     Args:
-        network: Its parameters are changed in place.
-        batches: Of the same stack.
-        run: Any run of the stack; all share the settings that a step depends on.
-        total: Number of steps, which a learning-rate schedule depends on.
+        network: Network whose parameters are updated in place.
+        batches: Batches of the same stack.
+        run: Any run of the stack; all runs share the settings that affect a step.
+        total: Total number of steps, on which a learning-rate schedule depends.
     """
 
     def __init__(self, network: StackedNetwork, batches: Batches, run: Run, total: int) -> None:
@@ -37,7 +37,7 @@ class Steps:
         self.losses = torch.empty(0)
 
     def take(self, step: int) -> Tensor:
-        """Takes a step, counted from 0, and returns the loss of each run in it, a new tensor of shape (runs,)."""
+        """Takes a step, counted from 0, and returns the loss of each run as a new tensor of shape (runs,)."""
         self._prepare(step)
         if not self.is_cuda:
             return self._step()
@@ -65,7 +65,7 @@ class Steps:
         return losses
 
     def _step_on_stream(self) -> Tensor:
-        """Takes a step on the side stream, as recording requires of the steps before it."""
+        """Takes a step on the side stream. CUDA requires this of the steps before a recording."""
         stream = _side_stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -76,5 +76,5 @@ class Steps:
 
 @cache
 def _side_stream() -> torch.cuda.Stream:
-    """Returns the one stream of this process that steps are recorded on; every stream takes its own workspace."""
+    """Returns the stream for recording steps, one per process, because every stream allocates a workspace."""
     return torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap

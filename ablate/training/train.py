@@ -17,21 +17,21 @@ from ablate.training.result import StackResult
 from ablate.training.steps import Steps
 
 
-# In inference mode operations skip the bookkeeping of autograd, which is 5 % of a step.
+# In inference mode, operations skip the bookkeeping of autograd, which takes 5 % of a step.
 @torch.inference_mode()
 def train_stack(
     stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None
 ) -> StackResult:
     """Trains every run of a stack, each on the batches of its own seed, and returns their curves.
 
-    Every step sees a full batch; samples that are left over at the end of an epoch are skipped. Training takes place on
-    the device that holds the dataset. Where the plan asks for padding, the stack is filled up with copies of its last
-    run. Padding copies are discarded; they only keep the stack size constant, and with it the choice of kernels.
+    Every step uses a full batch; samples left over at the end of an epoch are skipped. Training runs on the device that
+    holds the dataset. If the plan requires padding, copies of the last run fill the stack and are discarded. They keep
+    the stack size constant, and therefore also the choice of kernels.
 
     Args:
-        stack: Runs that differ in activation, dropout and seed only; diagnostics are for all of them or none.
+        stack: Runs that differ in activation, dropout and seed only. Diagnostics are for all of them or none.
         dataset: Standardized tensors in memory, on any device.
-        on_steps: Called at every evaluation with the number of steps since the previous one.
+        on_steps: Function called at every evaluation with the number of steps since the previous one.
     """
     start = time.perf_counter()
     runs = stack.runs + stack.runs[-1:] * stack.padding

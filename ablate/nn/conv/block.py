@@ -16,11 +16,11 @@ from ablate.nn.parameters import Parameter
 
 
 class ConvActivation:
-    """y = f(z) on z of shape (batch, *spatial, channels) of one run. Training and inference are the same.
+    """y = f(z) for z of shape (batch, *spatial, channels) of one run. Training and inference are the same.
 
     Args:
-        name: Of the activation.
-        parameters: As of `StackedActivation`, each of shape (1,).
+        name: Name of the activation.
+        parameters: Parameters by activation name as in `StackedActivation`, each of shape (1,).
     """
 
     def __init__(self, name: str, parameters: Mapping[str, Parameter]) -> None:
@@ -29,7 +29,7 @@ class ConvActivation:
         self.z = self.y = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y; z is overwritten by what `backward` needs of it."""
+        """Returns y; it may overwrite z with the values that `backward` needs."""
         self.z = z
         if self.y.shape != z.shape:
             self.y = torch.empty_like(z)
@@ -37,12 +37,12 @@ class ConvActivation:
         return self.y
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Turns the gradient of y into that of z, in place, and writes the gradients of parameters."""
+        """Replaces the gradient of y by the gradient of z, in place, and writes the gradients of the parameters."""
         self.function.backward(grad, self.z, self.y)
         return grad
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y in a tensor of its own."""
+        """Returns y as a new tensor."""
         y = torch.empty_like(z)
         self.function.forward(z, y)
         return y
@@ -53,14 +53,14 @@ class ConvActivation:
 
 
 class ChannelDropout(OnlyInTraining):
-    """The dropout of one block of one run, of whole channels of a sample; at inference the identity.
+    """Dropout of whole channels of a sample, for one block of one run; the identity at inference.
 
-    Neighbouring positions of a channel are strongly correlated, so dropping them singly would do little (Tompson et
-    al., "Efficient Object Localization Using Convolutional Networks", 2015). Equals `torch.nn.Dropout2d` and 3d.
+    Neighbouring positions of a channel are strongly correlated, so dropping single positions would do little (Tompson
+    et al., "Efficient Object Localization Using Convolutional Networks", 2015). Equals `torch.nn.Dropout2d` and 3d.
 
     Args:
-        dropout: Of the block for all runs, with a mask of shape (channels, batch) for each.
-        run: Which of them.
+        dropout: Dropout of the block for all runs, with a mask of shape (channels, batch) for each run.
+        run: Index of the run.
     """
 
     def __init__(self, dropout: StackedDropout, run: int) -> None:
@@ -76,7 +76,7 @@ class ChannelDropout(OnlyInTraining):
         return torch.mul(y, self.mask, out=self.out)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Turns the gradient of the output into that of y, in place."""
+        """Replaces the gradient of the output by the gradient of y, in place."""
         return grad.mul_(self.mask)
 
 
@@ -90,19 +90,19 @@ def block_layers(
     *,
     is_observed: bool,
 ) -> list[Layer]:
-    """Returns convolution, [norm], activation, [norm], [channel dropout], max pooling in the order of computation.
+    """Returns the convolution, norm, activation, channel dropout and max pooling of a block in computation order.
 
-    Pooling is computed as early as the result stays the same, since after it there are a quarter of the numbers, or an
-    eighth. It commutes with dropout of whole channels, with a monotone activation, and with half of batch norm.
+    Pooling is computed as early as possible without a change of the result, because it reduces the data to a quarter or
+    an eighth. It commutes with dropout of whole channels, with a monotone activation, and with one half of batch norm.
 
     Args:
         level: Level of the factor `norm`.
-        convolution: With batch norm before the activation folded in at inference.
-        norm: The normalization.
+        convolution: Convolution, into which batch norm before the activation is folded at inference.
+        norm: Normalization, or None.
         activation: The activation.
-        dropout: The dropout.
+        dropout: Channel dropout, or None.
         pool: The pooling.
-        is_observed: Whether the activation has to precede the pooling.
+        is_observed: Whether diagnostics observe the activation, which must then precede the pooling.
     """
     layers: list[Layer] = in_order(level, convolution, norm, activation, None)
     is_before = not is_observed and activation.is_monotone and layers[-1] is activation

@@ -1,4 +1,4 @@
-"""The convolution of one run, forward and backward through torch's own kernels, with the channels last."""
+"""The convolution of one run, computed with torch's own forward and backward kernels, with the channels last."""
 
 import torch
 from torch import Tensor
@@ -11,17 +11,17 @@ aten = torch.ops.aten
 
 
 class Convolution:
-    """z = W * x + b, padded so that sizes stay; the same in training and at inference.
+    """z = W * x + b, padded to keep the spatial sizes. Training and inference are the same.
 
-    x has shape (batch, *spatial, inputs) and z (batch, *spatial, outputs): the memory of torch's channels_last format,
-    in which convolutions are fastest on a CPU, with one channel or three as well as with many.
+    x has shape (batch, *spatial, inputs) and z has shape (batch, *spatial, outputs). This is torch's channels_last
+    format in memory. It is the fastest format for convolutions on a CPU, for one or three channels as well as for many.
 
     Args:
-        weight: Shape (outputs, *kernel, inputs), of odd sizes.
-        bias: Shape (outputs,), or None.
-        precision: bf16 rounds operands and results to bfloat16; fp32 and tf32 are the same calls.
+        weight: Kernel of shape (outputs, *kernel, inputs), with odd sizes.
+        bias: Bias of shape (outputs,), or None.
+        precision: Precision of operands and results. bf16 rounds them to bfloat16; fp32 and tf32 use the same calls.
         needs_input_grad: Whether `backward` returns the gradient of x.
-        folded: Batch norm that follows at once, which at inference is folded into the kernel.
+        folded: Batch norm directly after the convolution, folded into the kernel at inference, or None.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Convolution:
         return self._product(x, self.weight.value, None if self.bias is None else self.bias.value)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns z, or what batch norm makes of it if that is folded in."""
+        """Returns z, or the output of batch norm if it is folded in."""
         weight, bias = self.weight.value, None if self.bias is None else self.bias.value
         if self.folded:
             slope, bias = self.folded.inference_line()
@@ -52,7 +52,7 @@ class Convolution:
         return self._product(x, weight, bias)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the parameters' gradients and returns that of x, or an empty tensor where it is not needed."""
+        """Writes the gradients of the parameters and returns the gradient of x, or an empty tensor if not needed."""
         operands = (tensor.to(self.rounded) for tensor in (grad, self.x, self.weight.value))
         x_grad, weight_grad = _gradients(*operands, needs_input_grad=self.needs_input_grad)
         self.weight.grad.copy_(weight_grad)
@@ -73,7 +73,7 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, *, needs_input_grad: bool) -> tuple[Tensor, Tensor]:
-    """Returns the gradients of x (empty where it is not needed) and of the weight, given that of z."""
+    """Returns the gradients of x (empty if not needed) and of the weight, given the gradient of z."""
     tensors = map(_channels_first, (grad, x, weight))
     x_grad, weight_grad, _ = aten.convolution_backward(
         *tensors, None, *_geometry(weight), [needs_input_grad, True, False]
@@ -82,13 +82,13 @@ def _gradients(grad: Tensor, x: Tensor, weight: Tensor, *, needs_input_grad: boo
 
 
 def _geometry(weight: Tensor) -> tuple[object, ...]:
-    """Returns stride, padding, dilation, whether it is transposed, output padding and groups."""
+    """Returns the stride, padding, dilation, transposition (False), output padding and groups of a convolution."""
     ones = [1] * (weight.ndim - 2)
     return ones, [size // 2 for size in weight.shape[1:-1]], ones, False, [0] * len(ones), 1
 
 
 def _channels_first(x: Tensor) -> Tensor:
-    """Returns (batch, *spatial, channels) as (batch, channels, *spatial), the same memory."""
+    """Returns a view of (batch, *spatial, channels) as (batch, channels, *spatial)."""
     return x.movedim(-1, 1)
 
 

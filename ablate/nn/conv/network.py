@@ -1,4 +1,4 @@
-"""Convolutional networks: what they own, and their stacked layers, of which the blocks are computed run by run."""
+"""Convolutional networks: their parameters and stacked layers. The blocks are computed one run at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,8 +24,8 @@ from ablate.nn.norms import norm_specs
 from ablate.nn.parameters import Spec, StackParameters
 from ablate.nn.parametric import slope_specs, slopes
 
-# Samples of a run that pass all blocks together at inference: few enough to stay in cache. The number is fixed, since
-# the bits of a convolution may depend on it.
+# Samples of a run that pass through all blocks together at inference, few enough to stay in cache. The number is fixed,
+# because the bits of a convolution may depend on it.
 CHUNK = 32
 
 
@@ -34,12 +34,12 @@ class ConvNet:
     """Blocks of convolution, [norm], activation, [norm], [channel dropout] and max pooling; then an MLP.
 
     Attributes:
-        model: `cnn` or `cnn3d`.
-        sample: (channels, height, width), or (channels, frames, height, width).
-        channels: Of the convolutions, one per block.
+        model: Name of the model, `cnn` or `cnn3d`.
+        sample: Shape of a sample, (channels, height, width) or (channels, frames, height, width).
+        channels: Output channels of the convolution of each block.
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
-        norm: Level of the factor `norm`, in blocks and hidden layers alike.
+        norm: Level of the factor `norm`, for blocks and hidden layers.
     """
 
     model: Model
@@ -51,7 +51,7 @@ class ConvNet:
 
     @property
     def has_bias(self) -> bool:
-        """Whether convolutions have a bias: not where the normalization that follows would subtract it again."""
+        """Whether convolutions have a bias. They have none if the next normalization would subtract it."""
         return not makes_bias_redundant(self.norm)
 
     @property
@@ -66,7 +66,7 @@ class ConvNet:
 
     @property
     def sizes(self) -> tuple[tuple[int, ...], ...]:
-        """Spatial sizes of each block's input, and last those of the last block's output."""
+        """Spatial sizes of the input of each block, followed by those of the output of the last block."""
         return sizes_by_block(self.model, self.sample, len(self.channels))
 
     @property
@@ -84,8 +84,8 @@ class ConvNet:
     def specs(self, init: Init) -> list[Spec]:
         """Returns the declarations of all parameters and running statistics."""
         positions, channels = prod(self.sizes[-1]), self.channels[-1]
-        # torch orders the features of the last block by channel and position; here they stay in the order in which the
-        # convolutions write them, by position and channel, so that none has to be moved in a step.
+        # torch orders the features of the last block by channel and position. Here they are ordered by position and
+        # channel, as the convolutions write them, so that no step has to reorder them.
         first, *others = self.tail.specs(init)
         stored, restored = partial(_turned, rows=channels), partial(_turned, rows=positions)
         specs = [replace(first, stored=stored, restored=restored), *others]
@@ -102,8 +102,8 @@ class ConvNet:
         return specs
 
     def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
-        """Returns the layers, on inputs of shape (runs or 1, batch, *spatial, channels)."""
-        # Uniforms are told apart by the layer, counted from the hidden layers on.
+        """Returns the layers for inputs of shape (runs or 1, batch, *spatial, channels)."""
+        # The layer number selects the uniforms. Hidden layers are numbered first, then blocks.
         dropouts = [
             stacked_dropout(parameters, block, len(self.hidden) + block, width)
             for block, width in enumerate(self.channels)
@@ -133,7 +133,7 @@ class ConvNet:
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:
-        """Returns samples, shape (samples, channels, *spatial), in the layout that is fastest here: channels last."""
+        """Returns samples of shape (samples, channels, *spatial) with the channels last, the fastest layout here."""
         return samples.movedim(1, -1).contiguous()
 
     def _block(
@@ -154,13 +154,13 @@ class ConvNet:
 class _Blocks:
     """The blocks of all runs as one layer.
 
-    Convolutions keep a core busy by themselves, so runs are computed one after another while their numbers are in
-    cache, and only the fully connected layers are stacked.
+    One convolution keeps a core busy. Runs are therefore computed one after another, while their data is in cache, and
+    only the fully connected layers are stacked.
 
     Args:
-        layers: Those of each run.
-        dropouts: Those of the blocks, for all runs.
-        shape: Of what the last block returns for one sample, (*spatial, channels).
+        layers: Layers of each run.
+        dropouts: Dropouts of the blocks, each for all runs.
+        shape: Shape of the output of the last block for one sample, (*spatial, channels).
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class _Blocks:
         self.features = self.samples_last = torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns (runs, features, batch), for x of shape (runs or 1, batch, *spatial, channels)."""
+        """Returns features of shape (runs, features, batch), for x of shape (runs or 1, batch, *spatial, channels)."""
         if self.features.shape[1:2] != x.shape[1:2]:
             self.features = self._new_features(x)
             self.samples_last = self.features.transpose(1, 2)
@@ -184,7 +184,7 @@ class _Blocks:
         return self.samples_last
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the parameters' gradients; that of x is not needed, and what is returned is empty."""
+        """Writes the gradients of the parameters and returns an empty tensor, as the gradient of x is not needed."""
         for layers, features in zip(self.layers, grad.transpose(1, 2), strict=True):
             part = self._pictures(features)
             for layer in reversed(layers):
@@ -192,7 +192,7 @@ class _Blocks:
         return grad.new_empty(0)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns the features as `forward` does, at inference."""
+        """Returns the features at inference, in the shape that `forward` returns."""
         features = self._new_features(x)
         for run, layers in enumerate(self.layers):
             chunks = torch.split(x[run % len(x)], CHUNK), torch.split(features[run], CHUNK)
@@ -211,7 +211,7 @@ class _Blocks:
 
 
 def _turned(x: Tensor, rows: int) -> Tensor:
-    """Returns x, (..., rows * columns), with the columns before the rows."""
+    """Returns x, shape (..., rows * columns), reordered from row-major to column-major."""
     return x.view(*x.shape[:-1], rows, -1).transpose(-1, -2).flatten(-2)
 
 

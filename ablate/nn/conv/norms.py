@@ -1,4 +1,4 @@
-"""The normalizations of one run's channels by name."""
+"""Normalizations of the channels of one run, by name."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,23 +17,23 @@ aten = torch.ops.aten
 
 
 class ConvBatchNorm(BatchNorm):
-    """y = gamma * (z - mean) / sqrt(var + eps) + beta on z of shape (batch, *spatial, channels).
+    """y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (batch, *spatial, channels).
 
-    In training mean and biased variance are those of the batch and all positions, and running averages of the mean and
-    the unbiased variance are kept; at inference the running averages are used instead (Ioffe and Szegedy, 2015, section
-    3.2). Equals `torch.nn.BatchNorm2d` and `BatchNorm3d`.
+    Training uses the mean and the biased variance over the batch and all positions, and updates running averages of the
+    mean and the unbiased variance. Inference uses the running averages (Ioffe and Szegedy, 2015, section 3.2). Equals
+    `torch.nn.BatchNorm2d` and `BatchNorm3d`.
 
-    If max pooling follows at once, half of the work can be done after it, on a quarter of the numbers or an eighth:
-    y = |gamma| * u + beta with u = sign(gamma) * (z - mean) / sqrt(var + eps), and the largest y of a window is that of
-    the largest u.
+    If max pooling follows directly, half of the work can be done after it, on a quarter or an eighth of the data:
+    y = |gamma| * u + beta with u = sign(gamma) * (z - mean) / sqrt(var + eps). The largest u of a window gives the
+    largest y.
 
     Args:
-        owned: As of `BatchNorm`, each of shape (channels,).
+        owned: Tensors as in `BatchNorm`, each of shape (channels,).
 
     Attributes:
-        folded: Itself as a layer that is folded into the convolution before it at inference.
-        standardize: The half that comes before the pooling, folded likewise.
-        scale: The half that comes after it.
+        folded: Layer that computes all of batch norm; at inference it is folded into the preceding convolution.
+        standardize: Layer that computes the half before the pooling, folded likewise.
+        scale: Layer that computes the half after the pooling, folded likewise.
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -46,7 +46,7 @@ class ConvBatchNorm(BatchNorm):
         self.scale = Folded(self._scale, self._scale_backward)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y of this batch, moves the running averages, and keeps z for `backward`."""
+        """Returns y of this batch, updates the running averages, and keeps z for `backward`."""
         self.z, self.samples = z, z.numel() // z.shape[-1]
         if self.y.shape != z.shape:
             self.y = torch.empty_like(z)
@@ -58,7 +58,7 @@ class ConvBatchNorm(BatchNorm):
         return torch.addcmul(self.bias.value - self.batch_mean * slope, z, slope, out=self.y)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and returns that of z."""
+        """Writes the gradients of gamma and beta and returns the gradient of z."""
         z_grad, weight_grad, bias_grad = aten.native_batch_norm_backward(
             _flat(grad),
             _flat(self.z),
@@ -77,7 +77,7 @@ class ConvBatchNorm(BatchNorm):
         return result
 
     def _standardize(self, z: Tensor) -> Tensor:
-        """Turns z into u, in place, and moves the running averages."""
+        """Replaces z by u, in place, and updates the running averages."""
         mean, var = aten.batch_norm_update_stats(_flat(z), self.running_mean, self.running_var, MOMENTUM)
         self.sign = torch.copysign(constant(1, z.dtype), self.weight.value)
         self.slope = torch.rsqrt(var + EPS).mul_(self.sign)
@@ -85,17 +85,17 @@ class ConvBatchNorm(BatchNorm):
         return self.u
 
     def _scale(self, pooled: Tensor) -> Tensor:
-        """Returns y for pooled u, and keeps u for `_scale_backward`."""
+        """Returns y for the pooled u, and keeps the pooled u for `_scale_backward`."""
         self.pooled = pooled
         if self.y.shape != pooled.shape:
             self.y = torch.empty_like(pooled)
         return torch.addcmul(self.bias.value, pooled, self.weight.value.abs(), out=self.y)
 
     def _scale_backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and turns that of y into one term of that of z, in place.
+        """Writes the gradients of gamma and beta and replaces the gradient of y by a term of that of z, in place.
 
-        With g for the gradient of u, that of z is slope * (g - mean(g) - u * mean(g * u)), with means over all
-        positions of u. g is 0 where u was not the largest of its window, so both sums can be taken after the pooling.
+        If g is the gradient of u, the gradient of z is slope * (g - mean(g) - u * mean(g * u)), with means over all
+        positions of u. g is 0 where u is not its window's largest, so both sums can follow the pooling.
         """
         rows, channels = self.u[..., 0].numel(), grad.shape[-1]
         along = (grad * self.pooled).view(-1, channels).sum(0)
@@ -106,17 +106,17 @@ class ConvBatchNorm(BatchNorm):
         return grad.mul_(factor)
 
     def _standardize_backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of z, given its first term as the pooling passes it back; it overwrites u."""
+        """Returns the gradient of z, given its first term from the backward pass of the pooling. Overwrites u."""
         return torch.addcmul(grad, self.u, self.along_u, out=self.u).add_(self.constant)
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y by the running averages."""
+        """Returns y, computed with the running averages."""
         slope, offset = self.inference_line()
         return torch.addcmul(offset, z, slope)
 
 
 class Folded(OnlyInTraining):
-    """Batch norm or a half of it as a layer that does nothing at inference, where the convolution has it folded in."""
+    """Batch norm, or a half of it, as a layer. At inference it does nothing, because the convolution includes it."""
 
     def __init__(self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor], Tensor]) -> None:
         self.forward, self.backward = forward, backward
@@ -132,7 +132,7 @@ def _within_samples(
 ) -> SampleNorm:
     """Returns a normalization of (batch, *spatial, channels), viewed as (batch, positions, groups, channels).
 
-    Groups are normalized over all positions, all channels together at each position.
+    If `grouped`, means are over the positions and channels of a group; otherwise over all channels at each position.
     """
     channels = len(owned["weight"].value)
     groups = group_count(channels) if grouped else 1
@@ -140,7 +140,7 @@ def _within_samples(
     return SampleNorm(owned, (1, 1, *shape), lambda z: z.view(len(z), -1, *shape), axes=axes, centres=centres)
 
 
-# By the names of `experiment.norms.NORMS`.
+# Normalizations by their names in `experiment.norms.NORMS`.
 CONV_NORMS: dict[str, Callable[[Mapping[str, Parameter]], Layer]] = {
     "batch": ConvBatchNorm,
     "layer": _within_samples,
@@ -150,5 +150,5 @@ CONV_NORMS: dict[str, Callable[[Mapping[str, Parameter]], Layer]] = {
 
 
 def conv_norm(level: str, owned: Mapping[str, Parameter]) -> Layer | None:
-    """Returns the normalization of one run's channels, None for `off`."""
+    """Returns the normalization of one run's channels, or None for `off`."""
     return None if level == OFF else CONV_NORMS[norm_name(level)](owned)

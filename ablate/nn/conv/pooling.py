@@ -9,14 +9,14 @@ aten = torch.ops.aten
 
 
 class MaxPool:
-    """y = the largest value of each window; the same in training and at inference; equals `torch.nn.MaxPool2d` or 3d.
+    """y = the largest value of each window. Training and inference are the same. Equals `torch.nn.MaxPool2d` or 3d.
 
     x has shape (batch, *spatial, channels). Axes are halved one after another, by operations on two strided halves of a
-    buffer. These are vectorized kernels, while torch's own scatter by index, on a GPU in no fixed order. Positions that
-    are left over after whole windows are ignored and get no gradient.
+    buffer. Their kernels are vectorized, while torch's own kernels scatter by index, on a GPU in no fixed order.
+    Positions that remain after the last whole window are ignored and get no gradient.
 
     Args:
-        window: 1 or 2 for each spatial axis.
+        window: Window size of each spatial axis, 1 or 2.
     """
 
     def __init__(self, window: Sequence[int]) -> None:
@@ -35,13 +35,13 @@ class MaxPool:
         return self.steps[-1]
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of x: that of a window goes to the first of its largest values."""
+        """Returns the gradient of x. The gradient of a window goes to the first of its largest values."""
         for rest in self.rests:
             rest.zero_()  # what comes before the pooling may have overwritten the gradient of the last step
         for step in reversed(range(len(self.axes))):
             first, second = _halves(self.steps[step], self.axes[step])
             first_grad, second_grad = _halves(self.grads[step], self.axes[step])
-            # Where the difference is positive the gradient goes to the second, elsewhere to the first.
+            # Where the difference is positive, the gradient goes to the second half; elsewhere it goes to the first.
             torch.sub(second, first, out=second_grad)
             aten.threshold_backward.grad_input(grad, second_grad, 0.0, grad_input=second_grad)
             torch.sub(grad, second_grad, out=first_grad)
@@ -49,7 +49,7 @@ class MaxPool:
         return grad
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns y in a tensor of its own, and keeps nothing."""
+        """Returns y as a new tensor, and keeps nothing for `backward`."""
         for axis in self.axes:
             x = torch.maximum(*_halves(x, axis))
         return x
@@ -65,7 +65,7 @@ class MaxPool:
 
 
 def _halves(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Returns the first and the second of each pair along an axis, as views."""
+    """Returns views of the first and of the second element of each pair along an axis."""
     whole = x.narrow(axis, 0, x.shape[axis] // 2 * 2)
     ahead = (slice(None),) * axis
     return whole[(*ahead, slice(0, None, 2))], whole[(*ahead, slice(1, None, 2))]
