@@ -1,7 +1,7 @@
-"""What can go wrong for a user, as one tree.
+"""The exceptions for errors that a user can correct, as a class tree.
 
 AblateError
-├── SpecError       the experiment asked for is not legal             exit 2
+├── SpecError       the requested experiment is not legal             exit 2
 ├── DataError       a dataset is missing, unreadable or unfit         exit 2
 ├── StoreError      a results folder cannot be read or written        exit 2
 └── NothingToShow   there are no results where some were expected     exit 5
@@ -16,13 +16,13 @@ from typing import ClassVar
 
 
 class AblateError(Exception):
-    """A mistake or mishap the user can mend; its message is the whole explanation."""
+    """An error that the user can correct; its message is the whole explanation."""
 
     exit_code: ClassVar[int] = 2
 
 
 class SpecError(AblateError, ValueError):
-    """The experiment that was asked for is not legal."""
+    """The requested experiment is not legal."""
 
 
 class DataError(AblateError):
@@ -40,7 +40,7 @@ class NothingToShow(AblateError):
 
 
 def did_you_mean(received: str, legal: Collection[str]) -> str:
-    """Returns `; did you mean 'x'?` for the legal word nearest to the one received, or nothing."""
+    """Returns `; did you mean 'x'?` with the legal word closest to the received one, or an empty text."""
     nearest = get_close_matches(received.lower(), [word.lower() for word in legal], n=1, cutoff=0.5)
     words = {word.lower(): word for word in legal}
     return f"; did you mean {words[nearest[0]]!r}?" if nearest else ""

@@ -1,1 +1,1 @@
-"""Times the engine against its rivals on this machine, and the step of each variant alone."""
+"""Benchmarks: the engine against other ways to train, and the training step of each variant by itself."""

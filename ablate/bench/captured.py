@@ -1,4 +1,4 @@
-"""The CUDA graph rival: the plain loop with its step captured once per run and then replayed."""
+"""The CUDA graph rival: a plain loop that captures its training step once per run and then replays it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,15 +10,15 @@ from ablate.bench.loop import Scores, optimizer_of, score, train
 from ablate.bench.plain_data import PlainData
 from ablate.experiment.grid import Run
 
-# Steps before the capture, in which libraries and the optimizer allocate what they need at first use.
+# Number of steps before the capture. During these, libraries and the optimizer make their one-time allocations.
 _WARM_UP_STEPS = 3
 
 
 def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run on CUDA by replaying its step and returns its scores; the capture counts as part of the work."""
+    """Trains one run on CUDA by replaying its step and returns its scores; the measured time includes the capture."""
     device = data.x.device
     optimizer = optimizer_of(run, network.parameters(), fused=True)
-    # A graph reads a rate that changes between replays from a tensor; a constant rate is faster as a number.
+    # A learning rate that changes between replays must be a tensor; a constant rate is faster as a number.
     rate = torch.tensor(run.learning_rate, device=device) if run.schedule != "constant" else run.learning_rate
     for group in optimizer.param_groups:
         group["capturable"] = run.optimizer != "sgd"
@@ -43,7 +43,7 @@ def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 def _capture(
     network: nn.Module, optimizer: torch.optim.Optimizer, take_step: Callable[[], None]
 ) -> torch.cuda.CUDAGraph:
-    """Returns a graph that takes a step, and leaves parameters and buffers as they were."""
+    """Returns a graph that performs one training step; the capture leaves parameters and buffers unchanged."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # not annotated in torch
     stream.wait_stream(torch.cuda.current_stream())
@@ -52,7 +52,7 @@ def _capture(
             optimizer.zero_grad()
             take_step()
     torch.cuda.current_stream().wait_stream(stream)
-    # Without gradients, backward allocates them in the graph's own memory, and every replay overwrites them.
+    # If no gradients exist, backward allocates them in the graph's own memory, and every replay overwrites them.
     optimizer.zero_grad()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

@@ -1,4 +1,4 @@
-"""Times of contestants measured in rounds, and their medians, ranges, ratios and shares of the GEMM rate."""
+"""The times of all contestants, measured in rounds: medians, ranges, ratios and shares of the GEMM rate."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,16 +10,16 @@ import numpy as np
 T = TypeVar("T")
 
 COMMAND, ENGINE = "command", "engine"
-# Called before each measurement with the round, counted from 0, and the name of what is measured.
+# A function called before each measurement with the round, counted from 0, and the name of the contestant.
 OnLap = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """What is timed, by its name in `--rivals` and its label in tables, and how much it trains in one round.
+    """A timed way to train: its name in `--rivals`, its label in tables, and the amount of training in one round.
 
-    `run_steps` are the training steps, summed over the runs; `flops` are the floating-point operations of their matrix
-    products, evaluations included.
+    `run_steps` is the number of training steps, summed over the runs. `flops` is the number of floating-point
+    operations in matrix products, evaluations included.
     """
 
     name: str
@@ -32,11 +32,11 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Contest:
-    """What was measured of the whole command, the engine, and its rivals.
+    """The measurements of the whole command, the engine and its rivals.
 
-    Seconds, by the name of a contestant, and the GEMM rate have one value per round. The GEMM rate is that of plain
-    matrix products in all workers together, in floating-point operations per second, with the faster of torch's
-    backends. The peak is the memory of one process, by the name of a contestant; None if unknown.
+    The seconds of each contestant, by name, and the GEMM rate have one value per round. The GEMM rate is the number of
+    floating-point operations per second in plain matrix products, summed over all workers, with the faster of torch's
+    backends. The peak, by the name of a contestant, is the largest memory of one process; None if unknown.
     """
 
     contestants: tuple[Contestant, ...]
@@ -63,10 +63,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a contestant did: seconds per run and step, with their share of start and evaluations, and per run.
+    """The result of a contestant: seconds per run and step (start and evaluations included), and seconds per run.
 
-    `to_engine` and `to_command` are the time of a step divided by that of the engine and of the whole command,
-    `gemm_share` is operations per second divided by the machine's GEMM rate, all within a round.
+    `to_engine` and `to_command` are its time per step divided by that of the engine and of the whole command.
+    `gemm_share` is its operations per second divided by the machine's GEMM rate. All ratios are taken within a round.
     """
 
     contestant: Contestant
@@ -79,7 +79,7 @@ class Standing:
 
 
 def standings(contest: Contest) -> list[Standing]:
-    """Returns how each contestant did, in the order of the contest; ratios are taken within a round."""
+    """Returns the result of each contestant in the order of the contest; ratios are taken within a round."""
     seconds = {name: np.array(values) for name, values in contest.seconds.items()}
     steps = {who.name: seconds[who.name] / who.run_steps for who in contest.contestants}
     return [
@@ -97,7 +97,7 @@ def standings(contest: Contest) -> list[Standing]:
 
 
 def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -> dict[str, list[T]]:
-    """Calls every lap once per round and returns what each returned, by name; `on_lap` is called before each lap."""
+    """Calls every function once per round and returns its results by name; `on_lap` is called before each call."""
     results: dict[str, list[T]] = {name: [] for name in laps}
     for number in range(rounds):
         for name in rotated(list(laps), number):
@@ -107,6 +107,6 @@ def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -
 
 
 def rotated(items: Sequence[T], number: int) -> list[T]:
-    """Returns the items in the order of a round: each round begins with another one, so that none is always first."""
+    """Returns the items rotated by the number of the round, so that each round starts with a different item."""
     first = number % len(items)
     return [*items[first:], *items[:first]]

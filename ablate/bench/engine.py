@@ -1,4 +1,4 @@
-"""The engine and the whole command: what the rivals are compared with."""
+"""The two contestants that the rivals are compared with: the engine and the whole command."""
 
 import os
 import subprocess
@@ -17,21 +17,21 @@ from ablate.experiment.plan import Stack
 from ablate.experiment.spec import Experiment
 from ablate.experiment.toml import to_toml
 
-# Runs of a stack that a worker trains before the clock starts.
+# Number of runs that a worker trains as a stack before the clock starts.
 _WARM_UP_RUNS = 8
-# Exit codes of a command that has trained its grid: all runs finished, or some diverged.
+# Exit codes of a command that has trained its grid: 0 if all runs finished, 3 if some diverged.
 _TRAINED = (0, 3)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Trains all stacks of a plan in the warm worker processes of an executor that has been given the dataset."""
+    """Trains all stacks of a plan in the worker processes of an executor that already holds the dataset."""
 
     executor: LocalExecutor
     stacks: Sequence[Stack]
 
     def warm_up(self) -> None:
-        """Trains a few runs for one epoch in every worker, so that data, libraries and buffers are in place."""
+        """Trains a few runs for one epoch in every worker, so that data, libraries and buffers are loaded."""
         few = [
             replace(stack, runs=tuple(run.with_settings(epochs=1) for run in stack.runs[:_WARM_UP_RUNS]))
             for stack in self.stacks[: self.executor.jobs]
@@ -39,12 +39,12 @@ class Engine:
         self._train(few)
 
     def __call__(self) -> float:
-        """Trains and evaluates all stacks and returns the seconds it took."""
+        """Trains and evaluates all stacks and returns the elapsed seconds."""
         return seconds_of(lambda: self._train(self.stacks))
 
     @property
     def peak_bytes(self) -> int | None:
-        """The largest memory that one of its workers has held so far, in bytes."""
+        """The largest memory of a single worker so far, in bytes."""
         peaks = [peak_bytes(worker.process.pid) for worker in self.executor.workers.values()]
         return max((peak for peak in peaks if peak is not None), default=None)
 
@@ -60,10 +60,10 @@ class Engine:
 
 
 def run_command(experiment: Experiment, jobs: int, device: str, data_dir: Path | None) -> float:
-    """Runs `ablate run` in a process of its own into an empty folder and returns the seconds it took.
+    """Runs `ablate run` in a separate process with an empty results folder and returns the elapsed seconds.
 
     Raises:
-        AblateError: It failed.
+        AblateError: The command failed.
     """
     with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
         file = Path(folder) / "experiment.toml"
@@ -75,7 +75,7 @@ def run_command(experiment: Experiment, jobs: int, device: str, data_dir: Path |
 
 
 def _run(command: Sequence[str]) -> None:
-    # The file holds all settings, including those that came from the user's environment.
+    # The file holds all settings, including those from the user's environment variables.
     environment = {name: text for name, text in os.environ.items() if not name.startswith("ABLATE_")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in _TRAINED:

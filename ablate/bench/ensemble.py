@@ -14,14 +14,14 @@ from ablate.bench.plain import plain_module
 from ablate.bench.plain_data import PlainData
 from ablate.experiment.grid import Run
 
-# Samples per forward pass of an evaluation; each of them passes through all members.
+# Number of samples per forward pass of an evaluation; every member processes each sample.
 _CHUNK = 250
 
 
 class StackableDropout(nn.Module):
-    """Inverted dropout with its rate in a buffer, so that each member of a stack has its own; only active in training.
+    """Inverted dropout with its rate in a buffer, so that each member of a stack has its own rate; off in eval mode.
 
-    A rate that is a Python number would be the first member's for all members.
+    If the rate were a Python number, all members would use the rate of the first member.
     """
 
     rate: Tensor
@@ -31,12 +31,12 @@ class StackableDropout(nn.Module):
         self.register_buffer("rate", torch.tensor(rate))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drops units of x, of any shape."""
+        """Applies dropout to x, which may have any shape."""
         return x * (torch.rand_like(x) >= self.rate) / (1 - self.rate) if self.training else x
 
 
 class Ensemble:
-    """Runs that differ only in dropout and seed, as the members of one network."""
+    """Runs that differ only in dropout and seed, combined into one network as its members."""
 
     def __init__(self, runs: Sequence[Run], data: PlainData) -> None:
         self.run, self.data, self.members = runs[0], data, len(runs)
@@ -58,7 +58,7 @@ class Ensemble:
         def step(batch: Tensor) -> None:
             optimizer.zero_grad()
             logits = forward(self.parameters, self.buffers, data.x[batch])
-            # Summed over members: a mean over all would divide the gradient of each by their number.
+            # The loss is a sum over members: a mean would divide each member's gradient by the number of members.
             loss = F.cross_entropy(logits.flatten(0, 1), data.y[batch].flatten(), reduction="sum")
             torch.autograd.backward(loss / batch_size)
             optimizer.step()

@@ -1,4 +1,4 @@
-"""The machine's own rate of float32 matrix products, on a GPU or in processes of one thread each."""
+"""The machine's rate of float32 matrix products, on a GPU or in processes with one thread each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from ablate.bench.warm_process import WarmProcess
 from ablate.training.gemm import GEMMS, SINGLE_ERROR, error, use
 from ablate.training.result import MatmulLibrary
 
-# Rows and columns: large enough for the best rate, small enough for a fraction of a second.
+# Number of rows and columns: large enough for the highest rate, and a product takes less than a second.
 _SIZE = {"cpu": 1024, "cuda": 8192}
 _PRODUCTS = 12
 
-# Floating-point operations per second by the name of the library.
+# Floating-point operations per second, by the name of the library.
 Rates = dict[str, float]
 
 
@@ -23,7 +23,7 @@ Rates = dict[str, float]
 class GemmProbe:
     """Measures the machine's rate of matrix products in several processes at once.
 
-    `backends` are the faster library of every measurement so far.
+    `backends` holds the name of the faster library in each measurement so far.
     """
 
     processes: Sequence[WarmProcess[Rates]]
@@ -46,7 +46,7 @@ class GemmProbe:
 def prepare_gemm(device: str) -> Callable[[], Rates]:
     """Returns a function that measures the rate of a large square product with each library.
 
-    On the CPU, oneDNN counts only if it keeps the precision of float32, as it does without bfloat16 units.
+    On the CPU, oneDNN is measured only if its products have float32 precision, as on CPUs without bfloat16 units.
     """
     torch.set_grad_enabled(False)
     generator = torch.Generator().manual_seed(0)

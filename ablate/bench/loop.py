@@ -1,4 +1,4 @@
-"""The training loop that all rivals share: steps over shuffled epochs, with an evaluation at each due step."""
+"""The training loop that all rivals share: steps over shuffled epochs, with evaluations at scheduled steps."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -13,7 +13,7 @@ from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.training.optimizers import rate_factor
 
 Batch = TypeVar("Batch")
-# One row per evaluation, the first before training; the columns are those of `score`.
+# One row per evaluation, the first one before training; `score` returns one row.
 Scores = list[list[float]]
 
 
@@ -27,7 +27,7 @@ def train(
 ) -> Scores:
     """Trains to the last step and returns the scores of every evaluation.
 
-    `batches` returns the batches of an epoch, which is counted from 0, `step` takes one step on a batch, and `evaluate`
+    `batches` returns the batches of an epoch, counted from 0. `step` performs one training step on a batch. `evaluate`
     returns one row of scores. The optimizer's learning rate follows the run's schedule.
     """
     due = evaluation_steps(run, len(data.y), data.evals_per_epoch)
@@ -43,7 +43,7 @@ def train(
 
 
 def optimizer_of(run: Run, parameters: Iterable[Tensor], fused: bool | None) -> torch.optim.Optimizer:
-    """Returns torch's optimizer with a run's settings; `fused` of None is torch's own default."""
+    """Returns torch's optimizer with a run's settings; `fused=None` means torch's default."""
     settings = {"lr": run.learning_rate, "weight_decay": run.weight_decay, "fused": fused}
     if OPTIMIZERS[run.optimizer].has_momentum:
         settings["momentum"] = run.momentum
@@ -67,9 +67,9 @@ def score(
 ) -> list[float]:
     """Returns loss and accuracy in eval mode, on the training subset and then on the validation set.
 
-    `infer` returns logits of shape (..., samples, classes), by default those of the network; the scores are means over
-    the leading axes. A `chunk` of samples per forward pass is so small that the layers stay in the cache. The network
-    is put back into training mode.
+    `infer` returns logits of shape (..., samples, classes); the default is the network itself. Scores are means over
+    the leading axes. `chunk` is the number of samples per forward pass, small enough for the layers' outputs to fit
+    into the cache. The network is in training mode afterwards.
     """
     network.eval()
     scores = []

@@ -1,4 +1,4 @@
-"""Measurements in rounds: all processes are started and warm, and one contestant works at a time."""
+"""Measurements in rounds: all processes are started and warmed up first, then one contestant works at a time."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -35,7 +35,7 @@ def hold_contest(
     data_dir: Path | None,
     on_lap: OnLap,
 ) -> Contest:
-    """Returns the times of the whole command, the engine and the rivals of these names on a grid and its data.
+    """Times the whole command, the engine and the named rivals on a grid and its data.
 
     `data_dir` is the folder of torchvision's datasets.
 
@@ -71,16 +71,16 @@ def hold_contest(
 def measure_step_costs(
     experiment: Experiment, runs: Sequence[Run], arrays: Arrays, rounds: int, device: Device, on_lap: OnLap
 ) -> pd.DataFrame:
-    """Returns the columns of `store.schema.STEP_COSTS` and `variant`, one row per variant with a cost of its own.
+    """Returns the columns of `store.schema.STEP_COSTS` and `variant`, one row per variant with a distinct step cost.
 
-    Each variant of the grid's runs is timed once per round.
+    Each of these variants is timed once per round.
 
     Raises:
         AblateError: The process has died, or a variant diverges at once.
     """
     stacks = by_cost(runs)
     factors = tuple(factor for factor in varied(experiment) if factor in COST_FACTORS)
-    with LocalExecutor(0) as executor:  # without workers: for its fork server and its folder
+    with LocalExecutor(0) as executor:  # no workers; only its fork server and folder are used
         executor.use(arrays)
         prepare = partial(prepare_step_costs, stacks, executor.folder, device.kind)
         with WarmProcess[list[float]]("step costs", prepare) as process:

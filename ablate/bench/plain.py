@@ -18,9 +18,9 @@ Batches = Callable[[int], Iterable[list[Tensor]]]
 
 
 def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run in the fastest way without stacking and returns its scores.
+    """Trains one run in the fastest way that does not stack runs and returns its scores.
 
-    Pictures and videos have their channels last in memory, because convolutions are faster on that layout.
+    Pictures and videos use the channels-last memory format, because convolutions are faster in that format.
     """
     if data.x.ndim in CHANNELS_LAST:
         network = network.to(memory_format=CHANNELS_LAST[data.x.ndim])
@@ -38,7 +38,7 @@ def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 
 
 def stock_loop(network: nn.Module, run: Run, data: PlainData, batches: Batches | None = None) -> Scores:
-    """Trains one run as most people write it, by default on slices of a permutation, and returns its scores."""
+    """Trains one run with a typical PyTorch loop, by default on slices of a permutation, and returns its scores."""
     optimizer = optimizer_of(run, network.parameters(), fused=None)
     criterion, losses = nn.CrossEntropyLoss(), 0.0
 
@@ -58,7 +58,7 @@ def stock_loop(network: nn.Module, run: Run, data: PlainData, batches: Batches |
 
 
 def dataloader_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run as most people write it, with a DataLoader, and returns its scores."""
+    """Trains one run with a typical PyTorch loop and a DataLoader, and returns its scores."""
     loader = DataLoader(TensorDataset(data.x, data.y), run.batch_size, shuffle=True, drop_last=True)
     return stock_loop(network, run, data, lambda epoch: loader)
 
@@ -68,7 +68,7 @@ def plain_module(
 ) -> nn.Module:
     """Returns the reference network of a run with torch's own dropout, on the device of the data.
 
-    `dropout` returns the layer for a rate, or None for no layer; by default `torch.nn.Dropout` for rates above 0.
+    `dropout` returns the layer for a rate, or None for no layer. The default is `torch.nn.Dropout` for rates above 0.
     """
     architecture, member = architecture_of(run, tuple(data.x.shape[1:]), data.classes), member_of(run)
     if isinstance(architecture, MLP):
@@ -79,7 +79,7 @@ def plain_module(
     channel_dropout = nn.Dropout2d if run.model == "cnn" else nn.Dropout3d
 
     def with_torchs_dropout(layer: nn.Module) -> nn.Module | None:
-        if isinstance(layer, PlainChannelDropout):  # a subclass of `PlainDropout`, so it comes first
+        if isinstance(layer, PlainChannelDropout):  # a subclass of `PlainDropout`, so tested first
             return channel_dropout(layer.rate) if layer.rate else None
         return make(layer.rate) if isinstance(layer, PlainDropout) else layer
 

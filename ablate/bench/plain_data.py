@@ -1,4 +1,4 @@
-"""A dataset in the layout that the rivals' networks read."""
+"""A dataset in the memory layout that the rivals' networks take as input."""
 
 from dataclasses import dataclass, replace
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from ablate.data.dataset import Dataset
 from ablate.experiment.grid import Run
 
-# torch's memory format with the channels last, by the number of axes of a batch of pictures or videos.
+# torch's channels-last memory format, by the number of axes of a batch of pictures or videos.
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @dataclass(frozen=True)
 class PlainData:
-    """Training samples and labels, the number of classes and of evaluations per epoch, all tensors on the device.
+    """Training samples and labels, and the numbers of classes and of evaluations per epoch; tensors are on the device.
 
-    `sets` are the samples and labels that are scored: a subset of the training data, and the validation set.
+    `sets` holds the samples and labels of the two scored sets: a subset of the training data, and the validation set.
     """
 
     x: Tensor
@@ -27,11 +27,11 @@ class PlainData:
 
     @classmethod
     def of(cls, dataset: Dataset, run: Run, evals_per_epoch: int, device: str) -> "PlainData":
-        """Returns the data for a run's model: an mlp reads flattened samples, the others read them as they are."""
+        """Returns the data for a run's model: flattened samples for an mlp, unchanged samples for other models."""
         flat = run.model == "mlp"
         x, x_val = (part.flatten(1) if flat else part for part in (dataset.x_train, dataset.x_val))
         y, probe = dataset.y_train, dataset.train_probe
-        # Copied, because tensors that are mapped from a file are read from disk when they are first used.
+        # The data are copied: tensors mapped from a file would be read from disk at their first use.
         train, subset, val = (
             (samples.clone().to(device), labels.clone().to(device))
             for samples, labels in ((x, y), (x[probe], y[probe]), (x_val, dataset.y_val))
@@ -39,11 +39,11 @@ class PlainData:
         return cls(*train, (subset, val), dataset.classes, evals_per_epoch)
 
     def head(self, samples: int) -> "PlainData":
-        """Returns the same data with the first training samples only."""
+        """Returns the same data with only the first `samples` training samples."""
         return replace(self, x=self.x[:samples], y=self.y[:samples])
 
     def with_channels_last(self) -> "PlainData":
-        """Returns the same pictures or videos with their channels last in memory."""
+        """Returns the same pictures or videos in the channels-last memory format."""
         layout = CHANNELS_LAST[self.x.ndim]
         sets = tuple((x.contiguous(memory_format=layout), y) for x, y in self.sets)
         return replace(self, x=self.x.contiguous(memory_format=layout), sets=sets)

@@ -1,4 +1,4 @@
-"""The rivals of the engine by name: what each does, and in what kind of process it is timed."""
+"""The rivals, which are other ways to train the same runs, by name, with the kind of process each is timed in."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from ablate.experiment.parsers import choice, list_of
 class Rival:
     """A way to train the same runs without the engine.
 
-    The process of a tuned one has one thread and the floating-point modes and memory settings of the engine's workers;
-    any other has torch's defaults. An ensemble trains all runs together that differ only in dropout and seed; it is
-    only for an mlp, because its members would share one rate of torch's channel dropout.
+    A tuned rival has one thread and the floating-point modes and memory settings of the engine's workers; any other
+    rival has torch's defaults. An ensemble trains runs together if they differ only in dropout and seed. It supports
+    only an mlp, because torch's channel dropout would use one rate for all members.
     """
 
     label: str
@@ -24,10 +24,10 @@ class Rival:
 
 
 def rivals_for(wanted: str | None, device: str, model: Model) -> list[str]:
-    """Returns the rivals to time: those wanted, by default all for this model on this kind of device.
+    """Returns the names of the rivals to time: the wanted ones, by default all that support the model and device.
 
     Raises:
-        SpecError: There is no such rival, or not on this device or for this model.
+        SpecError: A rival does not exist or does not support the device or the model.
     """
     problems = {}
     for name, rival in RIVALS.items():

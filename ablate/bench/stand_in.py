@@ -1,4 +1,4 @@
-"""Random data in place of a dataset that would have to be downloaded: a step costs the same on any values."""
+"""Random data in place of a dataset that is not on disk: the values do not affect the time of a step."""
 
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from ablate.experiment.spec import Experiment
 
 
 def on_data_at_hand(experiment: Experiment, data_dir: Path | None, folder: Path) -> Experiment:
-    """Returns the experiment itself, or on random data of the same shape and size if its dataset is not on disk.
+    """Returns the experiment, with random data of the same shape and size if its dataset is not on disk.
 
     The random data are written into `folder`. If the given folder of torchvision's datasets does not exist, the
-    experiment itself is returned, so that loading its data reports the mistake.
+    experiment is returned unchanged, so that loading its data reports the missing folder.
     """
     name = experiment.dataset
     root = DEFAULT_FOLDER if data_dir is None else data_dir

@@ -1,4 +1,4 @@
-"""The cost of a training step of each variant, measured alone: in a mixed stack variants cannot be told apart."""
+"""The time of a training step of each variant, measured in a stack of only that variant."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ from ablate.training import gemm
 from ablate.training.backend import prepare_cuda
 from ablate.training.train import train_stack
 
-# Steps between two readings of the clock, steps before the first that counts, fewest steps that are timed in a round.
+# Steps between two clock readings, untimed steps at the start, and the minimum number of timed steps in a round.
 _INTERVAL, _WARM_UP_STEPS, _TIMED_STEPS = 50, 16, 100
-# The rate does not change what a step costs, and with a high rate a run would diverge and stop.
+# The learning rate does not affect the time of a step, but a run with a high rate could diverge and stop.
 _HIGHEST_RATE = 1e-3
 
 
 class _Enough(Exception):
-    """Ends the training of a stack when enough steps have been timed."""
+    """Signals that enough steps have been timed; it ends the training of a stack."""
 
 
 def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
-    """Returns the runs of each variant with a step cost of its own, in the order of levels; each seed occurs once."""
+    """Returns a group of runs per variant with a distinct step cost, in the order of levels; each seed occurs once."""
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:
         key = tuple(run.level(factor) for factor in COST_FACTORS)
@@ -43,7 +43,7 @@ def prepare_step_costs(
 ) -> Callable[[], list[float]]:
     """Loads the dataset from a folder and returns a function that times every variant once.
 
-    It returns the seconds per run and step of each variant, in the order of the stacks.
+    The returned function returns the seconds per run and step of each variant, in the order of the stacks.
     """
     dataset = Dataset.open(folder)
     x, y = dataset.x_train.clone(), dataset.y_train.clone()
@@ -68,13 +68,13 @@ def step_seconds(
     train: Callable[[Stack, Dataset, Callable[[int], None]], object] = train_stack,
     now: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Returns the seconds per run and step of a stack of these runs, by a function that trains it and a clock.
+    """Trains a stack of these runs with the given function and clock and returns the seconds per run and step.
 
-    Making the networks and the first steps do not count. Evaluation hardly counts, because the scored sets are cut to
-    one sample each.
+    The creation of the networks and the first steps are not timed. Evaluations take almost no time, because each scored
+    set is reduced to one sample.
 
     Raises:
-        AblateError: All runs diverge before any step counts.
+        AblateError: All runs diverge before the first timed step.
     """
     per_epoch = len(dataset.y_train) // runs[0].batch_size
     epochs = -(-(_WARM_UP_STEPS + _TIMED_STEPS + 2 * _INTERVAL) // per_epoch) + 1

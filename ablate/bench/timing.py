@@ -1,4 +1,4 @@
-"""Wall time of a piece of work."""
+"""Measurement of the wall time of a function call."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import torch
 
 
 def seconds_of(work: Callable[[], object], device: str = "cpu") -> float:
-    """Returns the wall time of a call; on CUDA, until the kernels that it launched have finished."""
+    """Returns the wall time of a call in seconds; on CUDA it includes the kernels that the call launched."""
     start = _now(device)
     work()
     return _now(device) - start

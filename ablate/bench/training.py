@@ -1,4 +1,4 @@
-"""What the process of a rival does: it trains the rival's part of the grid and reports how long that took."""
+"""The work of a rival's process: it trains the rival's part of the grid and returns the elapsed seconds."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,24 +16,24 @@ from ablate.bench.workload import Units
 from ablate.data.dataset import Dataset
 from ablate.experiment.grid import Run
 
-# Full batches that are trained before the clock starts.
+# Number of full batches that are trained before the clock starts.
 _WARM_UP_BATCHES = 8
 
-# Makes the networks of some runs that are trained together, and returns a function that trains them.
+# A function that makes the networks of runs to train together and returns a function that trains them.
 Trainer = Callable[[tuple[Run, ...], PlainData], Callable[[], Scores]]
 
 
 def prepare_rival(
     name: str, units: Units, folder: Path, evals_per_epoch: int, device: str
 ) -> Callable[[], float]:
-    """Loads the data, warms up, and returns a function that trains all units once and returns the seconds it took.
+    """Loads the data, warms up, and returns a function that trains all units once and returns the elapsed seconds.
 
-    Networks are made before the clock starts, because their initialization is not what is compared. The folder holds
-    the dataset, as `Arrays.save` writes it.
+    Networks are made before the clock starts, because initialization is not part of the comparison. The folder holds
+    the dataset that `Arrays.save` has written.
     """
     torch.set_grad_enabled(True)
     if device == "cuda":
-        # Convolutions round to TF32 by default; the engine's do not.
+        # Convolutions use TF32 by default, but the engine's convolutions do not.
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # torch's stubs lack it
     make = TRAINERS[name]
     data = PlainData.of(Dataset.open(folder), units[0][0], evals_per_epoch, device)
@@ -53,7 +53,7 @@ def _one_by_one(loop: Callable[[torch.nn.Module, Run, PlainData], Scores]) -> Tr
     return lambda unit, data: partial(loop, plain_module(unit[0], data), unit[0], data)
 
 
-# The keys are those of `rivals.RIVALS`.
+# The keys are the same as in `rivals.RIVALS`.
 TRAINERS: dict[str, Trainer] = {
     "loop": _one_by_one(tuned_loop),
     "stock": _one_by_one(stock_loop),

@@ -1,4 +1,4 @@
-"""A process that prepares once and then does the same piece of work each time it is asked."""
+"""A process that prepares once and then performs the same task on each request."""
 
 import multiprocessing
 import os
@@ -18,18 +18,18 @@ T = TypeVar("T")
 
 
 class WarmProcess(Generic[T]):
-    """A process that idles until it is asked to work; a context manager that ends the process on exit.
+    """A process that waits for requests to perform its task; a context manager that ends the process on exit.
 
-    `prepare` has to be picklable; it is called once in the process and returns the work. A tuned process has one thread
-    and the other settings of the engine's workers, any other one has torch's defaults.
+    `prepare` must be picklable. It is called once in the process and returns the task, a function. A tuned process has
+    one thread and the other settings of the engine's workers; any other process has torch's defaults.
     """
 
     def __init__(self, name: str, prepare: Callable[[], Callable[[], T]], is_tuned: bool = True) -> None:
         self.name, self.prepare, self.is_tuned = name, prepare, is_tuned
 
     def __enter__(self) -> Self:
-        # The engine's fork server has loaded torch for one thread; torch's defaults need a process that loads it anew,
-        # and without the settings of the numeric libraries of this one.
+        # The engine's fork server has loaded torch for one thread. For torch's defaults, a new process must load torch
+        # without this process's settings of the numeric libraries.
         context: ForkServerContext | SpawnContext = multiprocessing.get_context("spawn")
         if self.is_tuned and "forkserver" in multiprocessing.get_all_start_methods():
             context = multiprocessing.get_context("forkserver")
@@ -52,11 +52,11 @@ class WarmProcess(Generic[T]):
         self.connection.close()
 
     def ask(self) -> None:
-        """Starts the work."""
+        """Starts the task."""
         self.connection.send(None)
 
     def answer(self) -> T:
-        """Waits for the work and returns its result.
+        """Waits for the task to end and returns its result.
 
         Raises:
             AblateError: The process has died.
@@ -73,13 +73,13 @@ class WarmProcess(Generic[T]):
         return cast(T, message)
 
     def __call__(self) -> T:
-        """Does the work once and returns its result."""
+        """Performs the task once and returns its result."""
         self.ask()
         return self.answer()
 
 
 def peak_bytes(pid: int | None) -> int | None:
-    """Returns the largest resident set a process has had, in bytes, or None if the system does not say."""
+    """Returns the peak resident set size of a process in bytes, or None if the system does not report it."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:

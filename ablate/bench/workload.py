@@ -1,4 +1,4 @@
-"""What is trained in a contest: the whole grid by the engine, a part of it by each rival."""
+"""The runs that are trained in a contest: the engine trains the whole grid, each rival trains a part of it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ Units = tuple[tuple[Run, ...], ...]
 
 
 def units_for(rival: str, runs: Sequence[Run]) -> Units:
-    """Returns the tuples of runs that a rival trains together, one tuple after another."""
+    """Returns tuples of runs; a rival trains the runs of a tuple together, and the tuples one after another."""
     if RIVALS[rival].is_ensemble:
         return ensembles(runs)
     return tuple((run,) for run in sample(runs))
 
 
 def sample(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Returns one run per combination of all levels except dropout; the dropout rates take turns.
+    """Returns one run per combination of the levels of all factors except dropout; dropout rates alternate.
 
-    A loop over single runs costs the same for every seed, and about the same for every rate above 0, so the mean cost
-    of the sample is that of the grid.
+    A loop over single runs takes the same time for every seed, and about the same time for every rate above 0. The mean
+    time of the sample is therefore the mean time of the grid.
     """
     strata = _grouped([run for run in runs if run.seed == runs[0].seed])
     return tuple(stratum[index % len(stratum)] for index, stratum in enumerate(strata))
@@ -38,7 +38,7 @@ def ensembles(runs: Sequence[Run]) -> Units:
 def contestants(
     runs: Sequence[Run], rivals: Sequence[str], sizes: Sizes, jobs: int
 ) -> tuple[Contestant, ...]:
-    """Returns the whole command, the engine and the rivals, with how much each of them trains."""
+    """Returns the whole command, the engine and the rivals, with the amount of training of each."""
     workers = f"{jobs} worker process{'es' * (jobs > 1)} of one thread"
     whole = f"the whole command: start, {workers}, files, tables"
     engine = f"training and evaluation of all stacks in {workers}, warm"

@@ -1,1 +1,1 @@
-"""Datasets as tensors in memory, their splits and batch order."""
+"""Datasets in memory, their splits and their batch order."""

@@ -1,6 +1,6 @@
 """The samples of an experiment, split and standardized, as arrays.
 
-Free of torch, so that the command prepares data while its workers are still loading their libraries.
+This module does not import torch, so the command can prepare the data while its workers load their libraries.
 """
 
 from dataclasses import dataclass, fields
@@ -24,9 +24,9 @@ A = TypeVar("A")
 class Samples(Generic[A]):
     """The samples of an experiment, the same for all its runs, in arrays of type A.
 
-    Each x is float32 (samples, *shape), channels first, contiguous, standardized by the training samples; each y is
-    int64 (samples,), from 0 to classes - 1. `train_probe` is int64: ascending indices into x_train of the samples that
-    training scores are computed on, as many as there are validation samples (all if there are not more).
+    Each x is float32 (samples, *shape), channels first, contiguous and standardized with training statistics. Each y is
+    int64 (samples,), from 0 to classes - 1. `train_probe` holds the ascending int64 indices of the training samples
+    for training scores: as many as there are validation samples, or all training samples if these are fewer.
     """
 
     x_train: A
@@ -50,18 +50,18 @@ class Arrays(Samples[Array]):
 
 
 def open_arrays(folder: Path) -> dict[str, Any]:
-    """Returns saved arrays by field, mapped from their files: processes that open them share the memory."""
+    """Returns saved arrays by field, memory-mapped from their files; all processes that open them share the memory."""
     return {field.name: np.load(folder / f"{field.name}.npy", mmap_mode="c") for field in fields(Samples)}
 
 
 def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:
-    """Returns the samples of an experiment, split as `split_sizes` says and standardized by the training split.
+    """Returns the samples of an experiment, split by `split_sizes` and standardized with training statistics.
 
-    `data_dir` is the folder that holds torchvision's folders; None is `data` in the working directory.
+    `data_dir` is the folder that holds torchvision's folders; None means `data` in the working directory.
 
     Raises:
-        DataError: The data are missing, cannot be downloaded, are unfit, have another number of samples than
-            `dataset_info` says, or cannot be split as asked.
+        DataError: The data are missing, invalid or cannot be downloaded, their number of samples differs from
+            `dataset_info`, or they are too few for the requested split.
     """
     raw, info = read_raw(experiment.dataset, data_dir), dataset_info(experiment.dataset)
     if (len(raw.y), len(raw.y_test)) != (info.samples, info.test_samples):

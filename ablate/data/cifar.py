@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in the Python version: pickled dictionaries, read without running code from the files."""
+"""CIFAR-10 and CIFAR-100 in their Python version: pickled dictionaries, read without running code in the files."""
 
 import codecs
 from pathlib import Path
@@ -12,7 +12,7 @@ from ablate.errors import DataError
 
 SHAPE = (3, 32, 32)
 
-# What unpickling and converting a file of another kind can raise.
+# Exceptions that unpickling and converting a file of another format can raise.
 _UNFIT = (UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
@@ -23,7 +23,7 @@ def read_batches(*paths: Path) -> tuple[Array, Labels]:
     (CIFAR-100); source: https://www.cs.toronto.edu/~kriz/cifar.html.
 
     Raises:
-        DataError: A file is no such dictionary.
+        DataError: A file does not hold such a dictionary.
     """
     images, labels = zip(*(_read_batch(path) for path in paths), strict=True)
     return np.concatenate(images), np.concatenate(labels)
@@ -47,12 +47,12 @@ def _read_batch(path: Path) -> tuple[Array, Labels]:
 
 
 def _dtype(code: str, align: int, copy: int) -> np.dtype[Any]:
-    # The original files are from Python 2 and pass integers, while numpy 2.4 warns unless it gets booleans.
+    # The original files were written by Python 2 and pass integers; numpy 2.4 warns unless it gets booleans.
     return np.dtype(code, align=bool(align), copy=bool(copy))
 
 
 class _ArrayUnpickler(Unpickler):
-    """Rebuilds numpy arrays and plain values and refuses everything else, so that no file can run its own code."""
+    """Unpickles only numpy arrays and plain values and rejects all other objects, so that no file can run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         # numpy 2 renamed numpy.core to numpy._core.
@@ -61,7 +61,7 @@ class _ArrayUnpickler(Unpickler):
         raise UnpicklingError(f"it asks for {module}.{name}")
 
 
-# What pickled arrays refer to in protocols 0 to 5.
+# The globals that pickled arrays refer to in protocols 0 to 5.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): _dtype,

@@ -13,7 +13,7 @@ from ablate.experiment.spec import Experiment
 
 @dataclass(frozen=True, eq=False)
 class Dataset(Samples[Tensor]):
-    """The samples of an experiment as tensors; on the CPU they share memory with the arrays they are made from."""
+    """The samples of an experiment as tensors; on the CPU they share memory with their source arrays."""
 
     @classmethod
     def of(cls, arrays: Arrays) -> Self:
@@ -23,7 +23,7 @@ class Dataset(Samples[Tensor]):
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Returns the dataset that `Arrays.save` has written; its tensors are mapped from the files."""
+        """Returns the dataset that `Arrays.save` has written; its tensors are memory-mapped from the files."""
         return cls.of(Arrays(**open_arrays(folder)))
 
     def to(self, device: str) -> Self:
@@ -33,5 +33,5 @@ class Dataset(Samples[Tensor]):
 
 
 def load(experiment: Experiment, data_dir: Path | None = None) -> Dataset:
-    """Returns the dataset of an experiment, as `prepare` makes it, whose errors it raises."""
+    """Returns the dataset that `prepare` makes for an experiment; raises the same errors as `prepare`."""
     return Dataset.of(prepare(experiment, data_dir))

@@ -1,4 +1,4 @@
-"""Datasets of pictures in torchvision's folders: read from disk, downloaded by torchvision if files are missing."""
+"""Datasets of pictures in torchvision's folders; torchvision downloads them if files are missing."""
 
 import socket
 import sys
@@ -18,19 +18,19 @@ from ablate.experiment.datasets import DATASETS, Files
 DEFAULT_FOLDER = Path("data")
 _TIMEOUT_SECONDS = 30.0
 
-# How the files of each format are read: paths to images and labels.
+# The function that reads each file format; it turns paths into images and labels.
 READERS: dict[str, Callable[..., tuple[Array, Labels]]] = {"idx": read_pair, "cifar": read_batches}
 
 
 def read_folder(name: str, data_dir: Path | None) -> RawData:
-    """Returns a dataset of `DATASETS` that has files, after a download if files are missing.
+    """Returns a dataset of `DATASETS` that has files; missing files are downloaded.
 
     Existing files are read without the network and without torchvision. Their format, the shape of the images and the
-    range of the labels are checked, but no checksum. `data_dir` holds torchvision's folders; None is `data` in the
-    working directory, which a download creates.
+    range of the labels are checked, but no checksum. `data_dir` holds torchvision's folders; None means `data` in the
+    working directory, and a download creates this folder.
 
     Raises:
-        DataError: The folder does not exist, a file is missing and cannot be downloaded, or a file is unfit.
+        DataError: The folder does not exist, a file is invalid, or a file is missing and cannot be downloaded.
     """
     if data_dir is not None and not data_dir.is_dir():
         advice = "give one that exists, or leave the option out"
@@ -69,7 +69,7 @@ def _download(name: str, files: Files, root: Path) -> None:
     if files.are_in(root):
         return
     for path in created:
-        with suppress(OSError):  # not empty: what has arrived is of use next time
+        with suppress(OSError):  # a folder that is not empty stays, as the next download can use its files
             path.rmdir()
     raise DataError(
         f"--data-dir: {str(root)!r} does not hold {name} and it cannot be downloaded ({reason}); put "
@@ -79,11 +79,11 @@ def _download(name: str, files: Files, root: Path) -> None:
 
 
 def _fetch(kind: str, root: Path) -> None:
-    # Imported here because it takes more than a second and is needed once per data folder.
+    # Imported here because the import takes more than a second and is needed only for a download.
     import torchvision.datasets
 
     fetcher = getattr(torchvision.datasets, kind)
-    # Made without its __init__, which would read the files.
+    # The object is made without calling __init__, which would read the files.
     unread = fetcher.__new__(fetcher)
     unread.root = root
     with redirect_stdout(sys.stderr), _limits():
@@ -92,7 +92,7 @@ def _fetch(kind: str, root: Path) -> None:
 
 @contextmanager
 def _limits() -> Iterator[None]:
-    """Limits the wait for a host that never answers, and makes tarfile unpack data only, as newer Pythons do."""
+    """Sets a timeout for hosts that do not answer, and makes tarfile use the `data` filter, as newer Pythons do."""
     data_filter = getattr(tarfile, "data_filter", None)  # absent before Python 3.11.4
     timeout, unpacking = socket.getdefaulttimeout(), getattr(tarfile.TarFile, "extraction_filter", None)
     socket.setdefaulttimeout(_TIMEOUT_SECONDS)

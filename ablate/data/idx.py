@@ -11,18 +11,18 @@ from ablate.errors import DataError
 
 
 def read_pair(images: Path, labels: Path) -> tuple[Array, Labels]:
-    """Returns the images (samples, 1, height, width) in uint8 and the labels (samples,); raises as `read_idx`."""
+    """Returns the images (samples, 1, height, width) in uint8 and labels (samples,); raises `read_idx`'s errors."""
     return read_idx(images, axes=3)[:, np.newaxis], read_idx(labels, axes=1).astype(np.int64)
 
 
 def read_idx(path: Path, axes: int) -> Array:
     """Returns the array of unsigned bytes in an IDX file.
 
-    The header is two zero bytes, the type (8: unsigned byte), the number of axes, and the length of each as a
+    The header has two zero bytes, the type (8: unsigned byte), the number of axes, and the length of each axis as a
     big-endian 32-bit number; source: http://yann.lecun.com/exdb/mnist.
 
     Raises:
-        DataError: It is no IDX file of bytes with this number of axes, or is too short or too long.
+        DataError: The file is not an IDX file of bytes with this number of axes, or is too short or too long.
     """
     content, start = path.read_bytes(), 4 + 4 * axes
     if len(content) < start or content[:4] != bytes((0, 0, 8, axes)):

@@ -1,4 +1,4 @@
-"""Videos made from scikit-learn's digits: each picture moves over a canvas once, in one of eight directions."""
+"""Videos made from scikit-learn's digits: each picture moves across a canvas in one of eight directions."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from ablate.data.raw import Array, Labels, RawData
 from ablate.experiment.datasets import FRAMES, MOVING_SIZE
 from ablate.experiment.seeding import derive
 
-# Rows and columns that a picture moves by per frame, clockwise from right; the index is the label.
+# Rows and columns that a picture moves per frame, clockwise starting from right; the index is the label.
 DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 
 def moving_digits(pictures: Array, digits: Labels, label: str) -> RawData:
-    """Returns one video of each picture, so that no picture is in two splits.
+    """Returns one video per picture, so that no picture is in two splits.
 
-    Direction and start are a pure function of the picture's index. All starts from which a picture stays on the canvas
-    are equally likely. The canvas is 0 around the picture.
+    Direction and start position are a pure function of the picture's index. All start positions for which the picture
+    stays on the canvas are equally likely. The canvas is 0 around the picture.
 
-    The pictures are (samples, height, width) and show the digits (samples,). `label` says what the videos are labelled
-    by: `direction` or `digit`.
+    `pictures` has the shape (samples, height, width), and `digits` has the shape (samples,). `label` is the kind of the
+    videos' labels: `direction` or `digit`.
     """
     videos = np.zeros((len(pictures), 1, FRAMES, MOVING_SIZE, MOVING_SIZE), dtype=pictures.dtype)
     directions = np.empty(len(pictures), dtype=np.int64)
@@ -35,7 +35,7 @@ def moving_digits(pictures: Array, digits: Labels, label: str) -> RawData:
 
 
 def _start(index: int, axis: str, room: int, step: int) -> int:
-    """Returns the start of a picture on an axis with `room` free pixels, so that it stays on the canvas."""
+    """Returns a start position on an axis with `room` free pixels, such that the picture stays on the canvas."""
     distance = (FRAMES - 1) * abs(step)
     start = derive(index, "video", axis) % (room - distance + 1)
     return start + distance if step < 0 else start

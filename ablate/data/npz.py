@@ -1,4 +1,4 @@
-"""A user's own arrays in an npz file, checked in full."""
+"""A user's own arrays in an npz file, with all checks of their values."""
 
 import zipfile
 import zlib
@@ -16,12 +16,12 @@ _LARGEST = float(np.finfo(np.float32).max)
 def read_npz(path: Path) -> RawData:
     """Returns the arrays x_train, y_train and, if the file has them, x_test and y_test.
 
-    Labels may be any whole numbers; they become 0 to classes - 1 in ascending order. Nothing is unpickled.
+    Labels may be any whole numbers and are mapped to 0 to classes - 1 in ascending order. No object is unpickled.
 
     Raises:
         DataError: An array is missing, unreadable or of the wrong shape; numbers are not finite in float32; labels are
-            no whole numbers; there are fewer than 2 labels, or one has too few samples to be in every split; the test
-            set has a label that the training set lacks.
+            not whole numbers; there are fewer than 2 labels; a label has too few samples to be in every split; the test
+            set has a label that is missing from the training set.
     """
     has_test = "x_test" in npz_shapes(path)
     x, y = _numbers(path, "x_train"), _labels(path, "y_train")
@@ -42,7 +42,7 @@ def read_npz(path: Path) -> RawData:
 
 def _numbers(path: Path, name: str) -> Array:
     array = _array(path, name, "real numbers")
-    # One comparison finds NaN (false in any comparison), inf and what float32 cannot hold.
+    # This comparison detects NaN (it makes any comparison false), inf and numbers outside the range of float32.
     if not -_LARGEST <= array.min() <= array.max() <= _LARGEST:
         problem = f"has NaN, inf or numbers beyond {_LARGEST:.2g} in {name}"
         raise _unfit(path, f"{problem}; legal are finite float32 numbers")

@@ -1,4 +1,4 @@
-"""A dataset as it is stored, before it is split and standardized."""
+"""A dataset with its stored values, before the split and the standardization."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class RawData:
-    """The arrays of a dataset: samples to split, and the dataset's own test set, of 0 samples if it has none."""
+    """The arrays of a dataset: the samples to split, and the dataset's own test set, empty if there is none."""
 
     x: Array  # (samples, *shape), channels first, as stored
     y: Labels  # (samples,), from 0 to classes - 1

@@ -1,4 +1,4 @@
-"""Each dataset by name, as it is stored."""
+"""Reading of a dataset by name, without split or standardization."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from ablate.experiment.datasets import MOVING, NPZ, npz_path
 
 
 def read_raw(name: str, data_dir: Path | None) -> RawData:
-    """Returns the arrays of a dataset whose name is legal for `dataset_info`.
+    """Returns the arrays of a dataset; the name must be one that `dataset_info` accepts.
 
-    `data_dir` holds torchvision's folders, None is `data` in the working directory; other datasets ignore it.
+    `data_dir` holds torchvision's folders; None means `data` in the working directory. Other datasets ignore it.
 
     Raises:
-        DataError: The data are missing, unreadable or unfit.
+        DataError: The data are missing, unreadable or invalid.
     """
     if name == "digits":
         return _digits()
@@ -30,7 +30,7 @@ def read_raw(name: str, data_dir: Path | None) -> RawData:
 
 
 def _digits() -> RawData:
-    # Imported here because it takes a second that worker processes do not need: they get tensors.
+    # Imported here because the import takes a second, and worker processes do not need it: they get tensors.
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

@@ -11,13 +11,13 @@ Index = NDArray[np.int64]
 
 
 def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Index]:
-    """Returns the ascending indices of the training, validation and test samples; together they are all of y.
+    """Returns the ascending indices of the training, validation and test samples; each index is in one split.
 
-    The share of each label is the same in all splits, to within a sample. `val` and `test` are numbers of samples;
-    `test` is 0 if the dataset has a test set of its own.
+    The share of each label is the same in all splits, up to one sample. `val` and `test` are numbers of samples; `test`
+    is 0 if the dataset has its own test set.
 
     Raises:
-        DataError: A split would be smaller than the number of labels, or only one sample is left of a label.
+        DataError: A split would be smaller than the number of labels, or a label has only one sample left.
     """
     rest = np.arange(len(y), dtype=np.int64)
     held_out = rest[:0]
@@ -30,11 +30,11 @@ def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Inde
 
 
 def probe(y: Labels, size: int, seed: int) -> Index:
-    """Returns the ascending indices of the training samples that training scores are computed on.
+    """Returns the ascending indices of the training samples on which training scores are computed.
 
-    `y` holds the labels of the training samples, `size` is the number of validation samples. The indices are as many,
-    so that both scores compare like with like, or all if there are not more; they are stratified unless some label is
-    too rare for that.
+    `y` holds the labels of the training samples, `size` is the number of validation samples. `size` indices, or all if
+    there are fewer, are returned, so that both scores use equally many samples. The indices are stratified unless a
+    label is too rare.
     """
     everything = np.arange(len(y), dtype=np.int64)
     if size >= len(y):
@@ -62,8 +62,8 @@ def _check(y: Labels, size: int, flag: str, part: str) -> None:
 
 
 def _cut(index: Index, y: Labels, size: int, stream: int) -> tuple[Index, Index]:
-    """Returns the index without a stratified part of this size, and the part."""
-    # Imported here because it takes a second that worker processes do not need: they get tensors.
+    """Splits a stratified part of this size off the index; returns the rest and the part."""
+    # Imported here because the import takes a second, and worker processes do not need it: they get tensors.
     from sklearn.model_selection import train_test_split
 
     rest, part = train_test_split(

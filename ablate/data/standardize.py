@@ -1,4 +1,4 @@
-"""Standardization: each channel or feature of the training split gets mean 0 and standard deviation 1."""
+"""Standardization: each channel or feature has mean 0 and standard deviation 1 in the training split."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from ablate.experiment.spec import Standardize
 
 Statistic = NDArray[np.float64]
 
-# Values converted to float64 at a time: 1 MiB, so that a chunk stays in the cache and the data are never doubled.
+# Number of values converted to float64 at a time: 1 MiB fits into the cache, and no full float64 copy is made.
 _CHUNK = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
 class Standardizer:
-    """Turns stored values into the input of a network: (x - mean) / std.
+    """Converts stored values to network inputs: (x - mean) / std.
 
-    Both are float64 and broadcast against a sample; std is 1 where the training split does not vary.
+    `mean` and `std` are float64 and broadcast against a sample. `std` is 1 where the training split is constant.
     """
 
     mean: Statistic
@@ -36,20 +36,20 @@ class Standardizer:
 
 
 def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:
-    """Returns the standardizer of the samples x[index].
+    """Returns a standardizer with the statistics of the samples x[index].
 
     Args:
-        x: (samples, *shape) of any real type, channels first.
+        x: Array of shape (samples, *shape) and any real type, channels first.
         index: Indices of the training samples.
-        mode: `channel` computes mean and std (of the population, divisor n) over the samples and all axes after the
-            channel's; in data of shape (samples, features) each feature is a channel. `feature` computes them over the
-            samples, for each value of a sample separately. `none` keeps the stored values: uint8 images have 0 to 255.
+        mode: `channel` computes mean and population std (divisor n) over the samples and all axes after the channel
+            axis; in data of shape (samples, features) each feature is a channel. `feature` computes them over the
+            samples, separately for each value of a sample. `none` keeps stored values, e.g. 0 to 255 of uint8 images.
     """
     if mode == "none":
         return Standardizer(np.zeros(()), np.ones(()))
     axes = tuple(range(1, x.ndim - 1)) if mode == "channel" else ()
     count = len(index) * int(np.prod([x.shape[1 + axis] for axis in axes], dtype=np.int64))
-    # Two passes of shifted sums (Chan, Golub, LeVeque 1983): no cancellation, exactly 0 where nothing varies.
+    # Two passes of shifted sums (Chan, Golub, LeVeque 1983) avoid cancellation; constant values give exactly 0.
     first = x[index[0]].astype(np.float64)
     start = first[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(first.ndim))]
     mean = start + _sums(x, index, start, axes)[0] / count
@@ -59,7 +59,7 @@ def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:
 
 
 def _sums(x: Array, index: Index, centre: Statistic, axes: tuple[int, ...]) -> tuple[Statistic, Statistic]:
-    """Returns the sums of x[index] - centre and of its squares over the samples and some axes of a sample."""
+    """Returns the sums of x[index] - centre and of (x[index] - centre)**2 over the samples and the given axes."""
     total, squares = np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
     for _, part in _chunks(x, index):
         part -= centre
@@ -69,7 +69,7 @@ def _sums(x: Array, index: Index, centre: Statistic, axes: tuple[int, ...]) -> t
 
 
 def _chunks(x: Array, index: Index) -> Iterator[tuple[slice, Statistic]]:
-    """Yields positions in the index and their samples in float64, a new array each time."""
+    """Yields slices of the index, each with its samples in a new float64 array."""
     step = max(1, _CHUNK // max(1, int(np.prod(x.shape[1:], dtype=np.int64))))
     for start in range(0, len(index), step):
         rows = slice(start, min(start + step, len(index)))

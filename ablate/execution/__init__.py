@@ -1,1 +1,1 @@
-"""Stacks handed to workers, results handed to the store."""
+"""Execution: stacks are sent to workers, and their results are written to the store."""

@@ -1,4 +1,4 @@
-"""The cores and GPUs to train on, as the CUDA driver reports them: torch, which also could, takes a second to load."""
+"""The available cores and GPUs. The CUDA driver is queried without torch, because torch takes a second to load."""
 
 import ctypes
 import os
@@ -14,21 +14,21 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class Device:
-    """What stacks are trained on, with the bytes of memory of each GPU; none for a CPU."""
+    """The device that trains stacks, with the memory of each GPU in bytes; no entries for a CPU."""
 
     kind: Literal["cpu", "cuda"]
     memory: tuple[int, ...] = ()
 
     def share(self, workers: int) -> int | None:
-        """Returns the bytes of GPU memory for each of so many workers; None for a CPU."""
+        """Returns the GPU memory in bytes for each of this number of workers; None for a CPU."""
         return min(self.memory) // -(-workers // len(self.memory)) if self.memory else None
 
 
 def device_for(name: str) -> Device:
-    """Returns the device of this name; `auto` is CUDA where there is a GPU that torch can use, else the CPU.
+    """Returns the device of this name; `auto` means CUDA if torch can use a GPU, else the CPU.
 
     Raises:
-        SpecError: There is no such device.
+        SpecError: The device does not exist.
     """
     if name not in DEVICES:
         raise SpecError(f"--device: {name!r} is not one of {', '.join(DEVICES)}{did_you_mean(name, DEVICES)}")
@@ -41,12 +41,12 @@ def device_for(name: str) -> Device:
 
 
 def available_cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_memory() -> tuple[int, ...]:
-    """Returns the bytes of memory of each GPU; none without a driver, or with a torch that is built for CPUs only."""
+    """Returns the memory of each GPU in bytes; empty without a driver or with a CPU-only build of torch."""
     driver = _driver() if _torch_has_cuda() else None
     if driver is None or driver.cuInit(0) != 0:
         return ()

@@ -1,4 +1,4 @@
-"""The interface of executors, which train stacks, and their messages to and from worker processes; free of torch."""
+"""The interface of executors, which train stacks, and their messages to and from workers; imports no torch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,33 +17,33 @@ class Died:
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Asks a worker which GEMM library is best on this machine; it answers with `Use`."""
+    """A request to a worker to find the fastest GEMM library on this machine; the worker answers with `Use`."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """Tells a worker which GEMM library to use, so that all workers use the same."""
+    """A message to a worker with the GEMM library to use, so that all workers use the same library."""
 
     library: MatmulLibrary
 
 
 @dataclass(frozen=True)
 class TooLarge:
-    """Says that a stack did not fit into the memory of its GPU."""
+    """A worker's message that a stack did not fit into the memory of its GPU."""
 
 
 class Executor(Protocol):
-    """Trains stacks, in any order and any number at a time."""
+    """Trains stacks in any order; several stacks may be trained at the same time."""
 
     @property
     def simulated(self) -> bool:
-        """Whether results are made up instead of trained."""
+        """Whether results are simulated instead of trained."""
 
     @property
     def numerics(self) -> dict[str, str]:
-        """Metadata about what results depend on besides their settings; known once stacks have been run."""
+        """Metadata on what results depend on besides settings; available after stacks have been run."""
 
     def run(
         self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
     ) -> Iterator[tuple[Stack, StackResult | Died]]:
-        """Yields each stack once, when it is done; reports steps, summed over runs, meanwhile."""
+        """Yields each stack with its result when it is done; meanwhile reports steps summed over runs."""

@@ -1,4 +1,4 @@
-"""An executor that makes results up instead of training."""
+"""An executor that simulates results instead of training."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from ablate.training.result import Floats, LayerValues, StackResult
 
 @dataclass(frozen=True)
 class FakeExecutor:
-    """Makes up curves in closed form, without training: for trying out a grid, its files and its tables.
+    """Computes simulated curves in closed form, to try out a grid, its files and its tables without training.
 
     Validation accuracy after t steps is chance + (0.95 - chance) * (1 - exp(-rate * t)), where the rate is drawn for
     each run.
@@ -29,7 +29,7 @@ class FakeExecutor:
     def run(
         self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
     ) -> Iterator[tuple[Stack, StackResult]]:
-        """Yields the made-up curves of each stack."""
+        """Yields each stack with its simulated curves."""
         for stack in stacks:
             result = self._curves(stack)
             on_run_steps(int(result.steps[-1]) * len(stack.runs))
@@ -56,7 +56,7 @@ class FakeExecutor:
         )
 
     def _score(self, name: str, learned: Floats) -> Floats:
-        """Returns a made-up score by its column; a score that is no loss rises as accuracy does."""
+        """Returns the simulated score of a column; every score that is not a loss rises like accuracy."""
         of_training = name.startswith("train_")
         if name.endswith("_loss"):
             loss = math.log(self.sizes.classes) * (1 - 0.9 * learned)
@@ -67,7 +67,7 @@ class FakeExecutor:
 
 
 def _made_up_layers(stack: Stack, evaluations: int) -> LayerValues:
-    """Returns gradient norms that halve from each layer to the one below, the same at every evaluation."""
+    """Returns simulated gradient norms that halve from each layer to the one below, equal at all evaluations."""
     run = stack.runs[0]
     layers = [f"conv.{index}" for index in range(len(run.channels))]
     layers += [f"hidden.{index}" for index in range(len(run.hidden))] + ["output"]

@@ -1,6 +1,6 @@
-"""Worker processes on this machine: each trains one stack at a time on a core or a GPU; they share the dataset's files.
+"""Worker processes on this machine: each trains one stack at a time on a core or a GPU; all share the dataset's files.
 
-This module, which the command imports, is free of torch: while the workers load it, the command prepares the data.
+The command imports this module, so it does not import torch: the command prepares data while workers load torch.
 """
 
 import multiprocessing
@@ -26,15 +26,15 @@ from ablate.training.result import MatmulLibrary, StackResult
 
 
 class LocalExecutor:
-    """Trains stacks in worker processes; a context manager, whose exit ends the workers whatever they are doing.
+    """Trains stacks in worker processes; a context manager that ends the workers on exit, even during training.
 
-    Workers start in the background when the context is entered: they load their libraries while the caller prepares
-    the data, which `use` makes available to them.
+    Workers start in the background when the context is entered. They load their libraries while the caller prepares
+    the data. `use` makes the data available to the workers.
 
     Args:
         jobs: Number of workers.
-        gpus: Number of GPUs, which the workers share; with none they train on the CPU.
-        gemm: The GEMM library to use. Runs added to earlier results need the library of those; None calibrates.
+        gpus: Number of GPUs, shared by the workers; 0 means training on the CPU.
+        gemm: GEMM library to use; None means calibration. Runs added to earlier results need the same library.
     """
 
     simulated = False
@@ -48,7 +48,7 @@ class LocalExecutor:
         self.is_leaving = False
         self.directory = tempfile.TemporaryDirectory(prefix="ablate-")
         self.folder = Path(self.directory.name)
-        # A fork server imports torch once for all workers, and inherits no threads of this process.
+        # A fork server imports torch once for all workers and inherits no threads from this process.
         self.context: SpawnContext | ForkServerContext = multiprocessing.get_context("spawn")
         if "forkserver" in multiprocessing.get_all_start_methods():
             self.context = multiprocessing.get_context("forkserver")
@@ -57,7 +57,7 @@ class LocalExecutor:
         self.starting: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        # Processes that start now inherit that SIGINT is ignored: only this one is interrupted, and ends the others.
+        # Processes started now inherit the ignored SIGINT. Only this process is interrupted, and it ends the others.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             if isinstance(self.context, ForkServerContext):
@@ -80,7 +80,7 @@ class LocalExecutor:
             self.directory.cleanup()
 
     def use(self, arrays: Arrays) -> None:
-        """Saves the dataset for the workers, which map it into memory when their first stack arrives."""
+        """Saves the dataset for the workers; each worker memory-maps it when its first stack arrives."""
         arrays.save(self.folder)
 
     def run(
@@ -88,17 +88,17 @@ class LocalExecutor:
     ) -> Iterator[tuple[Stack, StackResult | Died]]:
         """Yields each stack once, when it is done or its worker has died; a dead worker is replaced.
 
-        A stack too large for the memory of its GPU is yielded as two halves.
+        If a stack is too large for the memory of its GPU, its two halves are trained and yielded instead.
 
         Raises:
-            AblateError: A worker raised it or died while it started, or a single run is too large for its GPU.
+            AblateError: A worker raised this error or died during its start, or one run is too large for its GPU.
         """
         self.wait_for_workers()
         waiting, busy = deque(stacks), dict[Connection, Stack]()
         while waiting or busy:
             for connection in [free for free in self.workers if free not in busy][: len(waiting)]:
                 busy[connection] = waiting.popleft()
-                # That a worker died while idle is noticed below, as for any other: reading from it ends at once.
+                # The death of an idle worker is detected below: reading from its connection ends at once.
                 with suppress(BrokenPipeError):
                     connection.send(busy[connection])
             for connection in [ready for ready in wait(list(busy)) if isinstance(ready, Connection)]:
@@ -114,14 +114,14 @@ class LocalExecutor:
                         yield busy.pop(connection), message
                     case TooLarge():
                         waiting.extendleft(reversed(_smaller(busy.pop(connection))))
-                        # A failed capture of a CUDA graph may have kept memory, so the process is replaced.
+                        # A failed CUDA graph capture may leave memory allocated, so the process is replaced.
                         self._replace(connection)
                     case BaseException():
                         raise message
 
     @property
     def numerics(self) -> dict[str, str]:
-        """The GEMM library of the CPU, on which results depend; known once stacks have been run."""
+        """The GEMM library on the CPU, which affects results; available after stacks have been run."""
         return {"gemm": self.gemm.library} if self.gemm and not self.has_gpus else {}
 
     def wait_for_workers(self) -> None:
@@ -130,7 +130,7 @@ class LocalExecutor:
             self.starting.result()
 
     def _make_ready(self) -> None:
-        # A fork server starts a process only when it has loaded torch itself, and only then does the call return.
+        # The start call returns only after the fork server has loaded torch and started the process.
         for device in self.devices[len(self.workers) :]:
             if not self.is_leaving:
                 self._start_worker(device)
@@ -147,7 +147,7 @@ class LocalExecutor:
         return ours
 
     def _instruct(self, connection: Connection) -> None:
-        """Tells a worker which GEMM library to use; if none is set, the first worker calibrates and decides for all."""
+        """Sends a worker the GEMM library to use; if none is set, the first worker calibrates for all workers."""
         try:
             if self.gemm is None:
                 connection.send(Calibrate())
@@ -181,7 +181,7 @@ class LocalExecutor:
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """A worker process and the device it trains on: cpu, or cuda:0 and on."""
+    """A worker process and its device: `cpu`, `cuda:0`, `cuda:1`, ..."""
 
     process: BaseProcess
     device: str
@@ -194,7 +194,7 @@ def _ending(process: BaseProcess) -> str:
 
 
 def _smaller(stack: Stack) -> list[Stack]:
-    """Returns the halves of a stack that was too large, and raises AblateError if the stack is a single run."""
+    """Returns the halves of a stack that was too large; raises AblateError if the stack has only one run."""
     if stack.size == 1:
         raise AblateError(
             f"--device: a single run ({stack.label}) does not fit into the memory of the GPU; choose a smaller "
@@ -204,7 +204,7 @@ def _smaller(stack: Stack) -> list[Stack]:
 
 
 def _work(connection: Connection, folder: Path, device: str) -> None:
-    # Imported here, in the worker process, because it brings torch.
+    # Imported here, in the worker process, because this module imports torch.
     from ablate.execution.worker import work
 
     work(connection, folder, device)

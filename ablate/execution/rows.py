@@ -19,7 +19,7 @@ Tables = dict[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class RowContext:
-    """What all rows of a grid have in common; the factors are those that name a variant."""
+    """The values that all rows of a grid share; `factors` holds the factors in the name of a variant."""
 
     dataset: str
     model: str
@@ -28,9 +28,9 @@ class RowContext:
 
 
 def trained_tables(stack: Stack, result: StackResult, context: RowContext) -> Tables:
-    """Returns the rows of a trained stack in `runs`, `curves` and, if it has diagnostics, `layers`.
+    """Returns the rows of a trained stack for `runs`, for `curves` and, if it has diagnostics, for `layers`.
 
-    A diverged run has no scores in `runs`, and its rows in `curves` and `layers` end before its divergence.
+    A diverged run has no scores in `runs`, and its rows in `curves` and `layers` end before the divergence.
     """
     runs, curves, layers = [], [], []
     for index, run in enumerate(stack.runs):
@@ -55,13 +55,13 @@ def trained_tables(stack: Stack, result: StackResult, context: RowContext) -> Ta
 
 
 def failed_tables(stack: Stack, message: str, context: RowContext) -> Tables:
-    """Returns the rows in `runs` of a stack whose worker died, and no curves."""
+    """Returns the rows for `runs` of a stack whose worker died, without rows for `curves`."""
     rows = [_settings(run, context) | {"status": FAILED, "message": message} for run in stack.runs]
     return {"runs": _runs_frame(rows), "curves": pd.DataFrame(columns=CURVES.names)}
 
 
 def _settings(run: Run, context: RowContext) -> dict[str, Any]:
-    """Returns the columns of `runs` that are known before training."""
+    """Returns the columns of `runs` whose values are known before training."""
     return run.settings_as_stored() | {
         "run_id": run.run_id,
         "variant": variant_name(run, context.factors),
@@ -74,7 +74,7 @@ def _settings(run: Run, context: RowContext) -> dict[str, Any]:
 
 
 def _curve(run: Run, result: StackResult, index: int, evaluations: int) -> pd.DataFrame:
-    """Returns the first evaluations of one run."""
+    """Returns the rows for `curves` of the first `evaluations` evaluations of one run."""
     scores = {name: values[:, index] for name, values in result.curves.items()}
     columns = {"run_id": run.run_id, "step": result.steps, "epoch": result.epochs} | scores
     return pd.DataFrame(columns)[:evaluations]
@@ -83,7 +83,7 @@ def _curve(run: Run, result: StackResult, index: int, evaluations: int) -> pd.Da
 def _layers(
     run: Run, steps: NDArray[np.int64], layers: LayerValues, index: int, evaluations: int
 ) -> pd.DataFrame:
-    """Returns the diagnostics of one run at its first evaluations."""
+    """Returns the rows for `layers` of the first `evaluations` evaluations of one run."""
     names = np.array(layers.names, dtype=object)
     columns = {
         "run_id": run.run_id,
@@ -96,7 +96,7 @@ def _layers(
 
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
-    """Returns the scores of the last and the best evaluation, the gaps and the area under the learning curve."""
+    """Returns the scores of the last and best evaluation, the gaps, and the area under the learning curve."""
     last, best = curve.iloc[-1], curve.iloc[int(curve["val_accuracy"].argmax())]
     return {name: float(last[name]) for name in SCORES.names} | {
         "best_val_accuracy": float(best["val_accuracy"]),

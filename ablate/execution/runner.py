@@ -1,4 +1,4 @@
-"""The runner: hands the stacks of a plan to an executor and stores each result as soon as it arrives."""
+"""The runner: passes the stacks of a plan to an executor and stores each result as soon as it arrives."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from ablate.store.status import FINISHED
 
 
 class Observer(Protocol):
-    """Follows how far training is."""
+    """Receives the progress of training."""
 
     def advance(self, run_steps: int) -> None:
-        """Notes steps done, summed over runs."""
+        """Receives the number of steps done since the last call, summed over runs."""
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
-        """Notes a stack that is done and stored: its label, number of runs by status, and duration in seconds."""
+        """Receives a stack that is stored: its label, number of runs by status, and duration in seconds."""
 
 
 def train_all(
@@ -32,12 +32,12 @@ def train_all(
 ) -> None:
     """Trains the stacks of a plan and stores their results in a folder, which must be open for writing.
 
-    The metadata are written with every part. With `fail_fast` training stops after the first stack with a run that did
+    The metadata are written with every part. With `fail_fast`, training stops after the first stack in which a run did
     not finish.
 
     Raises:
-        ValueError: The executor would make up the results of runs that are not marked as simulated, or the reverse.
-        AblateError: As the executor or the store raises it.
+        ValueError: The executor simulates results but a run is not marked as simulated, or the reverse.
+        AblateError: The executor or the store raised it.
     """
     if any(run.simulated is not executor.simulated for stack in plan.stacks for run in stack.runs):
         raise ValueError(f"the executor has simulated={executor.simulated}, which some of the runs do not")
@@ -46,7 +46,7 @@ def train_all(
             tables, seconds = failed_tables(stack, outcome.message, context), 0.0
         else:
             tables, seconds = trained_tables(stack, outcome, context), outcome.seconds
-        # A run that is trained again stays stored until its successor arrives.
+        # The old result of a retrained run stays stored until the new result arrives.
         folder.discard(run.run_id for run in stack.runs)
         folder.write_part(tables, {**metadata, **executor.numerics})
         statuses = dict(Counter(tables["runs"]["status"]))

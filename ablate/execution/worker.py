@@ -1,4 +1,4 @@
-"""A worker process: trains the stacks that arrive through a connection until its parent goes away."""
+"""A worker process: trains the stacks that arrive through a connection until its parent process ends."""
 
 import gc
 import pickle
@@ -22,13 +22,13 @@ from ablate.training.train import train_stack
 
 @dataclass
 class MessageHandler:
-    """Answers the messages of the parent process; keeps what stacks have in common.
+    """Answers the messages of the parent process; holds the state that is shared by all stacks.
 
     Attributes:
-        folder: Holds the dataset's files by the time the first stack arrives.
-        device: cpu, or cuda:0 and on.
-        dataset: On the device, once it has been read.
-        library: The GEMM library on the CPU.
+        folder: Folder of the dataset's files, complete before the first stack arrives.
+        device: Name of the device: `cpu`, `cuda:0`, `cuda:1`, ...
+        dataset: Dataset on the device, after it has been read.
+        library: GEMM library on the CPU.
     """
 
     connection: Connection
@@ -38,7 +38,7 @@ class MessageHandler:
     library: MatmulLibrary = "mkl"
 
     def answer(self, message: object) -> object:
-        """Does what a message asks for and returns the answer, or None if the parent expects none.
+        """Processes a message and returns the answer, or None if the parent expects no answer.
 
         Raises:
             AblateError: A GPU cannot be used, or a stack cannot be trained.
@@ -84,7 +84,7 @@ class MessageHandler:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Returns whether a GPU has run out of memory, which does not always raise `OutOfMemoryError`."""
+    """Returns whether an error means that a GPU is out of memory; it need not be an `OutOfMemoryError`."""
     words = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "StreamCaptureInvalidated")
     return any(
         isinstance(cause, torch.OutOfMemoryError) or any(word in str(cause) for word in words)
@@ -93,10 +93,10 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def work(connection: Connection, folder: Path, device: str) -> None:
-    """Answers messages until the parent goes away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
+    """Answers messages until the parent process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     prepare_process()
-    gc.freeze()  # or every collection would scan all that torch has loaded
+    gc.freeze()  # else every collection would scan all of torch's objects
     handler = MessageHandler(connection, folder, device)
     while True:
         try:
@@ -115,10 +115,10 @@ def work(connection: Connection, folder: Path, device: str) -> None:
 
 
 def portable(error: BaseException, note: str) -> BaseException:
-    """Returns an error with a note, to send to another process; one that cannot be pickled is replaced by its text."""
+    """Returns an error with a note that can be sent to another process; an unpicklable error becomes its text."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # a foreign class may raise anything while it is pickled
+    except Exception:  # pickling a foreign class may raise any exception
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(note)
     return error

@@ -1,1 +1,1 @@
-"""What to run: the typed experiment, its grid of runs, their random streams and stacks."""
+"""The typed experiment, its grid of runs, their random streams and their stacks."""

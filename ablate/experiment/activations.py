@@ -1,4 +1,4 @@
-"""The activations by name: what is known of each without torch; `nn` holds their kernels under the same names."""
+"""Facts about the activations by name, without torch; `nn` holds the kernels under the same names."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ class ActivationInfo:
     """Facts about one activation function."""
 
     aliases: tuple[str, ...] = ()
-    is_monotone: bool = False  # never falls, so that max pooling commutes with it; not assumed unless stated
-    seconds: float = 1e-9  # for an element of a hidden layer in one step, forward and backward, on one core
+    is_monotone: bool = False  # whether it never decreases, so that max pooling commutes with it
+    seconds: float = 1e-9  # per element of a hidden layer and step, forward and backward, on one core
     has_parameters: bool = False
 
 
-# In the order in which reports show them.
+# The order of the entries is the order in reports.
 ACTIVATIONS: dict[str, ActivationInfo] = {
     "identity": ActivationInfo(("linear",), is_monotone=True),
     "sigmoid": ActivationInfo(("logistic",), is_monotone=True, seconds=1.5e-9),
     "tanh": ActivationInfo(is_monotone=True),
     "relu": ActivationInfo(is_monotone=True),
     "leaky_relu": ActivationInfo(("lrelu",), is_monotone=True),
-    "prelu": ActivationInfo(has_parameters=True),  # falls where its slope becomes negative
+    "prelu": ActivationInfo(has_parameters=True),  # decreasing if its slope becomes negative
     "elu": ActivationInfo(is_monotone=True, seconds=3e-9),
     "selu": ActivationInfo(is_monotone=True, seconds=3e-9),
     "celu": ActivationInfo(is_monotone=True, seconds=3e-9),

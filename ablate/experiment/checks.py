@@ -1,4 +1,4 @@
-"""Checks of an experiment as a whole: settings that are legal by themselves and not together."""
+"""Checks of combinations of settings: each setting may be legal although the combination is not."""
 
 from itertools import product
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ def check_as_a_whole(experiment: "Experiment") -> None:
     """Checks that model, layers, rates, data and batches fit together.
 
     Raises:
-        ValueError: They do not; the message names the flags to change.
+        ValueError: They do not fit together; the message names the flags to change.
     """
     _check_model(experiment)
     if experiment.tune and experiment.learning_rate != ("auto",):

@@ -1,6 +1,6 @@
-"""The cost of a run in seconds and bytes, estimated from its sizes and from rates measured on one server core.
+"""The cost of a run in seconds and bytes, estimated from its sizes and from speeds measured on one server core.
 
-The estimates size the stacks, order them (longest first) and appear in `ablate plan`. Results never depend on them.
+They determine the size and order (longest first) of stacks and appear in `ablate plan`. They never affect results.
 """
 
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from ablate.experiment.optimizers import OPTIMIZERS
 
 FLOP_SECONDS = 1 / 90e9
 ELEMENT_SECONDS = 2e-9
-# What a step of a stack costs besides its runs: the overhead of calls.
+# Time of a step of a stack in addition to the time of its runs: the overhead of calls.
 STACK_STEP_SECONDS = 0.8e-3
-# Time before the first step and after the last one: start-up and tables.
+# Time before the first step and after the last step: start-up and writing of tables.
 PROCESS_SECONDS = 6.0
-# Cost of an evaluation relative to a training step: a forward pass alone has a third of a step's products.
+# Cost of an evaluation relative to a training step: a forward pass has a third of the matrix products of a step.
 EVALUATION_SHARE = 0.4
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that a cost depends on, besides those of the run."""
+    """The sizes that a cost depends on in addition to the sizes of the run."""
 
     features: int  # numbers in one sample
     classes: int
     train: int  # samples
-    val: int  # samples; each evaluation also scores as many training samples
+    val: int  # samples; each evaluation also scores the same number of training samples
     evals_per_epoch: int
     sample: tuple[int, ...] = ()  # shape, channels first; only models with convolutions need it
 
@@ -40,8 +40,8 @@ class _Block(NamedTuple):
     """The cost of one block of a run for one sample."""
 
     weights: int
-    products: int  # multiplications in a forward pass
-    elements: int  # outputs of the convolution
+    products: int  # number of multiplications in a forward pass
+    elements: int  # number of outputs of the convolution
 
 
 def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
@@ -54,18 +54,18 @@ def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
 
 
 def _widths(run: Run, sizes: Sizes) -> tuple[int, ...]:
-    """Returns the number of inputs of the fully connected layers, and the number of outputs of each."""
+    """Returns the number of inputs of the first fully connected layer and the number of outputs of each."""
     inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
     return (inputs, *run.hidden, sizes.classes)
 
 
 def _dense_count(run: Run, sizes: Sizes) -> int:
-    """Returns about how many parameters a run has in fully connected layers: one product each per sample."""
+    """Returns the approximate number of parameters in fully connected layers: one product each per sample."""
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(_widths(run, sizes)))
 
 
 def parameter_count(run: Run, sizes: Sizes) -> int:
-    """Returns about how many parameters a run has."""
+    """Returns the approximate number of parameters of a run."""
     return _dense_count(run, sizes) + sum(block.weights for block in _blocks(run, sizes))
 
 
@@ -77,9 +77,9 @@ def step_count(run: Run, sizes: Sizes) -> int:
 def run_flops(run: Run, sizes: Sizes) -> int:
     """Returns the floating-point operations of all matrix products of a run.
 
-    A multiplication with its addition counts as two operations. A step is one forward and two backward passes, except
-    that the first layer needs no gradient of its input. An evaluation is one forward pass over the validation set and
-    the training samples scored with it.
+    A multiply-add counts as two operations. A step has one forward and two backward products per layer, except that the
+    first layer needs no gradient of its input. An evaluation is one forward pass over the validation set and the
+    training samples that are scored with it.
     """
     products = [block.products for block in _blocks(run, sizes)]
     products += [inputs * outputs for inputs, outputs in pairwise(_widths(run, sizes))]
@@ -89,7 +89,7 @@ def run_flops(run: Run, sizes: Sizes) -> int:
 
 
 def run_seconds(run: Run, sizes: Sizes) -> float:
-    """Returns about how many seconds one core spends on a run inside a stack."""
+    """Returns the approximate time in seconds that one core spends on a run in a stack."""
     blocks = _blocks(run, sizes)
     products = _dense_count(run, sizes) + sum(block.products for block in blocks)
     elements = sum(run.hidden) + sum(block.elements for block in blocks)
@@ -102,13 +102,13 @@ def run_seconds(run: Run, sizes: Sizes) -> float:
 
 
 def run_bytes(run: Run, sizes: Sizes) -> int:
-    """Returns about how many bytes a run takes inside a stack: parameters, gradients, moments and buffers."""
+    """Returns the approximate memory of a run in a stack in bytes: parameters, gradients, moments and buffers."""
     states = OPTIMIZERS[run.optimizer].buffers * parameter_count(run, sizes)
-    # Dropout keeps the uniforms of sixteen steps, and needs twice that while drawing them.
+    # Dropout stores the uniform random numbers of sixteen steps and needs twice that memory to draw them.
     buffers = (6 * max(run.batch_size, 256) + 32 * run.batch_size) * sum(run.hidden)
     return int(4 * (states + buffers) + activation_bytes(run, sizes))
 
 
 def activation_bytes(run: Run, sizes: Sizes) -> int:
-    """Returns about how many bytes the blocks of a run take in a step: outputs, gradients and pooled outputs."""
+    """Returns the approximate memory of a run's blocks in a step: outputs, gradients and pooled outputs."""
     return int(4 * 5 * run.batch_size * sum(block.elements for block in _blocks(run, sizes)))

@@ -1,6 +1,6 @@
-"""The datasets by name: what is known of each without reading it.
+"""Facts about the datasets by name, known without reading the data.
 
-A dataset of pictures in one of torchvision's formats needs a row in `DATASETS` and no other code.
+A new dataset of pictures in one of torchvision's formats needs only an entry in `DATASETS`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Literal
 from ablate.errors import SpecError, did_you_mean
 from ablate.experiment.npz_header import npz_shapes
 
-# The videos: their name, their number of frames, and the height and width of a frame.
+# The dataset of videos: its name, the number of frames, and the height and width of a frame.
 MOVING, FRAMES, MOVING_SIZE = "moving-digits", 6, 16
 NPZ = "npz:"
 
@@ -22,13 +22,13 @@ class Files:
     """The names of the files of a dataset in torchvision's folders."""
 
     format: Literal["idx", "cifar"]
-    kind: str  # name of the class in `torchvision.datasets` that downloads them
-    folder: str  # below the data folder
+    kind: str  # name of the class in `torchvision.datasets` that downloads the files
+    folder: str  # path relative to the data folder
     train: tuple[str, ...]
     test: tuple[str, ...]
 
     def are_in(self, root: Path) -> bool:
-        """Whether all files are below this data folder."""
+        """Returns whether all files exist below this data folder."""
         return all((root / self.folder / name).is_file() for name in (*self.train, *self.test))
 
 
@@ -37,11 +37,11 @@ class DatasetInfo:
     """Facts about a dataset."""
 
     shape: tuple[int, ...]  # of one sample, channels first
-    classes: int | None  # number of labels; None if only the data can tell
-    samples: int  # for training, validation samples included
-    test_samples: int  # in the dataset's own test set; 0 if it has none, and one is split off
-    about: str  # one line for `ablate list datasets`
-    files: Files | None = None  # None if it is made from something else
+    classes: int | None  # number of labels; None if only the data determine it
+    samples: int  # training samples, validation samples included
+    test_samples: int  # samples in the dataset's own test set; 0 if a test set must be split off
+    about: str  # description in one line, for `ablate list datasets`
+    files: Files | None = None  # None if the dataset is not read from torchvision's files
 
     @property
     def features(self) -> int:
@@ -50,11 +50,11 @@ class DatasetInfo:
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """Returns the facts of a dataset; of an `npz:` file only the headers are read.
+    """Returns the facts about a dataset; for an `npz:` file only the headers are read.
 
     Raises:
         SpecError: No dataset has this name.
-        DataError: The file is missing, is no npz file, or holds arrays of other names or shapes.
+        DataError: The file is missing, is not an npz file, or holds arrays with wrong names or shapes.
     """
     if name.startswith(NPZ):
         shapes = npz_shapes(npz_path(name))
@@ -68,17 +68,17 @@ def dataset_info(name: str) -> DatasetInfo:
 
 
 def npz_path(name: str) -> Path:
-    """Returns the path in the name of an `npz:` file."""
+    """Returns the path in a dataset name that starts with `npz:`."""
     return Path(name.removeprefix(NPZ))
 
 
 def canonical(name: str) -> str:
-    """Returns the short name of a dataset with two names: `moving-digits` are labelled by direction by default."""
+    """Returns the short name of a dataset with two names: `moving-digits` has direction labels by default."""
     return MOVING if name == f"{MOVING}:direction" else name
 
 
 def fingerprint(name: str) -> str:
-    """Returns what identifies the content of a dataset: its name, or of an `npz:` file a hash of its bytes."""
+    """Returns the identifier of a dataset's content: its name, or for an `npz:` file a hash of its bytes."""
     if not name.startswith(NPZ):
         return canonical(name)
     with npz_path(name).open("rb") as file:
@@ -86,7 +86,7 @@ def fingerprint(name: str) -> str:
 
 
 def _idx(about: str, kind: str) -> DatasetInfo:
-    """Returns the facts of a dataset with the sizes and file names of MNIST."""
+    """Returns the facts about a dataset with the same sizes and file names as MNIST."""
     train, test = ((f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte") for part in ("train", "t10k"))
     return DatasetInfo((1, 28, 28), 10, 60_000, 10_000, about, Files("idx", kind, f"{kind}/raw", train, test))
 

@@ -1,4 +1,4 @@
-"""The grid: an experiment expanded into runs, each with an id made of what determines its result."""
+"""The grid: an experiment expanded into runs. The id of a run is a hash of everything that determines its result."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,30 +17,30 @@ from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.experiment.roles import named, roles_of
 from ablate.experiment.spec import FACTORS, ROLES, Experiment
 
-# Raised whenever the same settings would train to other numbers: it is part of every run's id and of what the runs of a
-# folder share, so that old results are never taken for new ones and never stand beside them.
+# Increased whenever the same settings would give different results. The version is part of every run id and of the
+# settings that all runs of a folder share, so old and new results are never confused and never share a folder.
 NUMERICS_VERSION = 4
-NUMERICS = "numerics_version"  # its name in `Run.data`
-SIMULATED = "simulated"  # likewise
+NUMERICS = "numerics_version"  # key of the version in `Run.data`
+SIMULATED = "simulated"  # key of `Run.simulated` in `Run.data`
 
 
 @dataclass(frozen=True)
 class Run:
     """One network trained once: a variant and a seed, with everything that determines the result.
 
-    Every setting of the experiment is an attribute: `run.activation`, `run.hidden`, `run.precision`. A factor has one
-    level, with `auto` resolved; dropout has one rate per block and hidden layer.
+    Every setting of the experiment is an attribute: `run.activation`, `run.hidden`, `run.precision`. Each factor has
+    one level, with `auto` resolved. The level of dropout has one rate per block and hidden layer.
     """
 
     factors: Mapping[str, Any] = field(hash=False)  # the level of each factor
     common: Mapping[str, Any] = field(hash=False)  # the other settings, the same for all runs
-    seed: int  # of the initial weights, the batch order and the dropout uniforms
-    data: str  # all that the runs of an experiment share and that changes results, as canonical JSON
+    seed: int  # seed of the initial weights, the batch order and the dropout uniforms
+    data: str  # everything that runs of an experiment share and that affects results, as canonical JSON
     code: str = ""  # hash of the source of a user's own activation; empty for the built-in ones
-    simulated: bool = False  # whether its results are made up and not trained; `data` says it too
+    simulated: bool = False  # whether results are simulated instead of trained; `data` contains it too
 
     def __getattr__(self, name: str) -> Any:
-        # Called for what is no attribute; `vars` is empty while a run is unpickled.
+        # Python calls this method for names that are not attributes; `vars` is empty while a run is unpickled.
         for settings in (vars(self).get("factors", {}), vars(self).get("common", {})):
             if name in settings:
                 return settings[name]
@@ -48,34 +48,34 @@ class Run:
 
     @cached_property
     def run_id(self) -> str:
-        """Sixteen hex digits: a hash of what determines the result, never of device, jobs, stack or views."""
+        """A hash, as 16 hex digits, of everything that determines the result, without device, jobs, stack, views."""
         content = {"factors": dict(self.factors), "seed": self.seed, "data": self.data, "code": self.code}
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def level(self, factor: str) -> str:
-        """Returns the text of this run's level of a factor; one rate for all layers is written once."""
+        """Returns the text of this run's level of a factor; equal rates of all layers are written as one rate."""
         value = self.factors[factor]
         is_one_rate = factor == "dropout" and len(set(value)) == 1
         return label(value[:1] if is_one_rate else value)
 
     def settings_as_stored(self) -> dict[str, Any]:
-        """Returns the factors as the results hold them: numbers as such, all other levels as text."""
+        """Returns the levels of the factors as stored in the results: numbers as numbers, other levels as text."""
         texts = {name: self.level(name) for name in self.factors}
         return texts | {name: value for name, value in self.factors.items() if isinstance(value, int | float)}
 
     def with_settings(self, **settings: Any) -> "Run":
-        """Returns the run with other settings; `data` stays, so a shared setting must not change results."""
+        """Returns a copy with other settings; `data` is kept, so shared settings that affect results cannot change."""
         factors = {name: settings.pop(name, value) for name, value in self.factors.items()}
         return replace(self, factors=factors, common={**self.common, **settings})
 
 
 def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
-    """Returns every run of the grid, the last factor varying fastest and seeds fastest of all.
+    """Returns every run of the grid; later factors vary faster than earlier ones, and seeds vary fastest.
 
-    `simulated` says whether results will be made up; such runs have ids of their own.
+    `simulated` is whether results will be simulated; simulated runs have different ids.
 
     Raises:
-        SpecError: Two variants are the same network trained the same way, as `--momentum 0,0.9` with adam.
+        SpecError: Two variants give the same network and training, for example `--momentum 0,0.9` with adam.
     """
     roles = roles_of(type(experiment).model_fields)
     factors = named(roles, "factor")
@@ -97,7 +97,7 @@ def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...
 
 
 def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """Returns which levels of two variants give the same run."""
+    """Returns a text that names the levels of two variants that give the same run."""
     pairs = {name: (label(first[name]), label(second[name])) for name in first}
     differing = ", ".join(f"{name} {one} and {other}" for name, (one, other) in pairs.items() if one != other)
     network = f"{first['activation']} norm={first['norm']}, {first['optimizer']}"
@@ -105,7 +105,7 @@ def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
 
 
 def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
-    """Returns the levels of a variant with `auto` and what its model or optimizer does not have made explicit."""
+    """Returns the levels with explicit values for `auto` and for settings that the model or optimizer lacks."""
     optimizer = OPTIMIZERS[levels["optimizer"]]
     channels = experiment.channels_of(levels["channels"])
     hidden = experiment.hidden_of(levels["hidden"])
@@ -121,10 +121,10 @@ def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache
 def _code(activation: str) -> str:
-    """Returns a hash of the file that defines a user's own activation, so that another definition is another run.
+    """Returns a hash of the file that defines a user's own activation: a changed file gives a different run.
 
     Raises:
-        SpecError: There is no such module.
+        SpecError: The module does not exist.
     """
     module, _, function = activation.partition(":")
     if not function:
@@ -140,18 +140,18 @@ def _code(activation: str) -> str:
 
 
 def varied(experiment: Experiment) -> tuple[str, ...]:
-    """Returns the factors that name a variant: those that always do, and those with more than one level."""
+    """Returns the factors in variant names: those that are always included, and those with several levels."""
     is_varied = {name: len(getattr(experiment, name)) > 1 for name in FACTORS}
     return tuple(name for name in FACTORS if is_varied[name] or ROLES[name].names_every_variant)
 
 
 def variant_name(run: Run, factors: Sequence[str]) -> str:
-    """Returns the name of a run's variant, its levels in one line: `relu norm=batch dropout=0.5`."""
+    """Returns the name of a run's variant, which lists its levels: `relu norm=batch dropout=0.5`."""
     return name_of({factor: run.level(factor) for factor in factors}, factors)
 
 
 def name_of(levels: Mapping[str, Any], factors: Sequence[str]) -> str:
-    """Returns the name of the variant with these levels (as text), made of these factors."""
+    """Returns the variant name that lists the levels (given as text) of these factors."""
     return " ".join(
         str(levels[factor]) if factor == "activation" else f"{ROLES[factor].short or factor}={levels[factor]}"
         for factor in factors
@@ -159,6 +159,6 @@ def name_of(levels: Mapping[str, Any], factors: Sequence[str]) -> str:
 
 
 def evaluation_steps(run: Run, train_samples: int, evals_per_epoch: int) -> tuple[int, ...]:
-    """Returns after how many steps a run is evaluated, from 0 (the untrained network) to its last step."""
+    """Returns the steps after which a run is evaluated, from 0 (the untrained network) to the last step."""
     steps, evaluations = train_samples // run.batch_size, run.epochs * evals_per_epoch
     return tuple(count * steps // evals_per_epoch for count in range(evaluations + 1))

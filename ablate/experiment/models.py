@@ -1,4 +1,4 @@
-"""The models by name: the samples they take, their default widths and the sizes between their blocks."""
+"""The models by name: the sample shapes that they accept, their default widths and the sizes between blocks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ablate.experiment.norms import NORMS, OFF, norm_name
 Model = Literal["mlp", "cnn", "cnn3d"]
 Size = tuple[int, ...]
 
-# Size of a convolution's kernel, and of a pooling window, along each spatial axis.
+# Size of a convolution kernel and of a pooling window along each spatial axis.
 KERNEL, POOL = 3, 2
 
 
@@ -20,10 +20,10 @@ class ModelInfo:
     """Facts about one model.
 
     Attributes:
-        axes: Axes of a sample; empty if any sample is taken and flattened.
-        channels: Default channels of its convolutions, one per block.
-        hidden: Default widths of its hidden layers.
-        about: One line for `ablate list models`.
+        axes: Names of a sample's axes; empty if samples of any shape are accepted and flattened.
+        channels: Default number of channels of each block's convolution.
+        hidden: Default widths of the hidden layers.
+        about: Description in one line, for `ablate list models`.
     """
 
     axes: tuple[str, ...]
@@ -33,15 +33,15 @@ class ModelInfo:
 
 
 def window(model: Model, frames: int, block: int) -> Size:
-    """Returns the pooling window of a block: two along height and width and, in a video, two along frames.
+    """Returns the pooling window of a block: 2 along height and width and, for videos, 2 along frames.
 
-    Frames are not pooled in the first block, "with the intention of not to merge the temporal signal too early"
-    (Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015), nor when one is left.
+    The first block does not pool frames, "with the intention of not to merge the temporal signal too early" (Tran et
+    al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015). A single frame is not pooled either.
 
     Args:
         model: `cnn` or `cnn3d`.
         frames: Number of frames before the pooling; ignored for pictures.
-        block: Counted from 0.
+        block: Index of the block, counted from 0.
     """
     if model == "cnn":
         return (POOL, POOL)
@@ -49,14 +49,14 @@ def window(model: Model, frames: int, block: int) -> Size:
 
 
 def sizes_by_block(model: Model, sample: Size, blocks: int) -> tuple[Size, ...]:
-    """Returns the spatial sizes of the input of each block, and last those of the output of the last block.
+    """Returns the spatial sizes of each block's input, followed by the sizes of the last block's output.
 
-    Rows that do not fill a pooling window are dropped: 7 rows become 3. A size of 0 means that there are too many
-    blocks for the sample.
+    Rows that do not fill a pooling window are dropped: 7 rows become 3. A size of 0 means that the sample is too small
+    for this number of blocks.
 
     Args:
         model: `cnn` or `cnn3d`.
-        sample: (channels, height, width), or (channels, frames, height, width).
+        sample: Shape (channels, height, width) or (channels, frames, height, width).
         blocks: Number of blocks.
     """
     sizes = [sample[1:]]
@@ -75,7 +75,7 @@ def flat_features(model: Model, sample: Size, channels: tuple[int, ...]) -> int:
 
 
 def misfit(model: Model, sample: Size, channels: tuple[int, ...]) -> str:
-    """Returns why a model cannot take such samples, as the middle of a sentence; nothing if it can."""
+    """Returns the reason why a model rejects such samples, as part of a sentence; empty if it accepts them."""
     axes = MODELS[model].axes
     shown = "x".join(map(str, sample))
     if axes and len(sample) != len(axes):
@@ -96,7 +96,7 @@ def misfit(model: Model, sample: Size, channels: tuple[int, ...]) -> str:
 
 
 def misfit_rates(rates: tuple[float, ...], channels: tuple[int, ...], hidden: tuple[int, ...]) -> str:
-    """Returns why dropout rates do not fit the layers, as the middle of a sentence; nothing if they do."""
+    """Returns the reason why dropout rates do not fit the layers, as part of a sentence; empty if they do."""
     count = len(channels) + len(hidden)
     if len(rates) in (1, count):
         return ""
@@ -108,7 +108,7 @@ def misfit_rates(rates: tuple[float, ...], channels: tuple[int, ...], hidden: tu
 
 
 def misfit_norms(levels: Sequence[str], channels: Size, hidden: Size) -> str:
-    """Returns why normalizations do not fit the widths of the layers, as a sentence; nothing if they do."""
+    """Returns the reason why normalizations do not fit the layers' widths, as a sentence; empty if they do."""
     for level in levels:
         least = 1 if level == OFF else NORMS[norm_name(level)].min_units
         for flag, widths in (("--channels", channels), ("--hidden", hidden)):

@@ -1,4 +1,4 @@
-"""The normalizations by name: what is known of each without torch; `nn` holds their kernels under the same names."""
+"""Facts about the normalizations by name, without torch; `nn` holds the kernels under the same names."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ class NormInfo:
     """Facts about one normalization.
 
     Attributes:
-        about: One line for a help text.
-        makes_bias_redundant: Whether it subtracts a mean for each unit, and with it the bias of the layer before.
-        min_units: Units or channels that a layer needs: two where it compares those of one sample.
-        seconds: What an element of a hidden layer costs in one step, forward and backward, on one core.
+        about: Description in one line, for a help text.
+        makes_bias_redundant: Whether it subtracts a mean per unit, which cancels the bias of the layer before.
+        min_units: Smallest number of units or channels of a layer: two if statistics are taken within one sample.
+        seconds: Time per element of a hidden layer and step, forward and backward, on one core.
     """
 
     about: str
@@ -24,7 +24,7 @@ class NormInfo:
 
 MOST_GROUPS = 8
 
-# Units are the channels of a convolution or the units of a hidden layer. Definitions are those of torch.nn.
+# A unit is a channel of a convolution or a unit of a hidden layer. The definitions follow torch.nn.
 NORMS: dict[str, NormInfo] = {
     "batch": NormInfo("each unit over the batch (Ioffe and Szegedy, 2015)", makes_bias_redundant=True),
     "layer": NormInfo(
@@ -39,27 +39,27 @@ NORMS: dict[str, NormInfo] = {
     ),
 }
 
-# Levels of the factor `norm`: none, each normalization before the activation, and each after it.
+# Levels of the factor `norm`: no normalization, and each normalization before or after the activation.
 NORM_LEVELS = (OFF, *(name + place for name in NORMS for place in ("", AFTER)))
-# Other spellings of a level: where batch norm stands, as `--batch-norm off,pre,post` says it.
+# Aliases of levels: the position of batch norm relative to the activation, as in `--batch-norm off,pre,post`.
 NORM_ALIASES = {"pre": "batch", "post": "batch" + AFTER}
 
 
 def group_count(units: int) -> int:
-    """Returns the largest divisor of the units that is at most 8 and leaves at least two units in a group, or 1."""
+    """Returns the largest divisor of `units` up to 8 that gives groups of at least two units, or else 1."""
     return next((n for n in range(MOST_GROUPS, 1, -1) if units % n == 0 and units >= 2 * n), 1)
 
 
 def norm_name(level: str) -> str:
-    """Returns the key of `NORMS` that a level other than `off` stands for: `batch` for `batch-post`."""
+    """Returns the key of `NORMS` for a level other than `off`: `batch` for `batch-post`."""
     return level.removesuffix(AFTER)
 
 
 def is_after_activation(level: str) -> bool:
-    """Says whether a level places the normalization after the activation."""
+    """Returns whether a level places the normalization after the activation."""
     return level.endswith(AFTER)
 
 
 def makes_bias_redundant(level: str) -> bool:
-    """Says whether a level subtracts the bias of the layer before it again: not after an activation."""
+    """Returns whether a level cancels the bias of the layer before it; False after an activation."""
     return level != OFF and not is_after_activation(level) and NORMS[norm_name(level)].makes_bias_redundant

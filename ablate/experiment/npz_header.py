@@ -1,4 +1,4 @@
-"""The shapes of the arrays in an npz file, read from its headers so that no array is loaded."""
+"""The shapes of the arrays in an npz file, read from the headers without loading any array."""
 
 import ast
 import zlib
@@ -7,10 +7,10 @@ from zipfile import BadZipFile, ZipFile
 
 from ablate.errors import DataError
 
-# The arrays an npz file may hold; the last two only together.
+# The arrays that an npz file may hold; the last two must occur together.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
-# What Python's readers of zip files and literals raise if a file is damaged, encrypted or of another kind.
+# Exceptions of Python's zip and literal parsers for files that are damaged, encrypted or of another format.
 _BAD_ZIP = (OSError, EOFError, RuntimeError, BadZipFile, zlib.error)
 _BAD_HEADER = (LookupError, SyntaxError, TypeError, ValueError)
 
@@ -19,7 +19,7 @@ def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Returns the shapes of x_train, y_train and, if the file has them, x_test and y_test.
 
     Raises:
-        DataError: The file is missing, is no npz file, or holds arrays of other names or shapes.
+        DataError: The file is missing, is not an npz file, or holds arrays with wrong names or shapes.
     """
     try:
         with ZipFile(path) as archive:

@@ -1,16 +1,16 @@
-"""The optimizers by name: what is known of each without torch; `training` holds their kernels under the same names."""
+"""Facts about the optimizers by name, without torch; `training` holds the kernels under the same names."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class OptimizerInfo:
-    """Facts about one optimizer; its rates are what `auto` means: torch's defaults, and 0.1 for sgd, which has none."""
+    """Facts about one optimizer; `auto` means these rates: torch's defaults, or 0.1 for sgd (no default in torch)."""
 
     learning_rate: float
     weight_decay: float
-    buffers: int  # numbers kept for each parameter: its value, its gradient and what the optimizer adds
-    seconds: float  # for a parameter in one step, on one core
+    buffers: int  # stored numbers per parameter: its value, its gradient and the optimizer's state
+    seconds: float  # per parameter and step, on one core
     has_momentum: bool = False  # whether the setting `momentum` applies to it
 
 

@@ -1,7 +1,7 @@
-"""Parsers of settings: one value read from text or TOML and checked.
+"""Parsers of settings: each parser reads and checks one value from text or TOML.
 
-A parser takes what a user wrote and returns the value, or raises `ValueError` with the middle of a sentence: the value
-received and the legal values. `spec` puts the flag in front.
+A parser takes the user's input and returns the value. For illegal input it raises `ValueError` with a part of a
+sentence that states the received value and the legal values. `spec` puts the flag in front of it.
 """
 
 import math
@@ -21,7 +21,7 @@ MOST_SEEDS = 1_000_000
 
 
 def choice(*legal: str) -> Parser:
-    """Returns a parser of one word out of a list."""
+    """Returns a parser that accepts one of the given words."""
 
     def parse(received: Any) -> str:
         if received in legal:
@@ -33,12 +33,12 @@ def choice(*legal: str) -> Parser:
 
 
 def norm(received: Any) -> str:
-    """Parses a level of the factor `norm`; `pre` and `post` are aliases, see `norms`."""
+    """Parses a level of the factor `norm`; the aliases `pre` and `post` are defined in `norms`."""
     return str(choice(*NORM_LEVELS)(NORM_ALIASES.get(received, received)))
 
 
 def activation(received: Any) -> str:
-    """Parses an activation: a name or an alias, in any case, or `package.module:Name` for a user's own function."""
+    """Parses an activation: a name or alias (case-insensitive), or `package.module:Name` for a user's function."""
     if isinstance(received, str) and re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", received):
         return received
     word = str(received).lower()
@@ -50,7 +50,7 @@ def activation(received: Any) -> str:
 
 
 def whole(low: int, high: float = math.inf) -> Parser:
-    """Returns a parser of whole numbers of at least `low`, and at most `high` if it is given."""
+    """Returns a parser of whole numbers from `low` to `high`; without `high` there is no upper limit."""
     legal = f"a whole number of at least {low}" + (f" and at most {high}" if high < math.inf else "")
 
     def parse(received: Any) -> int:
@@ -64,7 +64,7 @@ def whole(low: int, high: float = math.inf) -> Parser:
 
 
 def real(legal: str, allowed: Callable[[float], bool]) -> Parser:
-    """Returns a parser of finite real numbers that `allowed` accepts; `legal` names them in the error."""
+    """Returns a parser of finite real numbers that `allowed` accepts; `legal` describes these numbers in errors."""
 
     def parse(received: Any) -> float:
         try:
@@ -73,7 +73,7 @@ def real(legal: str, allowed: Callable[[float], bool]) -> Parser:
             value = math.nan
         if not math.isfinite(value) or not allowed(value):
             raise ValueError(f"{received!r} is not {legal}")
-        return value + 0.0  # turns -0.0 into 0.0, which is the same run
+        return value + 0.0  # turns -0.0 into 0.0, which gives the same run
 
     return parse
 
@@ -94,7 +94,7 @@ def per_layer(parser: Parser) -> Parser:
 
 
 def list_of(parser: Parser) -> Parser:
-    """Returns a parser of a factor's levels: comma separated text, a list or one value; no level empty or repeated."""
+    """Returns a parser of levels: comma-separated text, a list or one value; rejects empty and repeated levels."""
 
     def parse(received: Any) -> tuple[Any, ...]:
         if isinstance(received, str):
@@ -108,7 +108,7 @@ def list_of(parser: Parser) -> Parser:
 
 
 def seeds(received: Any) -> tuple[int, ...]:
-    """Parses seeds: `5` means the seeds 0 to 4, `0-4` a range, `1,7` a list."""
+    """Parses seeds: `5` means the seeds 0 to 4, `0-4` is a range, `1,7` is a list."""
     number = whole(0, 2**32 - 1)
     text = str(received).strip()
     values: list[int] = []
@@ -127,17 +127,17 @@ def seeds(received: Any) -> tuple[int, ...]:
     return _unique(tuple(values))
 
 
-# The widths of one network, one per layer.
+# A parser of the widths of one network, with one width per layer.
 WIDTHS = per_layer(whole(1))
 
 
 def channels(received: Any) -> Any:
-    """Parses the channels of blocks, or `none`, which the results of an mlp hold."""
+    """Parses the channels of blocks, or `none`, which is the value in the results of an mlp."""
     return () if received == NONE else auto_or(WIDTHS)(received)
 
 
 def networks(received: Any) -> Any:
-    """Parses the widths of the networks to compare; a bare list of numbers in a file is refused as ambiguous."""
+    """Parses the widths of the networks to compare; rejects a bare list of numbers in a file as ambiguous."""
     if isinstance(received, list) and len(received) > 1 and all(type(part) is int for part in received):
         one, many = "/".join(map(str, received)), ", ".join(f'"{part}"' for part in received)
         raise ValueError(
@@ -148,7 +148,7 @@ def networks(received: Any) -> Any:
 
 
 def tuned(received: Any) -> tuple[float, ...]:
-    """Parses `learning_rate=0.01,0.1` to the rates to choose from; nothing given means no tuning."""
+    """Parses `learning_rate=0.01,0.1` to the candidate learning rates; an empty value means no tuning."""
     if received in ("", (), []):
         return ()
     name, _, rates = str(received).partition("=")

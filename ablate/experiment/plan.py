@@ -1,4 +1,4 @@
-"""The plan: runs grouped into stacks that train together, sized for the cache and for the number of workers."""
+"""The plan: runs grouped into stacks that train together. Stack sizes depend on the cache and the number of workers."""
 
 import math
 from collections import defaultdict
@@ -16,33 +16,33 @@ from ablate.experiment.spec import ROLES, Experiment
 
 T = TypeVar("T")
 
-# Largest number of bytes that the activations of a stack of convolutional networks may take. Convolutions are computed
-# run by run, so stacking saves calls in the fully connected layers only. A larger stack loses more than that: a run's
-# activations have left the cache by the time its gradient is computed.
+# Maximum memory, in bytes, of the activations of a stack of convolutional networks. Convolutions are computed run by
+# run, so stacking saves calls only in the fully connected layers. In a larger stack, the cache no longer holds a run's
+# activations when its gradient is computed, which costs more time than stacking saves.
 STACK_BYTES = 16 << 20
-# Most runs in a stack. More runs hide the overhead of calls better, fewer runs stay in the cache; the time per run
-# hardly changes around this value.
+# Maximum number of runs in a stack. Larger stacks have less call overhead per run; smaller stacks fit into the cache.
+# The time per run hardly changes around this value.
 MAX_RUNS = 32
-# On a GPU all stacks are large and of one size, padded where runs are missing: its libraries choose kernels, and
-# therefore bits, by the size of the whole problem.
+# On a GPU all stacks have the same large size; smaller stacks are padded. GPU libraries choose kernels by the size of
+# the whole problem, so the size of a stack affects the last bits of results.
 GPU_RUNS = 128
 # The convolutions of a stack run one after another, so a padding copy costs as much as a run.
 GPU_CONV_RUNS = 16
-# Share of a GPU's memory that a stack may take, by estimate.
+# Maximum share of a GPU's memory that a stack may take according to the estimate.
 GPU_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Runs trained as one network: they differ in activation, dropout and seed only, equal activations side by side."""
+    """Runs trained as one network: they differ only in activation, dropout and seed, and are grouped by activation."""
 
     runs: tuple[Run, ...]  # at least one
     evals_per_epoch: int
-    padding: int = 0  # copies of the last run that keep the stack's size constant, see `train_stack`
+    padding: int = 0  # number of copies of the last run that fill up the stack, see `train_stack`
 
     @property
     def size(self) -> int:
-        """Number of networks that are trained, padding included."""
+        """Number of trained networks, padding included."""
         return len(self.runs) + self.padding
 
     @property
@@ -57,16 +57,16 @@ class Stack:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stacks to train, in the order to start them (the most expensive first), with estimates."""
+    """The stacks to train in their starting order (most expensive first), with estimates."""
 
     stacks: tuple[Stack, ...]
-    seconds: float  # with this many workers, start-up included
+    seconds: float  # total time with the planned number of workers, start-up included
     worker_bytes: int  # memory of the largest stack
     run_steps: int  # steps summed over all runs, the unit of progress
 
 
 def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
-    """Returns the sizes that costs depend on; ten classes are assumed where only the data can tell."""
+    """Returns the sizes that costs depend on; assumes ten classes if only the data determine the number."""
     info = dataset_info(experiment.dataset)
     train, val, _ = experiment.split_sizes
     outputs = classes or info.classes or 10
@@ -74,11 +74,11 @@ def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
 
 
 def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None) -> Plan:
-    """Returns the stacks that train these runs with this many workers (`jobs`).
+    """Returns the plan that trains these runs with `jobs` workers.
 
     `gpu_memory` is the number of bytes of GPU memory per worker; None means a CPU.
     """
-    by_key: dict[object, list[Run]] = defaultdict(list)  # the runs of one stack agree in the key
+    by_key: dict[object, list[Run]] = defaultdict(list)  # all runs of a stack have the same key
     for run in runs:
         levels = tuple(value for name, value in run.factors.items() if not ROLES[name].varies_in_stack)
         by_key[levels, run.data, run.code, run.diagnostics].append(run)
@@ -102,17 +102,17 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
 
 
 def halves(stack: Stack) -> list[Stack]:
-    """Returns the runs of a stack of at least two as stacks of half its size."""
+    """Returns two stacks of half the size with the runs of a stack, which must have at least two runs."""
     size = (stack.size + 1) // 2
     parts = [part for part in (stack.runs[:size], stack.runs[size:]) if part]
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
 
 
 def _cpu_limit(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> int:
-    """Returns the most runs in a stack on a CPU."""
+    """Returns the maximum number of runs in a stack on a CPU."""
     held = max((cost.activation_bytes(group[0], sizes) for group in groups), default=0)
     limit = max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
-    # Cut finer until there is a stack for each worker, or one for each run.
+    # The limit decreases until there is a stack for each worker or for each run.
     wanted = min(jobs, sum(map(len, groups)))
     while limit > 1 and sum(len(_cut(group, limit)) for group in groups) < wanted:
         limit //= 2
@@ -120,7 +120,7 @@ def _cpu_limit(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> int:
 
 
 def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
-    """Returns the size of stacks on a GPU: a power of two that depends on the network, not on what else is trained."""
+    """Returns the stack size on a GPU: a power of two that depends on the network and not on the other runs."""
     limit = GPU_CONV_RUNS if run.channels else GPU_RUNS
     while limit > 1 and limit * cost.run_bytes(run, sizes) > GPU_SHARE * memory:
         limit //= 2
@@ -128,9 +128,9 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
 
 
 def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
-    """Returns a group cut into stacks of at most `limit` runs, with the runs of a seed together where they fit.
+    """Splits a group into stacks of at most `limit` runs; the runs of a seed stay together if they fit.
 
-    Runs of one seed share their batches and dropout uniforms, so a stack with fewer seeds reads and draws less.
+    Runs with the same seed share batches and dropout uniforms, so a stack with fewer seeds reads and draws less.
     """
     by_seed = groupby(sorted(group, key=lambda run: (run.seed, _order(run))), key=lambda run: run.seed)
     parts = [part for _, runs in by_seed for part in _even(list(runs), limit)]
@@ -139,7 +139,7 @@ def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
 
 
 def _even(items: Sequence[T], limit: int) -> list[list[T]]:
-    """Returns the items in order in the fewest lists of at most `limit`, with lengths that differ by at most one."""
+    """Splits items into the fewest lists of at most `limit` items; keeps the order; lengths differ by at most 1."""
     count = math.ceil(len(items) / limit)
     bounds = [len(items) * part // count for part in range(count + 1)]
     return [list(items[start:stop]) for start, stop in pairwise(bounds)]
@@ -157,7 +157,7 @@ def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
 
 
 def _makespan(seconds: Iterable[float], jobs: int) -> float:
-    """Returns when the last worker finishes if a free worker always takes the next stack."""
+    """Returns the time at which the last worker finishes if each free worker takes the next stack."""
     free = [0.0] * jobs
     for duration in seconds:
         free[free.index(min(free))] += duration

@@ -1,4 +1,4 @@
-"""Presets: settings by name, for the figures a lecture shows and for a first try."""
+"""Presets: named groups of settings, for the figures of a lecture and for a first try."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,17 +8,17 @@ from ablate.errors import SpecError, did_you_mean
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings that go together."""
+    """A named group of settings."""
 
-    about: str  # one line for `ablate list presets`
-    settings: dict[str, Any]  # of an experiment, as in a file
+    about: str  # description in one line, for `ablate list presets`
+    settings: dict[str, Any]  # settings of an experiment, as in a TOML file
 
 
 def preset_settings(name: str) -> dict[str, Any]:
     """Returns the settings of the preset of this name.
 
     Raises:
-        SpecError: There is none.
+        SpecError: No preset has this name.
     """
     if name not in PRESETS:
         raise SpecError(f"--preset: {name!r} is not one of {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
@@ -32,7 +32,7 @@ def _preset(about: str, **settings: Any) -> Preset:
     return Preset(about, settings)
 
 
-# The lecture compares on MNIST, and its activations on CIFAR-100 too: `--preset activations --dataset cifar100`.
+# The lecture uses MNIST, and for activations also CIFAR-100: `--preset activations --dataset cifar100`.
 PRESETS: dict[str, Preset] = {
     "activations": _preset(
         "how fast nine activations converge, without batch norm and dropout, on mnist",

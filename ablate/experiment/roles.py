@@ -1,4 +1,4 @@
-"""Roles of settings: what each field of an experiment is. Run ids, columns, headings and flags are derived from it."""
+"""Roles of settings: the properties of each field of an experiment. Run ids, columns, headings and flags use them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ Kind = Literal["factor", "shared", "view"]
 
 @dataclass(frozen=True)
 class Role:
-    """What a setting is, stated in the annotation of its field.
+    """The role of a setting, given in the annotation of its field.
 
-    A factor has levels that variants differ in; a shared setting is the same for all runs of an experiment; a view
-    changes what is observed and no result.
+    A factor has levels, and variants differ in these levels. A shared setting is the same for all runs of an
+    experiment. A view changes what is observed but no result.
     """
 
     kind: Kind
-    about: str  # its help text: what its values mean and which are legal
-    parse: Parser  # reads and checks what a user wrote
-    plural: str = ""  # what its levels are called in a sentence, `dropout rates`; only factors need it
-    short: str = ""  # its name in the names of variants, by default that of the field
-    flags: tuple[str, ...] = ()  # spellings of its option, by default the name of the field
-    not_in_run_id: str = ""  # why it is left out of the run id; everything else enters
+    about: str  # help text: the meaning of its values and the legal values
+    parse: Parser  # function that reads and checks the user's input
+    plural: str = ""  # plural noun for its levels, such as `dropout rates`; only for factors
+    short: str = ""  # name of the setting in variant names; by default the field's name
+    flags: tuple[str, ...] = ()  # spellings of its option; by default derived from the field's name
+    not_in_run_id: str = ""  # reason for excluding it from the run id; empty if it is included
     changes_cost: bool = False  # whether the time of one training step depends on it
-    names_every_variant: bool = False  # whether it is part of a variant's name even where it has one level
-    varies_in_stack: bool = False  # whether runs that are trained as one network may differ in it
-    goes_with: str = ""  # the factor whose levels may each have their own value of this one
-    order: tuple[str, ...] = ()  # its levels in the order reports show them; numbers are sorted
+    names_every_variant: bool = False  # whether variant names include it even if it has one level
+    varies_in_stack: bool = False  # whether runs in the same stack may differ in it
+    goes_with: str = ""  # factor for which each level may have its own value of this setting
+    order: tuple[str, ...] = ()  # levels in the order of reports; numeric levels are sorted
 
     @property
     def is_shared(self) -> bool:
@@ -48,7 +48,7 @@ def roles_of(fields: Mapping[str, FieldInfo]) -> dict[str, Role]:
     """Returns the role of each field by its name, in the order of the fields.
 
     Raises:
-        TypeError: A field has none.
+        TypeError: A field has no role.
     """
     roles = {}
     for name, field in fields.items():
@@ -65,7 +65,7 @@ def named(roles: Mapping[str, Role], kind: Kind) -> tuple[str, ...]:
 
 
 def stored_type(field: FieldInfo) -> type[int] | type[float] | type[str]:
-    """Returns how a level of a factor is stored: whole and real numbers as such, everything else as its text."""
+    """Returns the stored type of a factor's levels: int or float for numbers, str for everything else."""
     level: Any = get_args(field.annotation)[0]
     parts = (level,) if get_origin(level) is tuple else (get_args(level) or (level,))
     return next((number for number in (int, float) if number in parts), str)

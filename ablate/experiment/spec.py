@@ -1,4 +1,4 @@
-"""The experiment: every setting of a grid, with its type, role, default, legal values and help."""
+"""The experiment: all settings of a grid, with their types, roles, defaults, legal values and help texts."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
@@ -21,7 +21,7 @@ Schedule = Literal["constant", "cosine"]
 Standardize = Literal["channel", "feature", "none"]
 Init = Literal["torch", "kaiming", "auto-gain"]
 Precision = Literal["fp32", "tf32", "bf16"]
-Widths = tuple[int, ...] | Literal["auto"]  # one per layer
+Widths = tuple[int, ...] | Literal["auto"]  # one width per layer
 
 _RATE = real("a number of at least 0 and below 1", lambda p: 0 <= p < 1)
 _POSITIVE = real("auto or a number above 0", lambda x: x > 0)
@@ -30,7 +30,7 @@ _FRACTION = real("a number above 0 and below 1", lambda x: 0 < x < 1)
 
 
 def _auto(facts: Mapping[Any, Any], attribute: str) -> str:
-    """Returns what `auto` means for each entry of a fact table that has a value: `auto is sgd 0.1, adam 0.001`."""
+    """Returns the meaning of `auto` for all entries of a fact table with a value: `auto is sgd 0.1, adam 0.001`."""
     values = {name: getattr(info, attribute) for name, info in facts.items()}
     return "auto is " + ", ".join(f"{name} {label(value)}" for name, value in values.items() if value != ())
 
@@ -46,8 +46,8 @@ def _shared(about: str, parse: Parser, **role: Any) -> Role:
 class Experiment(BaseModel):
     """A grid: a tuple of levels for each factor, and the settings that all its runs share.
 
-    Each field is a key of experiment.toml, an option of the command line (`norm` is `--norm`) and a variable
-    (`ABLATE_NORM`). Its role says what else it is, see `roles.Role`. Nothing about a setting stands elsewhere.
+    Each field is a key of experiment.toml, an option of the command line (`norm` is `--norm`) and an environment
+    variable (`ABLATE_NORM`). `roles.Role` describes its other properties. Settings are defined only in this class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -180,7 +180,7 @@ class Experiment(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuses a subclass with a setting that has no role."""
+        """Raises an error for a subclass with a setting that has no role."""
         super().__pydantic_init_subclass__(**kwargs)
         roles_of(cls.model_fields)
 
@@ -190,11 +190,11 @@ class Experiment(BaseModel):
         return self
 
     def channels_of(self, level: Widths) -> tuple[int, ...]:
-        """Returns a level of `channels`, the model's own where it is `auto`; none for an mlp."""
+        """Returns the channels of a level; `auto` means the model's default, and an mlp has no channels."""
         return MODELS[self.model].channels if level == "auto" else level
 
     def hidden_of(self, level: Widths) -> tuple[int, ...]:
-        """Returns a level of `hidden`, the model's own where it is `auto`."""
+        """Returns the widths of a level of `hidden`; `auto` means the model's default."""
         return MODELS[self.model].hidden if level == "auto" else level
 
     @property
@@ -214,7 +214,7 @@ SHARED = tuple(name for name in ROLES if ROLES[name].is_shared)
 
 
 def flags(field: str) -> tuple[str, ...]:
-    """Returns the spellings of the option that sets a field, the preferred one first."""
+    """Returns the spellings of the option that sets a field; the preferred spelling comes first."""
     return ROLES[field].flags or ("--" + field.replace("_", "-"),)
 
 
@@ -224,10 +224,10 @@ def flag(field: str) -> str:
 
 
 def build(settings: Mapping[str, Any]) -> Experiment:
-    """Returns the experiment with these settings and defaults elsewhere.
+    """Returns the experiment with these settings, and with defaults for all other settings.
 
     Raises:
-        SpecError: A key is unknown or a value illegal; one sentence with the value, the legal ones and the flag.
+        SpecError: A key is unknown or a value is illegal; the message has the value, the legal values and the flag.
     """
     for key in settings:
         if key not in ROLES:

@@ -1,4 +1,4 @@
-"""Experiments as TOML: files read and written."""
+"""Experiments as TOML: conversion to TOML and reading of TOML files."""
 
 import tomllib
 from pathlib import Path
@@ -12,7 +12,7 @@ from ablate.experiment.spec import ROLES, Experiment
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Returns the settings in a TOML file, unchecked.
+    """Returns the settings in a TOML file without checking them.
 
     Raises:
         SpecError: The file is missing or is not TOML.
@@ -26,12 +26,12 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def to_toml(experiment: Experiment) -> str:
-    """Returns the resolved experiment as TOML that `read_toml` and `build` turn into the same experiment."""
+    """Returns the resolved experiment as TOML; `read_toml` and `build` restore the same experiment from it."""
     return tomli_w.dumps({name: _plain(name, getattr(experiment, name)) for name in ROLES})
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Returns a value for TOML: a level given per layer becomes text, and a list of one level becomes that level."""
+    """Converts a value for TOML: a level given per layer becomes text, and a list of one level becomes the level."""
     if name == "tune":
         return f"learning_rate={','.join(map(label, value))}" if value else ""
     if not isinstance(value, tuple):

@@ -1,1 +1,1 @@
-"""Results on disk: columns, Parquet parts, provenance."""
+"""Storage of results on disk: columns, Parquet parts and provenance."""

@@ -1,4 +1,4 @@
-"""Writing that survives a kill at any moment: a file is complete or absent, and a folder has one writer."""
+"""Crash-safe writing: a file is complete or absent at any time, and a folder has at most one writer."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from ablate.errors import StoreError
 
-# Readers of a folder of Parquet files (pyarrow, polars, duckdb) ignore names that begin with a dot.
+# pyarrow, polars and duckdb ignore files whose names begin with a dot when they read a folder of Parquet files.
 PREFIX, SUFFIX = ".", ".tmp"
 LOCK = ".lock"
 
@@ -31,13 +31,13 @@ else:
 
 
 def replace_files(contents: Mapping[Path, Any]) -> None:
-    """Writes files from bytes (any buffer), each completely or not at all; existing files are replaced.
+    """Writes bytes or other buffers to files, each completely or not at all; replaces existing files.
 
-    All files are complete under temporary names in the same folder before the first is renamed, so a full disk is
-    noticed while nothing has changed. Files are renamed in the order given, each on the disk (fsync) before the next.
+    All files are first written under temporary names in the same folder, so a full disk is detected before any file
+    changes. The files are then renamed in the given order, and each is synced to disk (fsync) before the next.
 
     Raises:
-        OSError: A file cannot be written; no temporary file is left.
+        OSError: A file cannot be written; all temporary files are deleted.
     """
     temporary = {path: path.with_name(f"{PREFIX}{path.name}{SUFFIX}") for path in contents}
     try:
@@ -55,7 +55,7 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Deletes a file if it exists; it stays deleted after a power failure."""
+    """Deletes a file if it exists; the deletion is durable after a power failure."""
     path.unlink(missing_ok=True)
     _sync(path.parent)
 
@@ -68,16 +68,16 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Holds the lock file of a results folder, which is created if needed; it is released when the process ends.
+    """Holds the lock file of a results folder; creates it if needed. The end of the process releases the lock.
 
     Raises:
-        StoreError: Another process, or another call in this one, holds the lock.
+        StoreError: Another process, or another call in this process, holds the lock.
     """
     path = folder / LOCK
     with path.open("ab") as file:
         try:
             _lock(file)
-            # The last holder may have deleted the file; then no other process would see this lock.
+            # The previous holder may have deleted the file; then other processes could not see this lock.
             if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 raise BlockingIOError
         except (BlockingIOError, FileNotFoundError):
@@ -89,7 +89,7 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def explained(path: Path, advice: str = "") -> Iterator[None]:
-    """Turns an `OSError` while `path` is written into a `StoreError` that ends with advice."""
+    """Converts an `OSError` during the writing of `path` into a `StoreError` whose message ends with advice."""
     try:
         yield
     except OSError as error:
@@ -98,17 +98,17 @@ def explained(path: Path, advice: str = "") -> Iterator[None]:
 
 
 def reason(error: OSError) -> str:
-    """Returns the cause of an error in a few words."""
+    """Returns a short text with the cause of an error."""
     is_occupied = isinstance(error, FileExistsError | NotADirectoryError)
     return "a file is in its place" if is_occupied else error.strerror or str(error)
 
 
 def make_folder(path: Path, undo: ExitStack) -> None:
-    """Makes a folder and its parents if needed; `undo` removes those that were made, unless they have content."""
+    """Makes a folder and its parents if needed; closing `undo` removes the new folders that are empty."""
     for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(exist_ok=True)
         undo.callback(quietly, folder.rmdir)
-    path.mkdir(exist_ok=True)  # raises if it is a file
+    path.mkdir(exist_ok=True)  # raises an error if the path is a file
 
 
 def quietly(remove: Callable[[], None]) -> None:
@@ -118,7 +118,7 @@ def quietly(remove: Callable[[], None]) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Makes the names in a folder durable, if the platform can open a folder for that."""
+    """Syncs the directory entries of a folder to disk, if the platform can open a folder."""
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,6 +1,6 @@
-"""The baseline file: the scored runs of a results folder in one Parquet file, small enough to commit.
+"""The baseline file: the scored runs of a results folder in one Parquet file that is small enough to commit.
 
-It has the columns of `runs` and some computed from the curves. Target, experiment and environment are its metadata.
+It has the columns of `runs` and columns computed from curves. Its metadata are target, experiment and environment.
 """
 
 import tomllib
@@ -27,7 +27,7 @@ BASELINE = pa.schema([*RUNS, *(pa.field(name, REAL) for name in _FROM_CURVES)])
 _KIND, _TARGET = "baseline", "target"
 _NOT_ENVIRONMENT = (files.KIND, files.VERSION, _TARGET, EXPERIMENT, DATA)
 _REMEDY = "write it with `ablate baseline`, or give a results folder"
-# All but the metrics: a metric that another version of ablate did not store is not compared.
+# All columns except metrics: a metric that another version of ablate did not store is not compared.
 _NEEDED = [field.name for field in RUNS if not (field.nullable and field.type == REAL)]
 
 
@@ -35,18 +35,18 @@ _NEEDED = [field.name for field in RUNS if not (field.nullable and field.type ==
 class Stored:
     """Stored results, from a folder or a baseline file."""
 
-    runs: pd.DataFrame  # from a file with the columns computed from the curves
-    curves: pd.DataFrame | None  # None from a file
-    target: float | None  # validation accuracy for the steps to target, None from a folder
-    experiment: str  # the resolved spec as TOML, empty if there is none
-    environment: Mapping[str, str]  # versions and machine that made the runs
+    runs: pd.DataFrame  # a file also has the columns computed from the curves
+    curves: pd.DataFrame | None  # None for a file
+    target: float | None  # validation accuracy that defines steps to target; None for a folder
+    experiment: str  # the resolved experiment as TOML; empty if missing
+    environment: Mapping[str, str]  # versions and machine that computed the runs
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The spec as settings; of a folder it is that of the last grid.
+        """The experiment as settings; for a folder, the settings of the last grid.
 
         Raises:
-            StoreError: It is not TOML.
+            StoreError: The experiment is not TOML.
         """
         try:
             return tomllib.loads(self.experiment)
@@ -58,8 +58,8 @@ def read_results(path: Path) -> Stored:
     """Returns the results in a folder or in a baseline file.
 
     Raises:
-        NothingToShow: There is nothing at this path, or it holds no runs.
-        StoreError: It is damaged, foreign, or of another schema version.
+        NothingToShow: The path does not exist or holds no runs.
+        StoreError: The results are damaged, not from ablate, or have another schema version.
     """
     if path.is_dir():
         folder, spec = ResultsFolder(path), path / EXPERIMENT_FILE
@@ -78,10 +78,10 @@ def read_results(path: Path) -> Stored:
 
 
 def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stored) -> None:
-    """Writes a baseline file, completely or not at all; the same results give the same bytes.
+    """Writes a baseline file completely or not at all; the same results give the same bytes.
 
-    `scored` has the runs of `source` with the columns computed from its curves, and `target` is the validation accuracy
-    of their steps to target. An existing file is replaced.
+    `scored` has the runs of `source` and the columns computed from its curves. `target` is the validation accuracy that
+    defines steps to target. An existing file is replaced.
 
     Raises:
         StoreError: A worker died on one of the runs, or the file cannot be written.

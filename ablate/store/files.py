@@ -1,4 +1,4 @@
-"""One Parquet file: a table to bytes, and a file back to a table after checks of its origin, columns and checksums."""
+"""Conversion of a table to a Parquet file and back, with checks of the file's origin, columns and checksums."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -18,15 +18,15 @@ Names = Collection[str]
 def read(
     path: Path, schema: pa.Schema, remedy: str, *, columns: Names = (), kind: str = "", needed: Names = ()
 ) -> pa.Table:
-    """Returns the rows of a Parquet file, or some of its columns, with the checksum of each page verified.
+    """Returns all or some columns of a Parquet file and verifies the checksum of each page.
 
-    The file must have exactly the columns of `schema`, or at least the `needed` ones if these are given. `kind` is the
-    command that writes such files, if it is not `ablate run`; the file names it in its metadata. `remedy` ends error
-    messages: what to do if the file is damaged or another one.
+    The file must have exactly the columns of `schema`, or at least the `needed` columns if these are given. `kind` is
+    the command that writes such files, if it is not `ablate run`; the file's metadata hold its name. `remedy` is the
+    end of error messages and tells the user what to do if the file is damaged or the wrong file.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        StoreError: The file cannot be read, is damaged, of another schema version or not ours.
+        FileNotFoundError: The file does not exist.
+        StoreError: The file cannot be read, is damaged, has another schema version or is not from ablate.
     """
     damage: object = "its columns are not those of its schema version"
     try:
@@ -37,7 +37,7 @@ def read(
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        # For damaged pages Arrow raises an OSError without an errno, for damaged names of columns a UnicodeDecodeError.
+        # Arrow raises an OSError without an errno for damaged pages, and a UnicodeDecodeError for damaged column names.
         if isinstance(error, OSError) and error.errno is not None:
             raise StoreError(f"{str(path)!r} cannot be read ({reason(error)})") from error
         damage = error
@@ -45,7 +45,7 @@ def read(
 
 
 def encode(arrow: pa.Table) -> pa.Buffer:
-    """Returns a table as a Parquet file, zstd with page checksums; the same table gives the same bytes."""
+    """Returns a table as Parquet bytes with zstd and page checksums; the same table gives the same bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
@@ -55,7 +55,7 @@ def with_metadata(arrow: pa.Table, metadata: Mapping[str, str]) -> pa.Table:
     """Returns the table with the schema version and `metadata` under keys that start with `ablate.`.
 
     Raises:
-        ValueError: The metadata sets the schema version itself.
+        ValueError: The metadata contain a schema version.
     """
     if VERSION in metadata:
         raise ValueError(f"metadata: {VERSION!r} is set by the store")
@@ -64,7 +64,7 @@ def with_metadata(arrow: pa.Table, metadata: Mapping[str, str]) -> pa.Table:
 
 
 def metadata_of(schema: pa.Schema) -> dict[str, str]:
-    """Returns what `with_metadata` has put into a table with this schema, schema version included."""
+    """Returns the metadata that `with_metadata` has added to this schema, with the schema version."""
     metadata = schema.metadata or {}
     texts = {key.decode("utf-8", "replace"): metadata[key].decode("utf-8", "replace") for key in metadata}
     return {key.removeprefix(PREFIX): text for key, text in texts.items() if key.startswith(PREFIX)}

@@ -1,9 +1,9 @@
-"""The results folder: Parquet parts of three tables that belong together, safe against kills.
+"""The results folder: three tables stored as Parquet parts, consistent after a crash at any time.
 
-A part has one file of the same name in each of `runs/`, `curves/` and `layers/`; the name is a hash of the runs it was
-written with. A row of `curves` or `layers` counts only if the runs file of the same name holds its run: this rule makes
-every crash harmless. So parts are written with `runs` last and shrunk with `runs` first, a part keeps its name when it
-shrinks (one rename does it), and the next writer deletes the rows that do not count.
+A part has one file in each of `runs/`, `curves/` and `layers/`, all with the same name, a hash of the original run ids.
+A row of `curves` or `layers` is valid only if the runs file of the same name has its run. Therefore a new part's `runs`
+file is written last, and the removal of runs changes `runs` first. A part keeps its name when runs are removed, so one
+rename is enough. The next writer deletes invalid rows.
 """
 
 import json
@@ -32,34 +32,34 @@ _AGAIN = "mend that and give the same command again, or choose another folder"
 
 
 class ResultsFolder:
-    """A results folder, which need not exist before `writing`.
+    """A results folder; the folder need not exist before `writing` is called.
 
-    `pd.read_parquet(path / "runs")` is the whole table of runs at any time.
+    `pd.read_parquet(path / "runs")` returns the complete table of runs at any time.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # The part of each stored run, known only while writing: no other process can change it then.
+        # The part of each stored run; set only while this process is the only writer, so it cannot become outdated.
         self._stored: dict[str, str] | None = None
 
     def statuses(self) -> dict[str, str]:
-        """Returns the status of each stored run by its id, none if the folder does not exist.
+        """Returns the status of each stored run by its id; empty if the folder does not exist.
 
         Raises:
-            StoreError: A part is unreadable, damaged, foreign or of another schema version, or a run is stored twice.
+            StoreError: A part is unreadable, damaged, not from ablate or of another schema, or a run is stored twice.
         """
         rows = [row for part in self._runs(["run_id", "status"]).values() for row in part.to_pylist()]
         return dict(sorted((row["run_id"], row["status"]) for row in rows))
 
     def read(self, table: str) -> "pd.DataFrame":
-        """Returns the whole of `runs`, `curves` or `layers`, sorted by its key.
+        """Returns the complete table `runs`, `curves` or `layers`, sorted by its key.
 
-        Whole numbers are int64, or Int64 if they may be null; real numbers are float64 with NaN for null; text has
+        Integers are int64, or Int64 if the column may be null. Real numbers are float64 with NaN for null. Text has
         pandas' default type for text.
 
         Raises:
             NothingToShow: The folder holds no runs.
-            StoreError: As `statuses`, or a file of a part is missing.
+            StoreError: A file of a part is missing, or a reason given at `statuses` applies.
         """
         runs = self._runs([] if table == "runs" else ["run_id"])
         if not runs:
@@ -70,7 +70,7 @@ class ResultsFolder:
         return parts.to_pandas(parts.in_order(table, pa.concat_tables([TABLES[table].empty_table(), *rows])))
 
     def metadata(self) -> dict[str, str]:
-        """Returns the metadata of all parts, with values that differ as `one | other`; raises as `statuses`."""
+        """Returns the metadata of all parts; differing values become `one | other`. Raises the errors of `statuses`."""
         values: dict[str, set[str]] = defaultdict(set)
         for part in self._runs(["run_id"]).values():
             for key, value in files.metadata_of(part.schema).items():
@@ -81,7 +81,7 @@ class ResultsFolder:
         """Checks that the stored runs, if any, share their data and settings (`Run.data`) with new runs.
 
         Raises:
-            StoreError: They do not; or as `statuses`.
+            StoreError: Their data or settings differ from the new runs, or a reason given at `statuses` applies.
         """
         wanted: dict[str, object] = json.loads(data)
         for part in self._runs(["run_id"]).values():
@@ -92,14 +92,14 @@ class ResultsFolder:
 
     @contextmanager
     def writing(self, experiment_toml: str) -> Iterator[None]:
-        """Prepares the folder for `write_part` and `discard`, and makes this process its only writer meanwhile.
+        """Prepares the folder for `write_part` and `discard`; until the exit, this process is its only writer.
 
-        What a killed writer left is deleted, and `experiment.toml` is written. If any of this fails, all folders and
-        files that were made are removed again.
+        The leftovers of a killed writer are deleted, and `experiment.toml` is written. If any of these steps fails, all
+        new folders and files are removed.
 
         Raises:
             StoreError: The folder cannot be made or written, is being written by another command, or holds an
-                `experiment.toml` but no `runs`; or as `statuses`.
+                `experiment.toml` but no `runs`; or a reason given at `statuses` applies.
         """
         lock, experiment = self.path / atomic.LOCK, self.path / EXPERIMENT_FILE
         with ExitStack() as held:
@@ -128,8 +128,8 @@ class ResultsFolder:
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
         """Stores runs, their curves and their layers as one part, completely or not at all.
 
-        The tables are `runs`, and `curves` and `layers` if they have rows. The metadata, facts of all these runs, are
-        stored in the Parquet schema under keys `ablate.*`. The same arguments give the same files, byte for byte.
+        The tables are `runs` and, if they have rows, `curves` and `layers`. The metadata apply to all these runs. They
+        are stored in the Parquet schema under keys `ablate.*`. The same arguments give byte-identical files.
 
         Raises:
             ValueError: A table does not fit the schema, or one of the runs is stored in another part.
@@ -147,10 +147,10 @@ class ResultsFolder:
         stored.update(dict.fromkeys(run_ids, name))
 
     def discard(self, run_ids: Iterable[str]) -> None:
-        """Removes runs from all tables, part by part; ids of runs that are not stored are ignored.
+        """Removes runs from all tables, one part at a time; ignores ids of runs that are not stored.
 
         Raises:
-            StoreError: A part cannot be written; runs that are not removed yet are complete.
+            StoreError: A part cannot be written; all runs that are not yet removed remain complete.
         """
         stored = self._index()
         leaving: dict[str, set[str]] = defaultdict(set)
@@ -170,11 +170,11 @@ class ResultsFolder:
         return self._stored
 
     def _runs(self, columns: list[str]) -> dict[str, pa.Table]:
-        """Returns the runs files by name, with these columns, `run_id` among them, or all; no run may be in two."""
+        """Returns the runs files by name, with the given columns (including `run_id`) or all; rejects repeated runs."""
         loaded: dict[str, pa.Table] = {}
         owner: dict[str, str] = {}
         for name in self._names("runs"):
-            # A file that has gone since it was listed was discarded by a writer.
+            # A writer may have deleted a file after it was listed.
             with suppress(FileNotFoundError):
                 loaded[name] = parts.load(self.path / "runs" / name, "runs", columns)
         for name, part in loaded.items():
@@ -187,7 +187,7 @@ class ResultsFolder:
         return loaded
 
     def _counting_rows(self, table: str, runs: Mapping[str, pa.Table]) -> Iterator[pa.Table]:
-        """Yields the rows of each part whose runs are in its runs file."""
+        """Yields, for each part, the rows whose runs are in the part's runs file."""
         for name, part in runs.items():
             path, runs_file = self.path / table / name, self.path / "runs" / name
             try:
@@ -213,7 +213,7 @@ class ResultsFolder:
         return names
 
     def _heal(self) -> dict[str, str]:
-        """Deletes what a killed writer left and returns the part of each stored run."""
+        """Deletes the leftovers of a killed writer and returns the part of each stored run."""
         for folder in (self.path, *(self.path / table for table in TABLES)):
             atomic.remove_leftovers(folder)
         runs = {name: parts.run_ids(part) for name, part in self._runs(["run_id"]).items()}
@@ -223,7 +223,7 @@ class ResultsFolder:
         return {run_id: name for name, run_ids in runs.items() for run_id in run_ids}
 
     def _shrink(self, table: str, name: str, staying: set[str]) -> None:
-        """Keeps the rows of some runs in one file of a part, or deletes the file if no run stays."""
+        """Keeps only the rows of the `staying` runs in one file of a part, or deletes the file if no run stays."""
         path = self.path / table / name
         if not staying:
             atomic.remove_file(path)
@@ -232,7 +232,7 @@ class ResultsFolder:
 
 
 def _difference(held: Mapping[str, object], wanted: Mapping[str, object]) -> str:
-    """Returns what the runs of a folder are, as far as the wanted ones differ from them."""
+    """Returns a text with the values of a folder's runs that differ from the wanted values."""
     if bool(held.get(SIMULATED)) != bool(wanted.get(SIMULATED)):
         kinds = ("simulated", "real") if held.get(SIMULATED) else ("real", "simulated")
         return "{} results, which cannot be mixed with {} ones".format(*kinds)

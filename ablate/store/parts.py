@@ -1,4 +1,4 @@
-"""One part of a results folder: data frames to Arrow tables of the schema, and back."""
+"""Parts of a results folder: conversion of data frames to Arrow tables with the schema, and back."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -13,30 +13,30 @@ from ablate.store.schema import KEYS, TABLES, TEXT, TRUTH, WHOLE
 from ablate.store.status import STATUSES
 
 if TYPE_CHECKING:
-    # Not at run time: `ablate plan` looks up what is stored without loading pandas.
+    # pandas is not imported at run time, so `ablate plan` can look up stored runs without it.
     import pandas as pd
 
 NAME_PATTERN = r"part-[0-9a-f]{32}\.parquet"
 
 
 def part_name(run_ids: Iterable[str]) -> str:
-    """Returns the file name of the part that holds these runs, whatever their order."""
+    """Returns the file name of the part with these runs; the order of the runs does not matter."""
     text = "\n".join(sorted(run_ids))
     return f"part-{blake2b(text.encode(), digest_size=16).hexdigest()}.parquet"
 
 
 def load(path: Path, table: str, columns: files.Names = ()) -> pa.Table:
-    """Returns the rows of a part, or some of its columns; raises what `files.read` raises."""
+    """Returns all or some columns of a part's table; raises the errors of `files.read`."""
     runs_file = str(path.parent.parent / "runs" / path.name)
     remedy = f"move {runs_file!r} elsewhere and its runs are trained again, or choose another folder"
     return files.read(path, TABLES[table], remedy, columns=columns)
 
 
 def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:
-    """Returns the three tables of a part as `to_arrow` makes them; those not given are empty.
+    """Returns the three tables of a part as Arrow tables; missing tables become empty tables.
 
     Raises:
-        ValueError: A table is unknown, there is no run, or a row is of a run that is not in `runs`; or as `to_arrow`.
+        ValueError: A table is unknown, `runs` is empty, a row's run is not in `runs`, or `to_arrow` raised the error.
     """
     if not set(tables) <= set(TABLES):
         raise ValueError(f"tables {sorted(tables)} given; legal are {sorted(TABLES)}")
@@ -52,11 +52,11 @@ def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:
 
 
 def to_arrow(table: str, frame: "pd.DataFrame") -> pa.Table:
-    """Returns a frame as an Arrow table with the table's schema, sorted by its key; NaN becomes null.
+    """Converts a frame to an Arrow table with the schema of `table`, sorted by its key; NaN becomes null.
 
     Raises:
-        ValueError: A column is missing, unknown, of another type, or null where it may not be; two rows have the
-            same key, or a status is not legal.
+        ValueError: A column is missing, is unknown, has another type or has a null that is not allowed; two rows have
+            the same key; or a status is illegal.
     """
     schema = TABLES[table]
     missing, unknown = set(schema.names) - set(frame.columns), set(frame.columns) - set(schema.names)
@@ -78,7 +78,7 @@ def in_order(table: str, arrow: pa.Table) -> pa.Table:
 
 
 def run_ids(arrow: pa.Table) -> list[str]:
-    """Returns the ids of the runs that have rows in a table, without repeats."""
+    """Returns the ids of the runs with rows in a table, without duplicates."""
     return list(arrow["run_id"].unique().to_pylist())
 
 
@@ -88,7 +88,7 @@ def keep_runs(arrow: pa.Table, run_ids: Iterable[str]) -> pa.Table:
 
 
 def to_pandas(arrow: pa.Table) -> "pd.DataFrame":
-    """Returns a frame with the types that `ResultsFolder.read` promises."""
+    """Returns a frame with the column types that `ResultsFolder.read` documents."""
     import pandas as pd
 
     frame: pd.DataFrame = arrow.to_pandas(types_mapper={WHOLE: pd.Int64Dtype()}.get)
@@ -99,7 +99,7 @@ def to_pandas(arrow: pa.Table) -> "pd.DataFrame":
 def _column(name: str, values: "pd.Series[Any]", field: pa.Field) -> pa.Array:
     try:
         column = pa.array(values, from_pandas=True)
-        # A column of nulls only has an arbitrary type in pandas.
+        # A column with only nulls has an arbitrary type in pandas.
         if column.null_count == len(column):
             column = pa.nulls(len(column))
         elif not _may_be_cast(column.type, field.type):
@@ -113,7 +113,7 @@ def _column(name: str, values: "pd.Series[Any]", field: pa.Field) -> pa.Array:
 
 
 def _may_be_cast(given: pa.DataType, needed: pa.DataType) -> bool:
-    """Whether a cast is legal; Arrow itself would also turn texts, booleans and dates into numbers."""
+    """Returns whether a cast is legal; Arrow would also cast texts, booleans and dates to numbers."""
     if pa.types.is_dictionary(given):
         return _may_be_cast(given.value_type, needed)
     number = (pa.types.is_integer, pa.types.is_floating)

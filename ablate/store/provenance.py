@@ -1,4 +1,4 @@
-"""The origin of results: code, versions and machine, as text that is the same at every call."""
+"""The provenance of results: code, versions and machine, as texts that are the same at every call."""
 
 import os
 import platform
@@ -10,18 +10,18 @@ from ablate import __version__
 
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow")
 
-# Environment variables that change the speed or the last bits of arithmetic: threads, kernels of the CPU, CUDA.
+# Environment variables that affect the speed or the last bits of results: threads, CPU kernels, CUDA.
 _THREADS = ("OMP_NUM_THREADS", "OMP_DYNAMIC", "MKL_NUM_THREADS", "MKL_DYNAMIC", "OPENBLAS_NUM_THREADS")
 _KERNELS = ("MKL_CBWR", "OPENBLAS_CORETYPE", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
 VARIABLES = (*_THREADS, *_KERNELS, "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE")
 
 
 def provenance() -> dict[str, str]:
-    """Returns the origin of results computed now, without importing torch.
+    """Returns the provenance of results computed now, without importing torch.
 
-    The keys are `git_commit` and `git_dirty` (`true` or `false`: tracked files changed) of the repository that holds
-    the working directory, if there is one; `python`, `ablate` and each of `PACKAGES` with its version;
-    `system`, `cpu` and `cores`; and those of `VARIABLES` that are set. None of them holds a time, host, user or path.
+    If the working directory is in a git repository, there are the keys `git_commit` and `git_dirty` (`true` if tracked
+    files have changed, else `false`). `python`, `ablate` and each of `PACKAGES` have their versions. The other keys are
+    `system`, `cpu`, `cores` and each of `VARIABLES` that is set. No value holds a time, host, user or path.
     """
     versions = {"python": platform.python_version(), "ablate": __version__}
     versions |= {package: _version(package) for package in PACKAGES}
@@ -46,7 +46,7 @@ def _version(package: str) -> str:
 
 
 def _cpu() -> str:
-    """Returns the model of the CPU, or its architecture if the system names no model."""
+    """Returns the model name of the CPU, or its architecture if the system reports no model name."""
     if platform.system() == "Darwin":
         return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
@@ -56,7 +56,7 @@ def _cpu() -> str:
 
 
 def _output(*command: str) -> str | None:
-    """Returns what a command prints, or None if it does not exist, fails or takes more than ten seconds."""
+    """Returns the output of a command, or None if the command is missing, fails or takes over ten seconds."""
     try:
         return subprocess.check_output(
             command, stderr=subprocess.DEVNULL, text=True, errors="replace", timeout=10

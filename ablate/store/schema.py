@@ -26,56 +26,56 @@ def _optional(**types: pa.DataType) -> list[pa.Field]:
 
 _ARROW = {int: WHOLE, float: REAL, str: TEXT}
 
-# The levels of the factors as `Run.settings_as_stored` returns them.
+# The column types of the factors' levels, which `Run.settings_as_stored` returns.
 _TYPES = {name: _ARROW[stored_type(Experiment.model_fields[name])] for name in FACTORS}
 SETTINGS = pa.schema(_filled(**_TYPES))
 
-# Scores of one evaluation in eval mode: mean cross-entropy in nats, accuracy as a share from 0 to 1. Those of training
-# are computed on a fixed subset of the training data as large as the validation set.
+# Scores of one evaluation in eval mode: loss is the mean cross-entropy in nats, accuracy is a share from 0 to 1.
+# Training scores are computed on a fixed subset of the training data with the size of the validation set.
 SCORES = pa.schema(_optional(train_loss=REAL, train_accuracy=REAL, val_loss=REAL, val_accuracy=REAL))
 
 RUNS = pa.schema(
     [
         *_filled(run_id=TEXT, variant=TEXT),
         *SETTINGS,
-        *_filled(seed=WHOLE, dataset=TEXT, model=TEXT, steps=WHOLE),  # planned steps, see failed_step
+        *_filled(seed=WHOLE, dataset=TEXT, model=TEXT, steps=WHOLE),  # planned number of steps
         *_optional(parameters=WHOLE),  # null if failed
         *_filled(status=TEXT),
-        *_optional(failed_step=WHOLE),  # where a diverged run stopped; null unless diverged
+        *_optional(failed_step=WHOLE),  # step at which a diverged run stopped; null unless diverged
         *_optional(message=TEXT),  # null unless diverged or failed
-        *SCORES,  # of the last evaluation; null unless finished, as are all columns down to aulc
+        *SCORES,  # scores of the last evaluation; all columns from here to aulc are null unless finished
         *_optional(best_val_accuracy=REAL, best_epoch=REAL),
         *_optional(gap_accuracy=REAL, gap_loss=REAL),  # train - val, val - train: positive = overfitting
         *_optional(aulc=REAL),  # mean validation accuracy over the steps
         *_optional(seconds=REAL, device=TEXT),  # the run's share of its stack's time; both null if failed
-        *_filled(simulated=TRUTH),  # made up in closed form by `--executor fake`
+        *_filled(simulated=TRUTH),  # computed in closed form by `--executor fake`, without training
     ]
 )
 
 CURVES = pa.schema(
     [
         *_filled(run_id=TEXT, step=WHOLE, epoch=REAL),
-        *_optional(running_loss=REAL),  # mean over the steps since the last evaluation, in training mode
+        *_optional(running_loss=REAL),  # mean loss in training mode since the last evaluation
         *SCORES,
     ]
 )
 
 LAYERS = pa.schema([*_filled(run_id=TEXT, step=WHOLE, layer=TEXT, quantity=TEXT), *_optional(value=REAL)])
 
-# The cost of one step of one run, one row per variant: median and range over the rounds, in a stack of that variant
-# alone. It belongs to the settings that a cost depends on and not to a run, so it is not in `TABLES`.
+# The time of one step of one run, one row per variant: median and range over the rounds, in a stack of only that
+# variant. A step cost belongs to the settings that affect it and not to a run, so the table is not in `TABLES`.
 STEP_COSTS = pa.schema(
     [
         *(SETTINGS.field(name) for name in COST_FACTORS),
-        *_filled(runs=WHOLE),  # in the stack
+        *_filled(runs=WHOLE),  # number of runs in the stack
         *_filled(rounds=WHOLE, step_seconds=REAL, step_seconds_low=REAL, step_seconds_high=REAL, device=TEXT),
     ]
 )
 
 TABLES = {"runs": RUNS, "curves": CURVES, "layers": LAYERS}
 
-# The columns that identify a row of a table, and by which its rows are sorted.
+# The key columns of each table; they identify a row, and rows are sorted by them.
 KEYS = {"runs": ("run_id",), "curves": ("run_id", "step"), "layers": ("run_id", "step", "layer", "quantity")}
 
-# Keys of a part's metadata: what the runs of a grid share (`Run.data`), and the resolved experiment as TOML.
+# Keys of a part's metadata: the values that all runs of a grid share (`Run.data`), and the experiment as TOML.
 DATA, EXPERIMENT = "data", "experiment"

@@ -1,4 +1,4 @@
-"""The statuses of a run. They are not in `schema`, which loads Arrow."""
+"""The statuses of a run, in a separate module because `schema` imports Arrow."""
 
 # Only a `failed` run (its worker died) is trained again: a `diverged` run would diverge again.
 FINISHED = "finished"

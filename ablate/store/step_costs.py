@@ -1,4 +1,4 @@
-"""The table `step_costs` of a results folder: one Parquet file, one row per variant whose step has been measured."""
+"""The table `step_costs` of a results folder: one Parquet file with one row per variant with a measured step cost."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ _REMEDY = "delete it and measure again with `ablate bench --per-variant`"
 
 
 def read_step_costs(folder: Path) -> pd.DataFrame | None:
-    """Returns the step costs stored in a results folder, None if none were measured; raises as `files.read`."""
+    """Returns the stored step costs, or None if none were measured; raises the errors of `files.read`."""
     try:
         return to_pandas(files.read(folder / _FILE, STEP_COSTS, _REMEDY))
     except FileNotFoundError:
@@ -25,14 +25,14 @@ def read_step_costs(folder: Path) -> pd.DataFrame | None:
 
 
 def write_step_costs(folder: Path, costs: pd.DataFrame, metadata: Mapping[str, str]) -> None:
-    """Stores step costs in an existing results folder, all or none.
+    """Stores step costs in an existing results folder, either all of them or none.
 
-    `costs` has the columns of `STEP_COSTS` and one row per variant, which replaces the row stored for that variant. The
-    metadata, the environment of this measurement, replace those of earlier ones.
+    `costs` has the columns of `STEP_COSTS` and one row per variant; each row replaces the variant's stored row. The
+    metadata describe the environment of this measurement and replace the metadata of earlier measurements.
 
     Raises:
-        ValueError: A column is missing or of another type, or two rows are of the same variant.
-        StoreError: Another command is writing the folder, it cannot be written, or the stored file cannot be read.
+        ValueError: A column is missing or has another type, or two rows have the same variant.
+        StoreError: Another command is writing to the folder, or a file cannot be written or read.
     """
     keys = list(COST_FACTORS)
     if costs.duplicated(keys).any():
