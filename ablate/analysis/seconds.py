@@ -10,7 +10,7 @@ SECONDS_TO_TARGET = "seconds_to_target"
 
 
 def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame:
-    """Returns the summary by variant with `step_seconds` and the mean, sd and interval of seconds to target.
+    """Adds to the summary by variant `step_seconds` and the mean, sd and interval of the seconds to the target.
 
     Seconds to target are steps to target times `step_seconds`, so with censored runs their mean is also a lower bound.
     The cost of a step is measured on one run alone, because runs trained in one stack share its time. `step_costs` has

@@ -1,4 +1,4 @@
-"""The machine's rate of float32 matrix products, on a GPU or in processes with one thread each."""
+"""The rate of float32 matrix products of a GPU, or of a CPU with several single-threaded processes at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -148,7 +148,7 @@ def networks(received: Any) -> Any:
 
 
 def tuned(received: Any) -> tuple[float, ...]:
-    """Parses `learning_rate=0.01,0.1` to the candidate learning rates; an empty value means no tuning."""
+    """Parses `learning_rate=0.01,0.1` into the candidate learning rates; an empty value means no tuning."""
     if received in ("", (), []):
         return ()
     name, _, rates = str(received).partition("=")

@@ -194,7 +194,7 @@ class Experiment(BaseModel):
         return MODELS[self.model].channels if level == "auto" else level
 
     def hidden_of(self, level: Widths) -> tuple[int, ...]:
-        """Returns the widths of a level of `hidden`; `auto` means the model's default."""
+        """Returns the widths of the hidden layers in one level of the factor; `auto` means the model's default."""
         return MODELS[self.model].hidden if level == "auto" else level
 
     @property

@@ -1,4 +1,4 @@
-"""The steps of a stack. A CPU computes them directly; on CUDA one is recorded and then replayed as a graph."""
+"""The steps of a stack: computed directly on a CPU; on CUDA, one is recorded as a graph and then replayed."""
 
 from functools import cache
 

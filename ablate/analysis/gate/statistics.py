@@ -16,7 +16,8 @@ The statistic is the mean loss (by how much the candidate is worse) divided by i
 keep the test exact and give it power with few seeds. The variance of a variant is averaged with the median variance of
 all variants in the same metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). A mean loss
 below the margin counts as 0, because it is no regression. The mean over all variants is a further question, because it
-shows a small loss of every variant first. The test is one-sided; gains are tested with signs reversed.
+shows a small loss of every variant first. The test is one-sided: is the
+candidate worse? To ask whether it is better, the differences are negated first.
 
 Measured power: see tests/benchmarks/gate_calibration.py (12 variants of digits, 6 seeds a side).
 """

@@ -9,8 +9,8 @@ from ablate.store.status import FAILED, FINISHED
 def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame) -> Finding:
     """Returns the finding on the statuses of one variant's runs.
 
-    A run that diverges on both sides is unchanged, because a gate compares with the baseline. A run of the candidate
-    whose worker died always counts as failed, although it says nothing about the code.
+    A run that diverges on both sides is unchanged, because a gate compares with the baseline. A candidate run
+    always counts as failed if its worker process died, even if the cause lies in the machine and not in the code.
     """
     is_worse, is_better = _is_worse(baseline, candidate), _is_worse(candidate, baseline)
     verdict = Verdict.FAILED if is_worse else Verdict.IMPROVED if is_better else Verdict.UNCHANGED

@@ -29,7 +29,7 @@ def confirmed(
     If the mean over variants is suspicious, all variants are trained. Nothing is stored.
 
     Raises:
-        SpecError: The candidate's experiment cannot be trained here.
+        SpecError: The candidate's experiment cannot be trained on this machine.
         DataError: The dataset cannot be read.
     """
     suspicious = [
