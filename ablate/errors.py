@@ -39,6 +39,12 @@ class NothingToShow(AblateError):
     exit_code = 5
 
 
+def not_one_of(received: object, legal: Collection[str], *further: str) -> str:
+    """Returns that a word is not legal, with the legal words, further legal forms, and the closest legal word."""
+    hint = did_you_mean(str(received), legal)
+    return f"{received!r} is not one of {', '.join((*legal, *further))}{hint}"
+
+
 def did_you_mean(received: str, legal: Collection[str]) -> str:
     """Returns `; did you mean 'x'?` with the legal word closest to the received one, or an empty text."""
     nearest = get_close_matches(received.lower(), [word.lower() for word in legal], n=1, cutoff=0.5)

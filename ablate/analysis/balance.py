@@ -13,7 +13,7 @@ def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns the largest subset of named runs with exactly one run for every level, background and seed.
+    """Returns a subset of named runs with exactly one run for every level, background and seed.
 
     A background is a combination of levels of the factors `background`. The function drops either the backgrounds that
     lack a seed or the seeds that lack a background, whichever leaves more runs.

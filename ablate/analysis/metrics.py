@@ -7,7 +7,7 @@ import numpy as np
 
 from ablate.analysis.arrays import Floats
 from ablate.analysis.margin import Margin
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, not_one_of
 
 
 @dataclass(frozen=True)
@@ -106,5 +106,4 @@ def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
     """Raises `SpecError` if a name is not a legal one. The message states the flag and the nearest legal name."""
     legal = tuple(legal)
     if received not in legal:
-        hint = did_you_mean(received, legal)
-        raise SpecError(f"{flag}: {received!r} is not one of {', '.join(legal)}{hint}")
+        raise SpecError(f"{flag}: {not_one_of(received, legal)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ablate.cli.shared.groups import option, takes_groups
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, not_one_of
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.datasets import DATASETS
 from ablate.experiment.levels import label
@@ -30,7 +30,7 @@ def list_(
     """List activations, datasets, models, optimizers or presets."""
     lines = _lines()
     if kind not in lines:
-        raise SpecError(f"KIND: {kind!r} is not one of {', '.join(lines)}{did_you_mean(kind, lines)}")
+        raise SpecError(f"KIND: {not_one_of(kind, lines)}")
     if (details or plot) and kind != "activations":
         raise SpecError(f"--details, --plot: there are none of {kind}; legal is `ablate list activations`")
     if plot:

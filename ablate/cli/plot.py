@@ -5,7 +5,7 @@ from pathlib import Path
 from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import write
 from ablate.cli.shared.summary import Results, Summarizing
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, not_one_of
 from ablate.store.parquet import ResultsFolder
 
 
@@ -24,7 +24,7 @@ def plot(
     from ablate.report.figures.files import FORMATS, figures, to_bytes
 
     if kind not in FORMATS:
-        raise SpecError(f"--format: {kind!r} is not one of {', '.join(FORMATS)}{did_you_mean(kind, FORMATS)}")
+        raise SpecError(f"--format: {not_one_of(kind, FORMATS)}")
     folder = ResultsFolder(results)
     summary = summarizing.summary(folder)
     figure_folder = output or Path("figures") / results.resolve().name

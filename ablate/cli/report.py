@@ -19,7 +19,7 @@ from ablate.report.html import Origin, to_html
 from ablate.report.layers import layers_section
 from ablate.report.markdown import to_markdown
 from ablate.report.terminal import print_report
-from ablate.store.parquet import ResultsFolder
+from ablate.store.parquet import EXPERIMENT_FILE, ResultsFolder
 
 _DEFAULT_MARGINS = ", ".join(f"{margin} for {names}" for margin, names in metrics_by_margin().items())
 
@@ -80,6 +80,6 @@ def report(
 
 def _origin(folder: ResultsFolder) -> Origin:
     """Returns the origin of a folder's results: experiment, versions and machine."""
-    experiment = folder.path / "experiment.toml"
+    experiment = folder.path / EXPERIMENT_FILE
     text = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
     return Origin(folder.path.resolve().name, text, folder.metadata())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, not_one_of
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -31,7 +31,7 @@ def device_for(name: str) -> Device:
         SpecError: The device does not exist.
     """
     if name not in DEVICES:
-        raise SpecError(f"--device: {name!r} is not one of {', '.join(DEVICES)}{did_you_mean(name, DEVICES)}")
+        raise SpecError(f"--device: {not_one_of(name, DEVICES)}")
     memory = () if name == "cpu" else gpu_memory()
     if name == "cuda" and not memory:
         raise SpecError(

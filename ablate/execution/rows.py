@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablate.analysis.convergence import aulc
+from ablate.analysis.gap import gap_at
 from ablate.experiment.grid import Run, variant_name
 from ablate.experiment.plan import Stack
 from ablate.store.schema import CURVES, RUNS, SCORES
@@ -97,13 +98,15 @@ def _layers(
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
     """Returns the scores of the last and best evaluation, the gaps, and the area under the learning curve."""
-    last, best = curve.iloc[-1], curve.iloc[int(curve["val_accuracy"].argmax())]
-    return {name: float(last[name]) for name in SCORES.names} | {
+    scores = {name: curve[name].to_numpy() for name in SCORES.names}
+    gap_accuracy, gap_loss = gap_at(scores, -1)
+    best = curve.iloc[int(curve["val_accuracy"].argmax())]
+    return {name: float(column[-1]) for name, column in scores.items()} | {
         "best_val_accuracy": float(best["val_accuracy"]),
         "best_epoch": float(best["epoch"]),
-        "gap_accuracy": float(last["train_accuracy"] - last["val_accuracy"]),
-        "gap_loss": float(last["val_loss"] - last["train_loss"]),
-        "aulc": aulc(curve["step"].to_numpy(), curve["val_accuracy"].to_numpy()),
+        "gap_accuracy": gap_accuracy,
+        "gap_loss": gap_loss,
+        "aulc": aulc(curve["step"].to_numpy(), scores["val_accuracy"]),
     }
 
 

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Literal
 
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, not_one_of
 from ablate.experiment.npz_header import npz_shapes
 
 # The dataset of videos: its name, the number of frames, and the height and width of a frame.
@@ -63,8 +63,7 @@ def dataset_info(name: str) -> DatasetInfo:
         return DatasetInfo(tuple(shape), None, samples, test_samples, f"the arrays in {npz_path(name)}")
     if canonical(name) in DATASETS:
         return DATASETS[canonical(name)]
-    legal = ", ".join((*DATASETS, "npz:FILE"))
-    raise SpecError(f"--dataset: {name!r} is not one of {legal}{did_you_mean(name, DATASETS)}")
+    raise SpecError(f"--dataset: {not_one_of(name, DATASETS, 'npz:FILE')}")
 
 
 def npz_path(name: str) -> Path:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ablate.errors import did_you_mean
+from ablate.errors import not_one_of
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.levels import NONE, label
 from ablate.experiment.norms import NORM_ALIASES, NORM_LEVELS
@@ -26,8 +26,7 @@ def choice(*legal: str) -> Parser:
     def parse(received: Any) -> str:
         if received in legal:
             return str(received)
-        hint = did_you_mean(str(received), legal)
-        raise ValueError(f"{received!r} is not one of {', '.join(legal)}{hint}")
+        raise ValueError(not_one_of(received, legal))
 
     return parse
 
@@ -45,8 +44,7 @@ def activation(received: Any) -> str:
     for name, info in ACTIVATIONS.items():
         if word in (name, *info.aliases):
             return name
-    legal = ", ".join((*ACTIVATIONS, "package.module:Name"))
-    raise ValueError(f"{received!r} is not one of {legal}{did_you_mean(word, ACTIVATIONS)}")
+    raise ValueError(not_one_of(received, ACTIVATIONS, "package.module:Name"))
 
 
 def whole(low: int, high: float = math.inf) -> Parser:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, not_one_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ def preset_settings(name: str) -> dict[str, Any]:
         SpecError: No preset has this name.
     """
     if name not in PRESETS:
-        raise SpecError(f"--preset: {name!r} is not one of {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
+        raise SpecError(f"--preset: {not_one_of(name, PRESETS)}")
     return dict(PRESETS[name].settings)
 
 

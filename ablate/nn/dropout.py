@@ -58,7 +58,7 @@ class _Views(NamedTuple):
 
 
 class StackedDropout(OnlyInTraining):
-    """Dropout after one hidden layer, on activations of shape (runs, features, batch). Inference is the identity.
+    """Dropout after one hidden layer or block, on (runs, features, batch). Inference is the identity.
 
     There is one mask for each pair of a rate and a seed of the stack. All runs with that pair use it.
 

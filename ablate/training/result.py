@@ -14,7 +14,7 @@ MatmulLibrary = Literal["mkl", "onednn"]
 
 @dataclass(frozen=True)
 class Divergence:
-    """The step, counted from 1, at which the loss of a run was too large or not finite, and a message."""
+    """The step, counted from 1, at which a loss was too large, or a loss or score not finite, and a message."""
 
     step: int
     message: str

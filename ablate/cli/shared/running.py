@@ -7,11 +7,12 @@ from pathlib import Path
 from ablate.cli.shared.grid import Grid, open_grid
 from ablate.cli.shared.groups import option
 from ablate.cli.shared.stderr import say
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, not_one_of
 from ablate.execution.devices import Device, available_cores, device_for
 from ablate.experiment.parsers import auto_or, whole
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
+from ablate.report.simulated import MARK
 
 # Names of the executors, and whether they simulate results instead of training.
 EXECUTORS = {"local": False, "fake": True}
@@ -80,12 +81,9 @@ class Training(Machine):
     def simulates(self) -> bool:
         """Returns whether results are made up, and then warns on stderr. Raises SpecError for an unknown executor."""
         if self.executor not in EXECUTORS:
-            raise SpecError(
-                f"--executor: {self.executor!r} is not one of {', '.join(EXECUTORS)}"
-                f"{did_you_mean(self.executor, EXECUTORS)}"
-            )
+            raise SpecError(f"--executor: {not_one_of(self.executor, EXECUTORS)}")
         if EXECUTORS[self.executor]:
-            say(f"SIMULATED: --executor {self.executor} makes up all results, nothing is trained")
+            say(f"{MARK}: --executor {self.executor} makes up all results, nothing is trained")
         return EXECUTORS[self.executor]
 
 

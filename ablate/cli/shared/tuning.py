@@ -16,6 +16,6 @@ def at_chosen_rates(grid: Grid, tuning: Grid) -> Grid:
     """Prints the learning rate chosen for each variant from the stored runs of `tuning`. Returns the grid with them."""
     stored = tuning.folder.read("runs")
     choices = choose(stored[stored["run_id"].isin([run.run_id for run in tuning.runs])])
-    symbols, simulated = symbols_for(console(sys.stdout).encoding), grid.runs[0].simulated
-    print_table(tuning_section(choices, tuning.experiment.seeds, symbols, simulated=simulated))
+    symbols = symbols_for(console(sys.stdout).encoding)
+    print_table(tuning_section(choices, tuning.experiment.seeds, symbols, simulated=grid.simulated))
     return replace(grid, runs=with_rates(grid.runs, {choice.key: choice.best.rate for choice in choices}))
