@@ -73,8 +73,9 @@ class _Pairs:
     def interval(self) -> tuple[Floats, Floats]:
         """Returns the interval of the mean difference, NaN if there are only a few differences, all equal and not 0.
 
-        Differences of accuracies on a few hundred samples are often equal by chance. With two seeds, an interval of
-        width 0 would contain the mean in three of four cases. If all are 0, the variants compute the same values.
+        Differences of accuracies on a few hundred samples are often equal by chance. Their interval would
+        have width 0 and claim a certainty that a few seeds cannot give. If all differences are 0, the variants compute
+        the same values.
         """
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():

@@ -28,7 +28,9 @@ _DEFAULT_MARGINS = ", ".join(f"{margin} for {names}" for margin, names in metric
 class Format:
     """Output formats other than tables. At most one can be chosen."""
 
-    layers: bool = option(False, help="what `ablate run --diagnostics` saw in the layers, healthy to sick")
+    layers: bool = option(
+        False, help="what `ablate run --diagnostics` measured in the layers; troubled variants come last"
+    )
     as_markdown: bool = option(False, "--markdown", help="GitHub's Markdown, as for a pull request")
     as_json: AsJson = False
     as_csv: bool = option(False, "--csv", help="one CSV line per variant instead of tables")

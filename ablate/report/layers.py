@@ -44,7 +44,7 @@ def layers_section(health: pd.DataFrame, *, simulated: bool) -> Section:
     if health["running_mean_shift"].notna().any():
         groups.append((_column("batch norm\nshift", health["running_mean_shift"], _TWO_DECIMALS.text),))
     groups.append((Column("signs", signs),))
-    title = "Layers, from healthy to sick (the worst layer at the last evaluation)"
+    title = "Layers, variants with the fewest signs of trouble first (the worst layer at the last evaluation)"
     return Section(marked(title, simulated), variants, tuple(groups), _NOTE)
 
 

@@ -80,7 +80,7 @@ def test_each_sign_is_seen_alone(sign):
     assert row["signs"] == (sign,)
 
 
-def test_variants_stand_from_healthy_to_sick():
+def test_variants_with_fewer_signs_of_trouble_stand_above():
     runs = {name: made(name) for name in ("sigmoid", "tanh", "relu", "gelu", "elu")}
     table = _health(
         (runs["sigmoid"], _whole(runs["sigmoid"], first={"gradient_norm": 1e-6}, activation_mean=3.0)),

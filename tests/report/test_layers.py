@@ -41,9 +41,9 @@ def _printed(runs, rows, width=200):
     return out.getvalue()
 
 
-def test_a_variant_is_a_row_and_the_sick_stand_below():
-    sick, well, unseen = made("sigmoid"), made("relu"), made("tanh")
-    text = _printed((sick, well, unseen), _layers(sick, 1e-5) + _layers(well, 1.0, dead_share=0.0))
+def test_a_variant_is_a_row_and_those_with_signs_of_trouble_stand_below():
+    troubled, well, unseen = made("sigmoid"), made("relu"), made("tanh")
+    text = _printed((troubled, well, unseen), _layers(troubled, 1e-5) + _layers(well, 1.0, dead_share=0.0))
     rows = [" ".join(line.split()) for line in text.splitlines() if "norm=off" in line]
     assert rows[0] == "relu norm=off dropout=0 2 2 0.50 0.0 50.0 0.0012 none"
     assert rows[1] == (
