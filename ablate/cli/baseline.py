@@ -36,9 +36,9 @@ def baseline(
             f"RESULTS: no run of the reference in {str(results)!r} finished, so a share of its best "
             "accuracy cannot be the target; give an accuracy, as --target 0.9"
         )
-    write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
+    size = write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
     text = (
         f"Wrote {output}: {counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, "
-        f"{output.stat().st_size / 1024:.0f} KiB."
+        f"{size / 1024:.0f} KiB."
     )
     say(marked(text, bool(stored.runs["simulated"].any())))

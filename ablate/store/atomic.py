@@ -2,10 +2,12 @@
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 from ablate.errors import StoreError
@@ -13,6 +15,8 @@ from ablate.errors import StoreError
 # pyarrow, polars and duckdb ignore files whose names begin with a dot when they read a folder of Parquet files.
 PREFIX, SUFFIX = ".", ".tmp"
 LOCK = ".lock"
+# The maximum length of a chain of links on Linux.
+_MAX_LINKS = 40
 
 if sys.platform == "win32":
     import msvcrt
@@ -30,19 +34,42 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def replace_files(contents: Mapping[Path, Any]) -> None:
-    """Writes bytes or other buffers to files, each completely or not at all; replaces existing files.
+def write_file(path: Path, content: Any) -> None:
+    """Writes bytes or another buffer to a file that the user has named; only a regular file is ever replaced.
 
-    All files are first written under temporary names in the same folder, so a full disk is detected before any file
-    changes. The files are then renamed in the given order, and each is synced to disk (fsync) before the next.
+    A regular file is replaced as by `replace_files`. A link stays and its target is written, even if the target does
+    not exist yet. A pipe, a terminal or another device receives the content and stays, `/dev/stdout` included.
 
     Raises:
-        OSError: A file cannot be written; all temporary files are deleted.
+        OSError: The file is a folder, is write-protected or cannot be written.
     """
-    temporary = {path: path.with_name(f"{PREFIX}{path.name}{SUFFIX}") for path in contents}
+    end = _end_of_links(path)
+    descriptor = _open_descriptor(end)
+    kind = stat.S_IFMT(end.stat().st_mode) if descriptor is None and end.exists() else stat.S_IFREG
+    if descriptor is None and kind == stat.S_IFREG:
+        if end.exists() and not os.access(end, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replace_files({end: content})
+        return
+    with end.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(content)
+
+
+def replace_files(contents: Mapping[Path, Any]) -> None:
+    """Writes bytes or other buffers to files, each completely or not at all; replaces regular files and links.
+
+    All files are first written under temporary names in the same folder, so a full disk is detected before any file
+    changes. The files are then renamed in the given order, and each is synced to disk (fsync) before the next. A
+    replaced file keeps its permissions and, if possible, its owner. Its other hard links keep the old content.
+
+    Raises:
+        OSError: A file cannot be written or is not a regular file; all temporary files are deleted.
+    """
+    temporary = {path: path.with_name(f"{PREFIX}{token_hex(8)}{SUFFIX}") for path in contents}
     try:
         for path, content in contents.items():
-            with temporary[path].open("wb") as file:
+            with temporary[path].open("xb") as file:
+                _take_over_permissions(path, temporary[path])
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -115,6 +142,39 @@ def quietly(remove: Callable[[], None]) -> None:
     """Calls a function that deletes something and ignores an `OSError`."""
     with suppress(OSError):
         remove()
+
+
+def _end_of_links(path: Path) -> Path:
+    """Returns the path that a chain of links leads to. The links under `/dev/fd` are not followed."""
+    for _ in range(_MAX_LINKS):
+        if _open_descriptor(path) is not None or not path.is_symlink():
+            return path
+        path = path.parent / path.readlink()
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _open_descriptor(path: Path) -> int | None:
+    """Returns the open file descriptor that a path stands for: 63 for `/dev/fd/63`, None for other paths."""
+    # `/dev/fd` is a link to `/proc/<process>/fd` on Linux.
+    is_descriptor = path.name.isdecimal() and os.path.realpath(path.parent) == os.path.realpath("/dev/fd")
+    return int(path.name) if is_descriptor else None
+
+
+def _take_over_permissions(old: Path, new: Path) -> None:
+    """Gives a new file the permissions and the owner of the regular file that it will replace, if there is one."""
+    try:
+        status = old.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if stat.S_ISLNK(status.st_mode):
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe, socket or device")
+    if sys.platform != "win32":
+        quietly(lambda: os.chown(new, status.st_uid, status.st_gid))
+    new.chmod(stat.S_IMODE(status.st_mode))
 
 
 def _sync(folder: Path) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ablate.errors import NothingToShow, StoreError
 from ablate.store import files
-from ablate.store.atomic import explained, make_folder, replace_files
+from ablate.store.atomic import explained, make_folder, write_file
 from ablate.store.parquet import EXPERIMENT_FILE, ResultsFolder
 from ablate.store.parts import to_pandas
 from ablate.store.schema import DATA, EXPERIMENT, REAL, RUNS
@@ -77,11 +77,11 @@ def read_results(path: Path) -> Stored:
     return Stored(runs, None, float(about[_TARGET]), about[EXPERIMENT], _environment(about))
 
 
-def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stored) -> None:
-    """Writes a baseline file completely or not at all; the same results give the same bytes.
+def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stored) -> int:
+    """Writes a baseline file completely or not at all and returns its size; the same results give the same bytes.
 
     `scored` has the runs of `source` and the columns computed from its curves. `target` is the validation accuracy that
-    defines steps to target. An existing file is replaced.
+    defines steps to target. `write_file` says what is replaced.
 
     Raises:
         StoreError: A worker died on one of the runs, or the file cannot be written.
@@ -97,8 +97,9 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
     content = files.encode(files.with_metadata(table, {**source.environment, **metadata}))
     with explained(path), ExitStack() as undo:
         make_folder(path.parent, undo)
-        replace_files({path: content})
+        write_file(path, content)
         undo.pop_all()
+    return len(content)
 
 
 def _environment(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from ablate.store.atomic import (
     remove_file,
     remove_leftovers,
     replace_files,
+    write_file,
 )
 from tests.store.full_disk import files_of_at_most
 
@@ -60,12 +62,100 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_name_before_the_n
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(
-        os, "replace", lambda old, new: (events.append(f"name {new.name}"), replace(old, new))
-    )
+    names = {}
+
+    def named(old: Path, new: Path) -> None:
+        names[old.name] = new.name
+        events.append(f"name {new.name}")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", named)
     replace_files({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert [f"sync {names[event.removeprefix('sync ')]}" for event in events[:2]] == ["sync a", "sync b"]
     folder = tmp_path.name
-    assert events == ["sync .a.tmp", "sync .b.tmp", "name a", f"sync {folder}", "name b", f"sync {folder}"]
+    assert events[2:] == ["name a", f"sync {folder}", "name b", f"sync {folder}"]
+
+
+def test_the_target_of_a_link_is_written_in_its_own_folder_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    target, link, outer = tmp_path / "far" / "target", tmp_path / "link", tmp_path / "outer"
+    link.symlink_to("far/target")
+    outer.symlink_to(link)
+    for content in (b"made by a dangling link", b"replaced"):
+        write_file(outer, content)
+        assert target.read_bytes() == content
+        assert not target.is_symlink()
+    assert (os.readlink(link), os.readlink(outer)) == ("far/target", str(link))
+    assert names(tmp_path) == {"far", "target", "link", "outer"}
+
+
+def test_links_that_lead_nowhere_are_an_error_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("no/such/folder")
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        write_file(tmp_path / "loop", b"x")
+    with pytest.raises(OSError, match="No such file or directory"):
+        write_file(tmp_path / "gone", b"x")
+    assert names(tmp_path) == {"loop", "gone"}
+
+
+def test_a_folder_and_a_write_protected_file_are_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(IsADirectoryError):
+        write_file(tmp_path, b"x")
+    (tmp_path / "kept").write_bytes(b"mine")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write to any file
+    with pytest.raises(PermissionError, match="Permission denied"):
+        write_file(tmp_path / "kept", b"x")
+    assert (tmp_path / "kept").read_bytes() == b"mine"
+    assert names(tmp_path) == {"kept"}
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_receives_the_content_and_stays_a_pipe(tmp_path: Path, linked: bool) -> None:
+    pipe, path = tmp_path / "pipe", tmp_path / "path"
+    os.mkfifo(pipe)
+    path.symlink_to(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        write_file(path if linked else pipe, b"x" * 100_000)
+        assert reader.communicate(timeout=60)[0] == b"x" * 100_000
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert path.is_symlink()
+    assert names(tmp_path) == {"pipe", "path"}
+
+
+def test_no_pipe_inside_a_results_folder_is_replaced_or_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is a pipe, socket or device"):
+        replace_files({tmp_path / "pipe": b"x"})
+    assert names(tmp_path) == {"pipe"}
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_continues_after_what_was_written_to_it_as_a_file(tmp_path: Path, path: str) -> None:
+    program = (
+        "import sys, pathlib; from ablate.store.atomic import write_file\n"
+        "print('before', flush=True); write_file(pathlib.Path(sys.argv[1]), b'content\\n'); print('after')"
+    )
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", program, path], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "before\ncontent\nafter\n"
+    piped = subprocess.run([sys.executable, "-c", program, path], capture_output=True, check=True)
+    assert piped.stdout == b"before\ncontent\nafter\n"
+
+
+def test_a_replaced_file_keeps_its_permissions_and_a_new_one_follows_the_umask(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.touch()
+    old.chmod(0o604)
+    before = os.umask(0o027)
+    try:
+        write_file(old, b"x")
+        write_file(new, b"x")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (old, new)] == [0o604, 0o640]
 
 
 @pytest.mark.parametrize(("code", "fails"), [(errno.EINVAL, False), (errno.EIO, True)])
