@@ -1,1 +1,1 @@
-"""Stacked layers, and the plain torch.nn network they must equal."""
+"""Layers that train many networks at once, and the plain torch.nn networks that must give the same results."""

@@ -1,4 +1,4 @@
-"""The activation layer of a stack. It applies each function to the adjacent runs that use it."""
+"""The activation layer of a stack, which applies each activation function to the runs that use the function."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,17 +11,21 @@ from ablate.nn.parameters import Parameter
 from ablate.nn.parametric import PARAMETRIC
 from ablate.nn.views import Cached
 
-# Vectorized kernels process two registers at a time. They process the remaining elements with scalar code, which rounds
-# differently. If each run has a multiple of this many elements, no slice of runs has remaining elements.
+# Vectorized kernels process two registers at a time, and the remaining elements with scalar code, which rounds
+# differently. If the number of elements of each run is a multiple of LANES, no slice of runs has remaining elements.
 LANES = 32
 
 
 class StackedActivation:
-    """y = f(z) for z of shape (runs, features, batch). Each segment has its own f. Training and inference are the same.
+    """Computes y = f(z) for z of shape (runs, features, batch), where the runs of each segment have an f of their own.
+
+    A segment is a group of adjacent runs with the same activation. The layer computes the same in training and at
+    inference.
 
     Args:
         parts: The segments of the stack.
-        parameters: Parameters of the parametric activations by activation name, each of shape (runs with it, 1).
+        parameters: Trained parameters of the parametric activations, such as prelu, by name of the activation. Each has
+            the shape (number of runs with this activation, 1).
     """
 
     def __init__(self, parts: Sequence[Segment], parameters: Mapping[str, Parameter]) -> None:
@@ -31,26 +35,29 @@ class StackedActivation:
         self.y = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y; it may overwrite z with the values that `backward` needs."""
+        """Returns y = f(z) in training, and may overwrite z with the values that `backward` needs."""
         for function, part, y in self.slices_of(z):
             function.forward_train(part, y)
         return self.y
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Replaces the gradient of y by the gradient of z, in place, and writes the gradients of the parameters."""
+        """Overwrites `grad`, the gradient of y, with the gradient of z, and writes the gradients of the parameters."""
         for (function, kept, y), part in zip(self.slices_of.value, self.grads_of(grad), strict=True):
             function.backward(part, kept, y)
         return grad
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y as a new tensor."""
+        """Returns y = f(z) as a new tensor."""
         y = torch.empty_like(z)
         for function, runs in self._applications(z):
             function.forward(z[runs], y[runs])
         return y
 
     def observed(self) -> tuple[Tensor, Tensor]:
-        """Returns y and f'(z) of the last `forward`, each (runs, units, samples). Overwrites parameter gradients."""
+        """Returns y and f'(z) of the last call of `forward`, each of shape (runs, units, samples).
+
+        This method overwrites the gradients of trained parameters.
+        """
         return self.y, self.backward(torch.ones_like(self.y))
 
     def _slices(self, z: Tensor) -> list[tuple[Activation, Tensor, Tensor]]:
@@ -61,10 +68,14 @@ class StackedActivation:
         return [grad[runs] for _, runs in self._applications(grad)]
 
     def _applications(self, z: Tensor) -> list[tuple[Activation, slice]]:
-        """Returns each function with the runs of one call: a whole segment, or one run if elements would remain."""
+        """Returns pairs of an activation function and the slice of runs to which one call applies the function.
+
+        The slice is a whole segment if the elements of a run fill whole vector registers (see `LANES`), else a single
+        run.
+        """
         applications = []
         for part, function in self.functions:
-            # A parametric function is made for all its runs, and its kernels round all elements alike.
+            # A parametric function is always called for all its runs at once. Its kernels round all elements alike.
             is_ragged = z[0].numel() % LANES != 0 and part.activation not in PARAMETRIC
             width = 1 if is_ragged else part.stop - part.start
             applications += [
@@ -74,5 +85,5 @@ class StackedActivation:
 
 
 def function_of(name: str, parameters: Mapping[str, Parameter]) -> Activation:
-    """Returns the activation function with this name, made from its parameters if it has any."""
+    """Returns the activation function with this name; a parametric function is made from its entry in `parameters`."""
     return PARAMETRIC[name].make(parameters[name]) if name in PARAMETRIC else resolve(name)

@@ -1,7 +1,8 @@
-"""Activation functions by name. Each writes its value, its value in training or its derivative into a given buffer.
+"""Activation functions by name, with kernels that write f(z) and the gradient of z into given buffers.
 
-Autograd is not used. A stack applies each function to a slice of its runs, and with autograd a slice costs a copy
-forward and a full-size zero-filled gradient backward. `torch.nn` is the reference for every function.
+The built-in functions do without autograd, because a stack applies each function to a slice of its runs. With autograd,
+a slice costs a copy in the forward pass and a zero-filled gradient of full size in the backward pass. Each built-in
+function computes the same values as its counterpart in `torch.nn`.
 """
 
 import importlib
@@ -20,12 +21,14 @@ aten = torch.ops.aten
 
 
 class Activation(NamedTuple):
-    """An elementwise function with its derivative.
+    """An elementwise function f with its derivative f'.
 
     Attributes:
-        forward: `(z, out)` writes f(z) into out and leaves z unchanged.
-        backward: `(grad, kept, y)` multiplies grad by f'(z) in place; y is f(z), and `kept` is z after `forward_train`.
-        forward_train: `(z, out)` writes f(z) into out and may overwrite z with the values that `backward` needs.
+        forward: Function `(z, out)` that writes f(z) into `out` and leaves z unchanged.
+        backward: Function `(grad, kept, y)` that multiplies `grad` by f'(z) in place, where y is f(z) and `kept` is the
+            tensor z after the call of `forward_train`.
+        forward_train: Function `(z, out)` that writes f(z) into `out` and may overwrite z with the values that
+            `backward` needs.
     """
 
     forward: Callable[[Tensor, Tensor], object]
@@ -36,19 +39,22 @@ class Activation(NamedTuple):
 def _plain(
     forward: Callable[[Tensor, Tensor], object], backward: Callable[[Tensor, Tensor, Tensor], object]
 ) -> Activation:
-    """Returns a function whose `backward` computes the derivative from z, which training leaves unchanged."""
+    """Returns an activation that leaves z unchanged in training, so that `backward` computes the derivative from z."""
     return Activation(forward, backward, forward)
 
 
 def _with_derivative(
     forward: Callable[[Tensor, Tensor], object], forward_train: Callable[[Tensor, Tensor], object]
 ) -> Activation:
-    """Returns a function whose `forward_train` replaces z by f'(z), which shares most of its computation with f(z)."""
+    """Returns an activation whose `forward_train` computes f(z) and overwrites z with the derivative f'(z).
+
+    The values f(z) and f'(z) are computed together, because both need mostly the same operations.
+    """
     return Activation(forward, lambda grad, derivative, y: grad.mul_(derivative), forward_train)
 
 
 def value_and_derivative(function: Activation, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns f(z) and f'(z), computed by the kernels used in training."""
+    """Returns f(z) and f'(z) of an activation function, computed by the same kernels as in training."""
     kept, y, derivative = z.clone(), torch.empty_like(z), torch.ones_like(z)
     function.forward_train(kept, y)
     function.backward(derivative, kept, y)
@@ -56,28 +62,29 @@ def value_and_derivative(function: Activation, z: Tensor) -> tuple[Tensor, Tenso
 
 
 def resolve(name: str) -> Activation:
-    """Returns the activation with this name. `package.module:Name` is an importable function.
+    """Returns the activation with this name; a name of the form `package.module:Name` refers to a function to import.
 
     Raises:
-        SpecError: The module or name does not exist, or it is not an elementwise function without parameters.
+        SpecError: The activation cannot be imported, has parameters, or is not an elementwise function.
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    with torch.inference_mode(False):  # otherwise tensors made on import could never take part in autograd
+    with torch.inference_mode(False):  # otherwise autograd could never use tensors that the import creates
         function = _imported(name)
     return from_callable(function, name)
 
 
 def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation:
-    """Returns an activation made from a differentiable elementwise function. Autograd computes its derivative.
+    """Returns an activation made from a differentiable elementwise function, whose derivative autograd computes.
 
     Raises:
-        SpecError: The function fails, returns no tensor of the same shape and type, mixes elements or is random.
+        SpecError: The function raises an error, returns anything but a tensor of the same shape and dtype, computes an
+            element of the result from several elements, or is random.
     """
     _check(function, name)
 
     def forward(z: Tensor, out: Tensor) -> None:
-        # Inference mode is off, so that tensors which the function keeps can take part in autograd later.
+        # Inference mode is off, so that autograd can later use tensors that the function keeps.
         with torch.inference_mode(False), torch.no_grad():
             y = function(z)
         out.copy_(y)
@@ -93,7 +100,7 @@ def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation
 
 
 def _check(function: Callable[[Tensor], Tensor], name: str) -> None:
-    """Raises SpecError unless the function is elementwise and differentiable, does not fail and is not random."""
+    """Raises SpecError if the function fails, is not elementwise, is not differentiable or is random."""
     try:
         with torch.inference_mode(False):
             probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
@@ -154,25 +161,27 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def _tanh(z: Tensor, out: Tensor) -> None:
-    """tanh(z) = e / (e + 2) with e = exp(2z) - 1. It takes two thirds of the time of torch.tanh and is as exact near 0.
+    """Writes tanh(z), computed as e / (e + 2) with e = exp(2z) - 1, into `out`.
 
-    z is clamped where tanh is 1 to the last bit, so that e does not overflow.
+    This formula takes two thirds of the time of torch.tanh and is as exact near 0. Large z are clamped to a value at
+    which tanh(z) rounds to 1, so that the exponential does not overflow.
     """
     torch.add(z, z, out=out).clamp_max_(40.0).expm1_()
     out.div_(out + constant(2, z.dtype))
 
 
 def _silu_train(z: Tensor, out: Tensor) -> None:
-    """f'(z) = s + y - y s with s = sigmoid(z) and y = z s."""
+    """Writes y = silu(z) = z s into `out` and overwrites z with the derivative s + y - y s, where s = sigmoid(z)."""
     sigmoid = torch.sigmoid(z)
     torch.mul(z, sigmoid, out=out)
     torch.addcmul(sigmoid, out, sigmoid, value=-1, out=z).add_(out)
 
 
 def _gelu_train(z: Tensor, out: Tensor) -> None:
-    """f'(z) = P + z exp(-z^2 / 2) / sqrt(2 pi). P = f(z) / z is the standard normal distribution function at z.
+    """Writes gelu(z) = z P into `out` and overwrites z with its derivative P + z exp(-z^2 / 2) / sqrt(2 pi).
 
-    At z = 0, P is 1/2 (Hendrycks and Gimpel, 2016).
+    In the derivative of gelu, P = gelu(z) / z is the standard normal distribution function at z; at z = 0, P is 1/2
+    (Hendrycks and Gimpel, 2016).
     """
     aten.gelu.out(z, out=out)
     share = torch.div(out, z).nan_to_num_(nan=0.5)
@@ -181,9 +190,11 @@ def _gelu_train(z: Tensor, out: Tensor) -> None:
 
 
 def _mish_parts(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns e = exp(z) and n = e (e + 2). tanh(softplus(z)) is n / (n + 2), which is accurate for very negative z.
+    """Returns e = exp(z) and n = e (e + 2), from which mish(z) = z tanh(softplus(z)) = z n / (n + 2) follows.
 
-    z is clamped to 20 so that squares do not overflow; above 20, tanh(softplus(z)) is 1 to the last bit of float32.
+    The formula n / (n + 2) for tanh(softplus(z)) is accurate even for very negative z. Values of z above 20 are
+    replaced by 20, so that the square of exp(z) does not overflow; for these z, tanh(softplus(z)) is 1 in every bit of
+    float32.
     """
     e = torch.clamp_max(z, 20.0).mul_(constant(LOG2_E, z.dtype)).exp2_()
     return e, torch.add(e, constant(2, z.dtype)).mul_(e)
@@ -195,7 +206,10 @@ def _mish(z: Tensor, out: Tensor) -> None:
 
 
 def _mish_train(z: Tensor, out: Tensor) -> None:
-    """f'(z) = t + 4 z e (e + 1) / (n + 2)^2 with t = n / (n + 2) (Misra, 2019, in terms of e and n)."""
+    """Writes mish(z) into `out` and overwrites z with its derivative t + 4 z e (e + 1) / (n + 2)^2.
+
+    The derivative of mish (Misra, 2019) is written in terms of t = n / (n + 2) and of e and n from `_mish_parts`.
+    """
     e, n = _mish_parts(z)
     below = n + constant(2, z.dtype)
     t = n.div_(below)
@@ -205,7 +219,7 @@ def _mish_train(z: Tensor, out: Tensor) -> None:
 
 
 def _elu_train(z: Tensor, out: Tensor) -> None:
-    """f'(z) = 1 where z > 0, and exp(z) = f(z) + 1 elsewhere."""
+    """Writes elu(z) into `out` and overwrites z with the derivative, which is 1 if z > 0 and elu(z) + 1 otherwise."""
     aten.elu.out(z, out=out)
     torch.clamp_max(out, 0.0, out=z).add_(constant(1, z.dtype))
 
@@ -217,7 +231,7 @@ def _clipped(low: float, high: float) -> Activation:
     )
 
 
-# Constants of selu: Klambauer et al., "Self-Normalizing Neural Networks", 2017. The others are torch.nn's defaults.
+# Constants of selu from Klambauer et al., "Self-Normalizing Neural Networks", 2017; other constants are torch's defaults.
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
 # Kernels by their names in `experiment.activations.ACTIVATIONS`; functions with parameters are in parametric.py.

@@ -1,4 +1,4 @@
-"""Batch normalization of a stack: every unit of every run is a channel of one batch norm call."""
+"""Batch normalization of a stack in one call, in which every unit of every run is a channel."""
 
 from collections.abc import Mapping
 
@@ -17,10 +17,11 @@ EPS = 1e-5
 
 
 class BatchNorm:
-    """The tensors and computations that batch norm of hidden layers and batch norm of convolutions have in common.
+    """Base class of the batch normalizations after linear layers and after convolutions.
 
     Args:
-        owned: Tensors by name: weight (gamma), bias (beta), running_mean and running_var, all of one shape.
+        owned: Tensors of the layer by name: weight (gamma), bias (beta), running_mean and running_var, all of the same
+            shape.
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -30,24 +31,28 @@ class BatchNorm:
         self.samples = 0
 
     def inference_line(self) -> tuple[Tensor, Tensor]:
-        """Returns slope and offset, each of the shape of gamma. At inference, y = slope * z + offset."""
+        """Returns the slope and the offset with which batch norm computes y = slope * z + offset at inference.
+
+        The slope and the offset have the shape of gamma.
+        """
         slope = self.weight.value / torch.sqrt(self.running_var + EPS)
         return slope, self.bias.value - self.running_mean * slope
 
     def batch_statistics(self) -> tuple[Tensor, Tensor]:
-        """Returns the mean and the unbiased variance of the last training batch, each of the shape of gamma."""
+        """Returns the mean and the unbiased variance of the last training batch, both in the shape of gamma."""
         mean, rstd = (tensor.view_as(self.running_mean) for tensor in (self.batch_mean, self.batch_rstd))
         return mean, (rstd.square().reciprocal_() - EPS) * (self.samples / (self.samples - 1))
 
 
 class StackedBatchNorm(BatchNorm):
-    """y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (runs, features, batch).
+    """Computes y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (runs, features, batch).
 
-    Training uses the mean and the biased variance of the batch, and updates running averages of the mean and the
-    unbiased variance. Inference uses the running averages (Ioffe and Szegedy, 2015). Equals `torch.nn.BatchNorm1d`.
+    In training, mean and var are the mean and the biased variance of the batch, and the layer updates running averages
+    of the mean and of the unbiased variance. At inference, mean and var are the running averages (Ioffe and Szegedy,
+    2015). The layer computes the same as `torch.nn.BatchNorm1d`.
 
     Args:
-        owned: Tensors as in `BatchNorm`, each of shape (runs, features).
+        owned: Tensors of the layer by the names given in `BatchNorm`, each of shape (runs, features).
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -59,9 +64,10 @@ class StackedBatchNorm(BatchNorm):
         self.views_of = Cached(lambda z: (_channels(z), torch.empty_like(z)))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y of this batch, updates the running averages, and keeps z for `backward`.
+        """Returns y in training, updates the running averages, and keeps z for `backward`.
 
-        It makes five passes of vectorized kernels. torch's forward takes twice the time, in scalar code for statistics.
+        The computation makes five passes over the data with vectorized kernels. torch's own forward kernel takes twice
+        as long, because it computes the batch statistics in scalar code.
         """
         self.samples = z.shape[2]
         _, y = self.views_of(z)
@@ -76,7 +82,7 @@ class StackedBatchNorm(BatchNorm):
         return centred.mul_(weight * self.batch_rstd).add_(bias)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and returns the gradient of z."""
+        """Writes the gradients of gamma and beta and returns the gradient of the input z."""
         channels, _ = self.views_of.value
         z_grad, *grads = aten.native_batch_norm_backward(
             _channels(grad),
@@ -96,11 +102,15 @@ class StackedBatchNorm(BatchNorm):
         return result
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y, computed with the running averages; y overwrites z."""
+        """Returns y at inference, computed with the running averages and written into the memory of z."""
         slope, offset = self.inference_line()
         return z.mul_(slope.unsqueeze(2)).add_(offset.unsqueeze(2))
 
 
 def _channels(z: Tensor) -> Tensor:
-    """Views (runs, features, batch) as one sample of runs * features channels of `batch` positions."""
+    """Returns a view of z, shape (runs, features, batch), as one sample with runs * features channels.
+
+    The view has the shape (1, runs * features, batch), in which the last axis takes the role of the positions of an
+    image.
+    """
     return z.view(1, -1, z.shape[-1])

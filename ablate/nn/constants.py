@@ -12,9 +12,9 @@ LOG2_E = math.log2(math.e)
 
 @cache
 def constant(value: float, dtype: torch.dtype) -> Tensor:
-    """Returns a number as a tensor without axes, for operations with tensors of that dtype on any device.
+    """Returns a number as a zero-dimensional tensor, for operations with tensors of this dtype on any device.
 
-    At every operation with a Python number, torch converts the number to a tensor and casts it. This takes longer than
-    the multiplication of all hidden units of a run by the number.
+    In an operation with a Python number, torch first converts the number to a tensor and casts the tensor. This
+    conversion takes longer than multiplying all hidden units of a run by the number.
     """
     return torch.tensor(value, dtype=dtype)

@@ -1,8 +1,9 @@
-"""Inverted dropout for a stack. Each run has its own rate; all runs of a seed use the same random numbers (uniforms).
+"""Inverted dropout for a stack, in which each run has its own rate and runs with the same seed share random numbers.
 
-Training keeps a unit if its uniform u >= p, and scales kept units by 1/(1-p). Inference does nothing (Srivastava et
-al., 2014, in the inverted form). The uniforms depend on (seed, layer, step) alone. Therefore the units that a run with
-p = 0.2 drops are a subset of those that a run of the same seed with p = 0.5 drops.
+In training, a unit is kept if its random number from U(0, 1) is at least the dropout rate p, and kept units are scaled
+by 1 / (1 - p). At inference, dropout does nothing (Srivastava et al., 2014, in the inverted form). The random numbers,
+called uniforms, depend only on the seed, the layer and the step. Therefore the units that a run with p = 0.2 drops are
+a subset of those that a run with p = 0.5 and the same seed drops.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,20 @@ from ablate.experiment.seeding import derive
 from ablate.nn.layers import OnlyInTraining
 from ablate.nn.views import Cached
 
-# Steps whose uniforms are made in one call: enough to amortize the cost of the call, few enough to stay in cache.
+# Number of steps whose uniforms one call makes: enough to amortize the cost of the call, and few enough that the
+# uniforms stay in cache.
 BLOCK = 16
 
 
 def uniforms(
     seed: int, layer: int, steps: range, shape: tuple[int, int], device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Returns uniforms in [0, 1), float32, shape (len(steps), features, batch). It is a pure function of its arguments.
+    """Returns float32 random numbers from U(0, 1) for some steps of one layer, shape (len(steps), features, batch).
 
-    The generator is counter-based: the finalizer of MurmurHash3 (Appleby, 2011) mixes element counters with two keys
-    per step. It has no state, so any step can be computed alone. Integer arithmetic is the same on every machine.
+    The random numbers depend only on the arguments. The generator is counter-based: the finalizer of MurmurHash3
+    (Appleby, 2011) mixes the index of each element with two keys per step. The generator has no state, so the random
+    numbers of any step can be computed alone. The generator uses integer arithmetic, which gives the same numbers on
+    every machine.
     """
     keys = [derive(seed, "dropout", layer, step) for step in steps]
     halves = [[_int32(key) for key in keys], [_int32(key >> 31) for key in keys]]
@@ -39,7 +43,7 @@ def uniforms(
 
 
 def _shift_xor(h: Tensor, bits: int) -> Tensor:
-    """Computes h ^ (h >> bits) in place. The shift fills with zeros, as for unsigned integers."""
+    """Replaces h by h ^ (h >> bits), in place, where the shift fills with zeros, as for unsigned integers."""
     shifted = (h >> bits).bitwise_and_((1 << (32 - bits)) - 1)
     return h.bitwise_xor_(shifted)
 
@@ -52,22 +56,22 @@ def _int32(key: int) -> int:
 class _Views(NamedTuple):
     y: Tensor  # view of the input over whose runs the masks broadcast
     out: Tensor
-    out_by_mask: Tensor  # the same view of out
+    out_by_mask: Tensor  # view of `out` over whose runs the masks broadcast
     flat_masks: Tensor  # (rates * seeds, features, batch)
     mask: Tensor  # one mask for each run, or the masks that broadcast
 
 
 class StackedDropout(OnlyInTraining):
-    """Dropout after one hidden layer or block, on (runs, features, batch). Inference is the identity.
+    """Dropout after one hidden layer or convolutional block, for tensors of shape (runs, features, batch).
 
-    There is one mask for each pair of a rate and a seed of the stack. All runs with that pair use it.
+    At inference, dropout does nothing. All runs with the same dropout rate and the same seed use the same mask.
 
     Args:
         rates: Dropout rate of each run.
         seeds: Seed of each run.
-        layer: Number of the layer, which selects its uniforms.
+        layer: Number of the layer, on which the random numbers depend.
         features: Number of units in the layer.
-        like: Tensor with the dtype and the device to use.
+        like: Any tensor with the dtype and the device that the masks shall have.
     """
 
     def __init__(
@@ -88,7 +92,7 @@ class StackedDropout(OnlyInTraining):
         self.views_of = Cached(self._views)
 
     def prepare(self, step: int, batch: int) -> None:
-        """Writes the uniforms of a step into a permanent buffer, so that `forward` needs no data from the host."""
+        """Writes the random numbers of a step into a permanent buffer, so that `forward` needs no data from the CPU."""
         start, shape = step - step % BLOCK, (self.features, batch)
         if self.uniforms.shape[1:] != shape:
             self.uniforms = self.rates.new_empty((len(self.seeds), *shape))
@@ -101,15 +105,21 @@ class StackedDropout(OnlyInTraining):
         self.uniforms.copy_(self.block[step - start])
 
     def make_masks(self) -> None:
-        """Makes the masks of the prepared step: 0 for a dropped unit, 1 / (1 - p) for a kept one."""
+        """Makes the dropout masks from the random numbers that `prepare` has written into a buffer.
+
+        With dropout rate p, the mask is 0 for a dropped unit and 1 / (1 - p) for a kept unit.
+        """
         torch.ge(self.uniforms, self.rates, out=self.masks).mul_(self.scales)
 
     def mask(self, run: int) -> Tensor:
-        """Returns the mask of a run, shape (features, batch)."""
+        """Returns the dropout mask of one run, shape (features, batch)."""
         return self.masks.flatten(0, 1)[self.mask_of_run[run]]
 
     def forward(self, y: Tensor) -> Tensor:
-        """Returns y with dropped units at 0 and the others scaled. y stays unchanged for use by activations."""
+        """Returns y with dropped units set to 0 and kept units scaled, in another tensor.
+
+        The input y stays unchanged, because the backward pass of the activation may need y.
+        """
         self.make_masks()
         views = self.views_of(y)
         if not self.is_periodic:
@@ -118,7 +128,7 @@ class StackedDropout(OnlyInTraining):
         return views.out
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Replaces the gradient of the output by the gradient of y, in place."""
+        """Overwrites `grad`, the gradient of the layer's output, with the gradient of the layer's input."""
         self._by_mask(grad).mul_(self.views_of.value.mask)
         return grad
 
@@ -128,5 +138,5 @@ class StackedDropout(OnlyInTraining):
         return _Views(self._by_mask(y), out, self._by_mask(out), flat_masks, mask)
 
     def _by_mask(self, y: Tensor) -> Tensor:
-        """Views the runs of y so that the masks broadcast over them."""
+        """Returns a view of y over whose runs the dropout masks broadcast."""
         return y.view(-1, self.period, *y.shape[1:]) if self.is_periodic else y

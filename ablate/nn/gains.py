@@ -1,4 +1,4 @@
-"""Numbers that characterize an activation function, computed numerically: its gain and its largest derivative."""
+"""The gain and the largest derivative of an activation function, computed numerically."""
 
 import math
 from collections.abc import Callable
@@ -11,19 +11,22 @@ from ablate.errors import SpecError
 from ablate.nn.activations import resolve, value_and_derivative
 from ablate.nn.parametric import PARAMETRIC, before_training
 
-# Simpson's rule on 24,576 panels. The kinks of all functions lie on panel boundaries, so the rule keeps its order.
+# Simpson's rule integrates from -12 to 12 with this step. The kinks of all built-in functions lie on grid points, so
+# the rule keeps its order of convergence.
 _REACH, _STEP = 12.0, 2.0**-10
 
 
 def curve(name: str, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns f(z) and f'(z) of an activation by the kernels used in training. Parameters have their initial values.
+    """Returns f(z) and f'(z) of an activation function, computed by the same kernels as in training.
+
+    A parametric activation, such as prelu, has its initial parameter.
 
     Args:
-        name: Name in `experiment.activations.ACTIVATIONS`, or `package.module:Name`.
+        name: Name of the activation in `experiment.activations.ACTIVATIONS`, or `package.module:Name` of a function.
         z: Inputs of any shape.
 
     Raises:
-        SpecError: The name is not valid, see `activations.resolve`.
+        SpecError: The name of the activation is not valid, see `activations.resolve`.
     """
     z = z.reshape(1, -1, 1)
     function = before_training(name, z.dtype) if name in PARAMETRIC else resolve(name)
@@ -32,13 +35,16 @@ def curve(name: str, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def grid(reach: float, step: float) -> Tensor:
-    """Returns the multiples of a step from -reach to reach, float64."""
+    """Returns all multiples of `step` from -reach to reach as a float64 tensor."""
     count = round(reach / step)
     return torch.arange(-count, count + 1, dtype=torch.float64) * step
 
 
 def expectation(name: str, of: Callable[[Tensor], Tensor]) -> float:
-    """Returns E[of(f(z))] for an activation f and z from N(0, 1), by Simpson's rule over [-12, 12] in float64."""
+    """Returns the expectation E[g(f(z))] for an activation f, a function g (the argument `of`) and z from N(0, 1).
+
+    The expectation is integrated by Simpson's rule over [-12, 12] in float64.
+    """
     z = grid(_REACH, _STEP)
     y, _ = curve(name, z)
     density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
@@ -49,12 +55,14 @@ def expectation(name: str, of: Callable[[Tensor], Tensor]) -> float:
 
 @cache
 def gain(name: str) -> float:
-    """Returns 1 / sqrt(E[f(z)^2]), z from N(0, 1), the factor of weights with which f keeps the scale of its input.
+    """Returns the gain 1 / sqrt(E[f(z)^2]) of an activation f, where z is from N(0, 1).
 
-    It is sqrt(2) for relu (He et al., 2015) and 1 for the identity.
+    If the weights of a layer are scaled by the gain of the activation before it, the layer keeps the scale of the
+    signal. The gain of relu is sqrt(2) (He et al., 2015), and the gain of the identity is 1.
 
     Raises:
-        SpecError: The mean square is zero or not finite, or the name is not valid, see `activations.resolve`.
+        SpecError: The mean square E[f(z)^2] is zero or not finite, or the name of the activation is not valid, see
+            `activations.resolve`.
     """
     power = expectation(name, torch.square)
     if not (math.isfinite(power) and power > 0):
@@ -67,6 +75,9 @@ def gain(name: str) -> float:
 
 @cache
 def largest_derivative(name: str) -> float:
-    """Returns the largest |f'(z)| for |z| <= 20, on a grid of step 2^-10. For sigmoid it is 0.25."""
+    """Returns the largest |f'(z)| of an activation f for |z| <= 20, for example 0.25 for sigmoid.
+
+    The largest derivative is searched on a grid of step 2^-10.
+    """
     _, derivative = curve(name, grid(20.0, 2.0**-10))
     return float(derivative.abs().max())

@@ -1,4 +1,4 @@
-"""Initial weights of one run. They are the same for all variants with the same seed and the same shapes."""
+"""Initial weights of a run, drawn from the same random numbers in all runs with the same seed and layer shapes."""
 
 import math
 
@@ -21,24 +21,27 @@ def weight_specs(
     is_standardized: bool,
     is_fused: bool = False,
 ) -> list[Spec]:
-    """Returns the declarations of the weight and the bias of a linear layer or a convolution.
+    """Returns the declarations (`Spec`) of the weight and the bias of a linear layer or a convolution.
 
-    Every tensor has its own random stream, so that adding a tensor leaves the others unchanged. A tensor's uniform
-    random numbers are the same for every value of `init`, which only scales them. The values of `init` are:
+    Each tensor has its own random stream, so that its initial values do not depend on which other tensors a network
+    has. Every value of `init` scales the same uniform random numbers for a given tensor. The values of `init` are:
 
     - torch: weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of torch.nn.
-    - kaiming: weights from U(-b, b), b = gain * sqrt(3 / fan_in), and biases of 0. The gain is that of relu, sqrt(2),
-      for every activation and in every layer, the first and the last included (He et al., 2015).
-    - auto-gain: as kaiming, but with the gain of the activation that computes the layer's input (`gains.gain`), or 1 if
-      that input is standardized. Pre-activations then start with a variance of about 1 in every layer.
+    - kaiming: weights from U(-b, b) with b = sqrt(2) * sqrt(3 / fan_in), and biases of 0. The factor sqrt(2) is the
+      gain of relu and is used for every activation and in every layer, the first and the last included (He et al.,
+      2015).
+    - auto-gain: as kaiming, but the factor sqrt(2) is replaced by the gain (`gains.gain`) of the activation that
+      computes the layer's input, or by 1 if this input is standardized. With auto-gain, the pre-activations of every
+      layer start with a variance of about 1.
 
     Args:
         name: Name of the layer.
         shape: Shape of the weight: (outputs, inputs), or (outputs, inputs, *kernel).
-        init: Name of the scale of the weights, as listed above.
-        has_bias: Whether there is a bias.
-        is_standardized: Whether inputs have a mean square of 1, as samples and outputs of a normalization have.
-        is_fused: Value of `Spec.is_fused` for the weight.
+        init: Scheme of the initial weights: `torch`, `kaiming` or `auto-gain`.
+        has_bias: Whether the layer has a bias.
+        is_standardized: Whether the inputs of the layer have a mean square of 1, like standardized samples and the
+            outputs of a normalization.
+        is_fused: Value of `Spec.is_fused` in the declaration of the weight.
     """
     root = math.sqrt(math.prod(shape[1:]))
 
@@ -55,7 +58,7 @@ def weight_specs(
 
 
 def _bound(member: Member, init: Init, is_standardized: bool) -> float:
-    """Returns the bound of a layer's weights multiplied by the square root of the fan-in."""
+    """Returns b * sqrt(fan_in) for a layer whose initial weights are drawn from U(-b, b)."""
     match init:
         case "torch":
             return 1.0
@@ -66,6 +69,6 @@ def _bound(member: Member, init: Init, is_standardized: bool) -> float:
 
 
 def _uniform(shape: tuple[int, ...], bound: float, member: Member, layer: str, short: str) -> Tensor:
-    """Returns float64 numbers from U(-bound, bound), from the random stream of a seed and a tensor."""
+    """Returns float64 numbers from U(-bound, bound), drawn from the random stream of this seed and this tensor."""
     generator = torch.Generator().manual_seed(derive(member.seed, "init", layer, short))
     return torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)

@@ -1,4 +1,4 @@
-"""The interface of layers, and the order of the layers of a block."""
+"""The interface that all layers implement, and the order of the layers within a block."""
 
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -10,23 +10,27 @@ T = TypeVar("T")
 
 
 class Layer(Protocol):
-    """A part of a network with explicit forward and backward passes. No autograd graph is built.
+    """A layer with forward and backward passes that are written out and build no autograd graph.
 
-    A layer holds the parameters it owns as attributes of type `Parameter`.
+    A layer holds its parameters as attributes of type `Parameter`.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns the output in training, and keeps the values that `backward` needs, possibly x itself."""
+        """Returns the output in training, and keeps the tensors that `backward` needs, which may include x itself."""
         ...
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the parameters' gradients and returns that of x. It may overwrite `grad`, that of the output."""
+        """Writes the gradients of the layer's parameters and returns the gradient of the input x.
+
+        The argument `grad`, the gradient of the layer's output, may be overwritten.
+        """
         ...
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns the output at inference and writes nothing that training needs.
+        """Returns the output at inference and leaves everything that training needs unchanged.
 
-        It may overwrite x. Linear layers and convolutions never do, because their x may be the samples.
+        A layer may overwrite its input x at inference. Linear layers and convolutions never overwrite x, because x may
+        be the samples of the dataset.
         """
         ...
 
@@ -43,22 +47,29 @@ class ActivationLayer(Layer, Protocol):
     """A layer that applies an elementwise function."""
 
     def observed(self) -> tuple[Tensor, Tensor]:
-        """Returns y and f'(z) of the last `forward`, each (runs, units, samples). Overwrites parameter gradients."""
+        """Returns y and f'(z) of the last call of `forward`, each of shape (runs, units, samples).
+
+        This method overwrites the gradients of trained parameters.
+        """
         ...
 
 
 class Block(NamedTuple):
-    """The activation and the normalization of a hidden layer or convolutional block, for diagnostics."""
+    """The activation and the normalization of one hidden layer or convolutional block, for use by diagnostics."""
 
     activation: ActivationLayer
     norm: Layer | None
 
 
 def in_order(level: str, product: T, norm: T | None, activation: T, dropout: T | None) -> list[T]:
-    """Returns the given layers in order, without None: linear or convolution, [norm], activation, [norm], [dropout].
+    """Returns the layers of a block in the order in which they are computed, without those that are None.
+
+    The order is linear layer or convolution, normalization, activation, dropout. The normalization follows the
+    activation if `level` says so.
 
     Args:
-        level: Level of the factor `norm`, which determines the position of the normalization.
+        level: Level of the factor `norm`, such as `batch` or `batch-post`, which determines the position of the
+            normalization.
         product: The linear layer or the convolution.
         norm: Normalization, or None.
         activation: The activation.

@@ -1,4 +1,4 @@
-"""The linear layer of a stack, z = W x + b. Each run has its own weights."""
+"""The linear layer of a stack, z = W x + b, in which each run has its own W and b."""
 
 from typing import NamedTuple, Protocol
 
@@ -9,24 +9,25 @@ from ablate.experiment.spec import Precision
 from ablate.nn.parameters import Parameter
 from ablate.nn.views import Cached
 
-# torch computes a batched product with other kernels if slices * rows * inner * columns is at most this number (ATen's
-# mkldnn/Matmul.cpp). The kernel of a small product therefore depends on the number of slices.
+# torch uses other kernels for a batched matrix product if batch * rows * inner * columns is at most this number (ATen's
+# mkldnn/Matmul.cpp). The kernel of a small product therefore depends on the number of matrices in the batch.
 SMALL = 4096
 
 
 class Multiply(Protocol):
-    """A function that writes the batched product a @ b into out, or adds it to out."""
+    """A function that writes the batched matrix product a @ b into `out`, or adds the product to `out`."""
 
     def __call__(self, a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
-        """Multiplies (runs, rows, inner) by (runs, inner, columns)."""
+        """Multiplies a, shape (runs, rows, inner), by b, shape (runs, inner, columns)."""
         ...
 
 
 def multiplication(precision: Precision) -> Multiply:
-    """Returns the function that computes batched products in a precision.
+    """Returns the function that computes batched matrix products in the given precision.
 
-    bf16 rounds both operands and the result to bfloat16, which has 8 bits of significand, and accumulates in float32.
-    fp32 and tf32 use the same calls. A setting of the process determines whether a GPU rounds operands to TF32.
+    With bf16, both operands and the result are rounded to bfloat16, which has 8 bits of significand, and sums are
+    accumulated in float32. fp32 and tf32 use the same function, because a setting of the process determines whether a
+    GPU rounds operands to TF32.
     """
     return _rounded if precision == "bf16" else _exact
 
@@ -51,23 +52,26 @@ def _rounded(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> object:
 
 
 def _is_single(out: Tensor) -> bool:
-    """Says whether a product has a single row or column.
+    """Returns whether a batched matrix product has results with a single row or a single column.
 
-    The kernels of matrix-vector products round differently for different numbers of slices. With them, the bits of a
-    run alone could differ from its bits in a stack.
+    The rounding of torch's matrix-vector kernels depends on the number of matrices in the batch. With matrix-vector
+    kernels, a run trained alone and the same run in a stack could therefore differ in the last bits.
     """
     return out.size(1) == 1 or out.size(2) == 1
 
 
 def _sums(a: Tensor, b: Tensor) -> Tensor:
-    """Returns a product with a single row or column. Its bits do not depend on the number of slices."""
+    """Returns a batched matrix product with a single row or column, as sums of elementwise products.
+
+    The rounding of these sums does not depend on the number of matrices in the batch.
+    """
     if a.size(1) == 1:
         return (a.transpose(1, 2) * b).sum(1, keepdim=True)
     return (a * b.transpose(1, 2)).sum(2, keepdim=True)
 
 
 class _Buffers(NamedTuple):
-    x: Tensor  # with one slice for each run
+    x: Tensor  # (runs, inputs, batch), even if all runs share the inputs
     samples: Tensor  # x viewed as (runs, batch, inputs)
     z: Tensor
     x_grad: Tensor
@@ -76,24 +80,27 @@ class _Buffers(NamedTuple):
 
 
 class StackedLinear:
-    """z = W x + b for W of shape (runs, outputs, inputs) and x of shape (runs, inputs, batch).
+    """Computes z = W x + b for W of shape (runs, outputs, inputs) and x of shape (runs, inputs, batch).
 
-    Training and inference are the same. All runs share an x of shape (1, inputs, batch) without a copy.
+    The layer computes the same in training and at inference. If all runs share x, its shape is (1, inputs, batch), and
+    x is not copied for each run.
 
-    Products are batched GEMMs with one slice per run. Their bits do not depend on the number of slices. For a shared x,
-    one product with the weights of all runs as rows would be slightly faster, but its kernel and its bits would depend
-    on the number of rows.
+    Products are batched matrix products with one matrix per run, whose bits do not depend on the number of runs. For a
+    shared x, a single product with the weights of all runs as rows would be slightly faster, but its kernel and its
+    bits would depend on the number of rows.
 
     Args:
         weight: Weights of shape (runs, outputs, inputs).
         bias: Biases of shape (runs, outputs), or None.
-        multiply: Function that computes the products, see `multiplication`.
-        needs_input_grad: Whether `backward` returns the gradient of x. If so, x is not shared.
+        multiply: Function that computes batched matrix products, see `multiplication`.
+        needs_input_grad: Whether `backward` returns the gradient of x. This requires an x that is not shared by the
+            runs.
 
     Attributes:
-        is_fused: Whether gradients have been multiplied by minus the rate of plain SGD. If so, the GEMM that would
-            write the gradient of the weight updates the weight directly. A step then passes over the largest tensor of
-            a run twice instead of five times.
+        is_fused: Whether the gradients that reach the layer already contain the factor minus the learning rate of plain
+            SGD. If `is_fused` is true, the matrix product for the gradient of the weight adds the update directly to
+            the weight. With this fusion, a training step passes over the weight, the largest tensor of a run, twice
+            instead of five times.
     """
 
     def __init__(
@@ -117,7 +124,7 @@ class StackedLinear:
         return self._affine(self._expanded(x), self._new_z(x))
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of the parameters and returns the gradient of x, or an empty tensor if not needed."""
+        """Writes the gradients of the parameters and returns the gradient of x, if needed, else an empty tensor."""
         _, samples, _, x_grad, sample_grads, is_by_sample = self.buffers
         if self.bias is not None:
             torch.sum(grad, 2, out=self.bias.grad)
@@ -143,6 +150,6 @@ class StackedLinear:
         return x.new_empty((*self.weight.value.shape[:2], x.shape[2]))
 
     def _expanded(self, x: Tensor) -> Tensor:
-        """Returns x with one slice for each run."""
+        """Returns x with one entry for each run along the first axis, without copying a shared x."""
         runs = len(self.weight.value)
         return x if len(x) == runs else x.expand(runs, -1, -1)

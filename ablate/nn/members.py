@@ -1,4 +1,4 @@
-"""The members of a stack, one per run, and the groups of runs with the same activation."""
+"""The members of a stack, which correspond to its runs, and the groups of adjacent runs with the same activation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from itertools import groupby
 
 @dataclass(frozen=True)
 class Member:
-    """The properties that may differ between the runs of one stack.
+    """The properties in which the runs of one stack may differ.
 
     Attributes:
-        activation: Name in `experiment.activations.ACTIVATIONS`, or `package.module:Name`.
+        activation: Name of the activation in `experiment.activations.ACTIVATIONS`, or `package.module:Name` of a
+            function.
         dropout: Dropout rate of each layer: first the blocks of a convolutional network, then the hidden layers.
-        seed: Seed of the initial weights, the batch order and the dropout uniforms.
+        seed: Seed of the initial weights, the batch order and the random numbers of dropout.
     """
 
     activation: str
@@ -22,7 +23,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Segment:
-    """Adjacent runs of a stack with the same activation, from `start` to `stop`, which is excluded."""
+    """Adjacent runs of a stack with the same activation, from index `start` up to, but not including, index `stop`."""
 
     activation: str
     start: int
@@ -30,7 +31,7 @@ class Segment:
 
 
 def segments(members: Sequence[Member]) -> tuple[Segment, ...]:
-    """Returns the groups of adjacent runs with equal activation, in order."""
+    """Returns the groups of adjacent runs with the same activation, in the order of the stack."""
     groups, start = [], 0
     for activation, group in groupby(members, key=lambda member: member.activation):
         stop = start + len(list(group))

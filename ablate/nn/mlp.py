@@ -1,4 +1,4 @@
-"""The multilayer perceptron: its parameters and its sequence of stacked layers."""
+"""The multilayer perceptron (MLP): its parameters and its sequence of stacked layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,15 @@ from ablate.nn.views import Cached
 
 
 class Built(NamedTuple):
-    """The layers of a network.
+    """The layers of a stacked network, and the parts of it that diagnostics and dropout need.
 
     Attributes:
         layers: All layers, in order.
-        blocks: Blocks by their name in diagnostics, such as `hidden.0`: one for all runs, or one for each run.
-        weights: Names of the weights, by the names of the blocks and `output`.
-        dropouts: Dropouts that need uniforms at each step.
+        blocks: Blocks by their name in diagnostics, such as `hidden.0`. Each name has a list with one block for all
+            runs, or with one block for each run.
+        weights: Names of the weight tensors in `StackParameters`, by name of the block; the output layer is called
+            `output`.
+        dropouts: Dropout layers, which need new random numbers at each step.
     """
 
     layers: Sequence[Layer]
@@ -39,14 +41,17 @@ class Built(NamedTuple):
 
 @dataclass(frozen=True)
 class MLP:
-    """Hidden layers of linear, [norm], activation, [norm], [dropout], and a linear output layer.
+    """The architecture of a multilayer perceptron: hidden layers, followed by a linear output layer.
+
+    A hidden layer consists of a linear layer, an activation, an optional normalization before or after the activation,
+    and optional dropout at the end.
 
     Attributes:
         features: Number of values in one input sample.
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
         norm: Level of the factor `norm`.
-        is_standardized: Whether the inputs are samples of variance 1, not outputs of an activation.
+        is_standardized: Whether the inputs are standardized samples (variance 1), not outputs of an activation.
     """
 
     features: int
@@ -57,15 +62,15 @@ class MLP:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Number of inputs of the first layer, followed by the number of outputs of each linear layer."""
+        """The number of inputs of the network, followed by the number of outputs of each linear layer."""
         return (self.features, *self.hidden, self.classes)
 
     def has_bias(self, layer: int) -> bool:
-        """Says whether a linear layer has a bias. It has none if the next normalization would subtract it."""
+        """Returns whether a linear layer has a bias; it has none if the next normalization would cancel the bias."""
         return layer == len(self.hidden) or not makes_bias_redundant(self.norm)
 
     def specs(self, init: Init) -> list[Spec]:
-        """Returns the declarations of all parameters and running statistics."""
+        """Returns the declarations of all parameters and running statistics of the network."""
         specs = []
         for layer, shape in enumerate(pairwise(self.widths)):
             specs += weight_specs(
@@ -81,19 +86,25 @@ class MLP:
         return specs
 
     def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
-        """Returns the layers for inputs of shape (runs or 1, batch, features)."""
+        """Returns the stacked layers for inputs of shape (runs, batch, features).
+
+        If all runs share the inputs, the shape of the inputs is (1, batch, features).
+        """
         del is_observed
         built = self.dense(parameters, precision, needs_input_grad=False)
         return built._replace(layers=[_SamplesLast(), *built.layers])
 
     def dense(self, parameters: StackParameters, precision: Precision, *, needs_input_grad: bool) -> Built:
-        """Returns the layers for inputs of shape (runs or 1, features, batch)."""
+        """Returns the stacked layers for inputs of shape (runs, features, batch).
+
+        If all runs share the inputs, the shape of the inputs is (1, features, batch).
+        """
         layers, blocks, dropouts = list[Layer](), dict[str, list[Block]](), list[StackedDropout]()
         for layer, width in enumerate(self.hidden):
             linear = self._linear(parameters, precision, layer, needs_input_grad or layer > 0)
             norm = stacked_norm(self.norm, parameters, f"norm.{layer}")
             activation = StackedActivation(segments(parameters.members), slopes(parameters, "", layer))
-            # The rates of the hidden layers come last, after those of the convolutional blocks.
+            # `Member.dropout` ends with the rates of the hidden layers, after those of the convolutional blocks.
             dropout = stacked_dropout(parameters, layer - len(self.hidden), layer, width)
             layers += in_order(self.norm, linear, norm, activation, dropout)
             blocks[f"hidden.{layer}"] = [Block(activation, norm)]
@@ -104,7 +115,7 @@ class MLP:
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:
-        """Returns samples of shape (samples, ...) as (samples, features), the fastest layout here."""
+        """Returns samples of shape (samples, ...) in the shape (samples, features), the fastest layout for an MLP."""
         return samples.flatten(1)
 
     def _linear(
@@ -118,12 +129,12 @@ class MLP:
 def stacked_dropout(
     parameters: StackParameters, index: int, layer: int, features: int
 ) -> StackedDropout | None:
-    """Returns the dropout of a layer, or None if the rate is 0 for all runs of the stack.
+    """Returns the dropout that follows a layer, or None if the dropout rate is 0 for all runs of the stack.
 
     Args:
         parameters: Parameters of the stack.
-        index: Position of the layer's rate in `Member.dropout`.
-        layer: Number of the layer, which selects its uniforms.
+        index: Position of the layer's dropout rate in `Member.dropout`.
+        layer: Number of the layer, on which the random numbers depend.
         features: Number of units or channels of the layer.
     """
     rates = [member.dropout[index] for member in parameters.members]
@@ -132,7 +143,7 @@ def stacked_dropout(
 
 
 class _SamplesLast:
-    """Transposes (runs, batch, features) to (runs, features, batch), without a copy."""
+    """A layer that transposes (runs, batch, features) to (runs, features, batch), without a copy."""
 
     def __init__(self) -> None:
         self.turned = Cached(lambda x: x.transpose(1, 2))

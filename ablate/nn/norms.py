@@ -12,10 +12,10 @@ from ablate.nn.sample_norm import SampleNorm
 
 
 class NormKernel(NamedTuple):
-    """One normalization.
+    """One kind of normalization of hidden layers.
 
     Attributes:
-        make: Function that returns the layer for inputs of shape (runs, features, batch), given its tensors.
+        make: Function that makes the layer from its tensors by name, for inputs of shape (runs, features, batch).
         parameters: Initial values of the trained parameters, by name.
         statistics: Initial values of the running statistics, by name.
     """
@@ -28,7 +28,10 @@ class NormKernel(NamedTuple):
 def _within_samples(
     owned: Mapping[str, Parameter], *, grouped: bool = False, centres: bool = True
 ) -> SampleNorm:
-    """Returns a normalization of (runs, features, batch), viewed as (runs, groups, units, batch)."""
+    """Returns a layer that normalizes each sample of a tensor of shape (runs, features, batch) by itself.
+
+    The layer views the tensor as (runs, groups, units, batch) and takes means over the units of a group.
+    """
     runs, features = owned["weight"].value.shape
     groups = group_count(features) if grouped else 1
     shape = runs, groups, features // groups
@@ -47,7 +50,10 @@ STACKED_NORMS: dict[str, NormKernel] = {
 
 
 def norm_specs(name: str, units: int, level: str) -> list[Spec]:
-    """Returns the declarations of the tensors of a layer's normalization, for a level of the factor `norm`."""
+    """Returns the declarations of the parameters and running statistics of one normalization layer.
+
+    `level` is the level of the factor `norm`, such as `batch`; the level `off` has no tensors.
+    """
     if level == OFF:
         return []
     kernel = STACKED_NORMS[norm_name(level)]
@@ -59,5 +65,5 @@ def norm_specs(name: str, units: int, level: str) -> list[Spec]:
 
 
 def stacked_norm(level: str, parameters: StackParameters, name: str) -> Layer | None:
-    """Returns the normalization of a hidden layer, or None for `off`."""
+    """Returns the normalization of a hidden layer, or None if the level of the factor `norm` is `off`."""
     return None if level == OFF else STACKED_NORMS[norm_name(level)].make(parameters.owned(name))
