@@ -1,3 +1,3 @@
-"""ablate: benchmarks activation and regularization ablations, all runs of a grid trained together."""
+"""ablate benchmarks activation functions and regularization methods; all runs of a grid are trained together."""
 
 __version__ = "0.1.0"

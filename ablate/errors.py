@@ -1,4 +1,4 @@
-"""The exceptions for errors that a user can correct, as a class tree.
+"""The exceptions for errors that a user can correct, as a tree of classes.
 
 AblateError
 ├── SpecError       the requested experiment is not legal             exit 2
@@ -6,8 +6,9 @@ AblateError
 ├── StoreError      a results folder cannot be read or written        exit 2
 └── NothingToShow   there are no results where some were expected     exit 5
 
-A message says what is wrong, the value received, the legal values and the flag to change. The command line catches
-`AblateError` alone; any other exception is a bug and keeps its traceback.
+The message of an exception states the problem, the value received, the legal values and the command-line option to
+change. The command line catches only `AblateError` and its subclasses; any other exception is a bug and keeps its
+traceback.
 """
 
 from collections.abc import Collection
@@ -16,7 +17,7 @@ from typing import ClassVar
 
 
 class AblateError(Exception):
-    """An error that the user can correct; its message is the whole explanation."""
+    """An error that the user can correct. Its message explains the error completely."""
 
     exit_code: ClassVar[int] = 2
 
@@ -26,7 +27,7 @@ class SpecError(AblateError, ValueError):
 
 
 class DataError(AblateError):
-    """A dataset is missing, unreadable or does not fit the experiment."""
+    """A dataset is missing, cannot be read or does not fit the experiment."""
 
 
 class StoreError(AblateError):
@@ -40,13 +41,19 @@ class NothingToShow(AblateError):
 
 
 def not_one_of(received: object, legal: Collection[str], *further: str) -> str:
-    """Returns that a word is not legal, with the legal words, further legal forms, and the closest legal word."""
+    """Returns an error message for a word that is not legal.
+
+    The message lists the legal words and further legal forms, and suggests the closest legal word.
+    """
     hint = did_you_mean(str(received), legal)
     return f"{received!r} is not one of {', '.join((*legal, *further))}{hint}"
 
 
 def did_you_mean(received: str, legal: Collection[str]) -> str:
-    """Returns `; did you mean 'x'?` with the legal word closest to the received one, or an empty text."""
+    """Returns `; did you mean 'x'?`, where x is the legal word closest to the received word.
+
+    The result is empty if no legal word is close.
+    """
     nearest = get_close_matches(received.lower(), [word.lower() for word in legal], n=1, cutoff=0.5)
     words = {word.lower(): word for word in legal}
     return f"; did you mean {words[nearest[0]]!r}?" if nearest else ""

@@ -1,12 +1,14 @@
-"""Pure functions that analyse results in data frames and arrays. No module here reads files, prints or formats.
+"""Pure functions that analyse results in data frames and arrays.
 
-Arguments and columns of the same name mean the same in every module:
+No module of this package reads files, prints or formats text.
 
-- `runs`, `curves`, `layers`: frames with the columns of `store.schema`. *Named* runs are a result of `variants.named`,
-  and *scored* runs a result of `scores.scored`.
-- `metric`: a key of `metrics.METRICS`, or in the gate a `Metric` object.
+An argument name or a column name has the same meaning in every module of this package:
+
+- `runs`, `curves`, `layers`: frames with the columns of `store.schema`. *Named* runs are a frame returned by
+  `variants.named`, and *scored* runs are a frame returned by `scores.scored`.
+- `metric`: a key of `metrics.METRICS`, or, in the package `gate`, a `Metric` object.
 - `margin`: the size up to which a difference does not matter in practice.
-- `factors`: the factors that make up the names of variants; `factor` is one of them.
+- `factors`: the factors whose levels make up the names of variants; `factor`: one of these factors.
 - `low` and `high`: ends of a 95 % confidence interval, NaN if there are too few seeds to compute one.
 - `p_holm`: a p value adjusted for the number of tests by Holm's method.
 """

@@ -1,4 +1,4 @@
-"""Types of the arrays that statistics are computed from."""
+"""Types of the arrays from which the analysis computes statistics."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Selection of runs such that the means of all levels are taken over the same backgrounds and seeds."""
+"""Selection of runs so that the means of all levels of a factor cover the same backgrounds and seeds."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from ablate.analysis.metrics import STEPS_TO_TARGET
 
 
 def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Returns the scored runs that count for a metric: for steps to target all runs, otherwise those that finished."""
+    """Returns the scored runs that count for a metric: all runs for steps to target, finished runs for any other."""
     return runs if metric == STEPS_TO_TARGET else runs[runs["finished"]]
 
 
 def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns a subset of named runs with exactly one run for every level, background and seed.
+    """Returns the named runs that form a complete grid: one run for each level of `factor`, background and seed.
 
-    A background is a combination of levels of the factors `background`. The function drops either the backgrounds that
-    lack a seed or the seeds that lack a background, whichever leaves more runs.
+    A background is a combination of levels of the factors listed in `background`. To complete the grid, the function
+    drops either the backgrounds that lack a seed or the seeds that lack a background, whichever leaves more runs.
     """
     background = list(background)
     levels = runs[factor].nunique()
@@ -29,5 +29,8 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 
 
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns `balanced` runs that all count for the metric (see `counted`), without levels that have no such run."""
+    """Returns a `balanced` subset of the runs that count for a metric (see `counted`).
+
+    Levels without any run that counts are left out.
+    """
     return balanced(counted(balanced(runs, factor, background), metric), factor, background)

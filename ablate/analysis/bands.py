@@ -10,20 +10,21 @@ from ablate.analysis.paired import mean_interval
 
 
 def curve_bands(runs: pd.DataFrame, curves: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Returns the table of `over_seeds` for one score of the learning curves, with the key `step`."""
+    """Returns the mean over seeds of one score of the learning curves, for each variant and step."""
     return over_seeds(runs, curves, ["step"], score)
 
 
 def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Returns the table of `over_seeds` for one layer quantity, with the keys `step` and `layer`."""
+    """Returns the mean over seeds of one layer quantity, for each variant, step and layer."""
     return over_seeds(runs, layers[layers["quantity"] == quantity], ["step", "layer"], "value")
 
 
 def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
-    """Returns a table of `variant`, the keys, and `mean`, `low`, `high` and `n` (seeds) of the column `value`.
+    """Returns the mean and interval over seeds of the column `value`, for each variant and combination of keys.
 
-    Rows are sorted by variant and keys. `table` has one row per `run_id` and keys; rows without a value are left out.
-    Runs that did not finish are left out, because their curves end early.
+    The result has the columns `variant`, the columns `keys`, `mean`, `low`, `high` and `n` (number of seeds), and is
+    sorted by variant and keys. `table` has one row per run and combination of keys. Rows of `table` without a value are
+    left out. Runs that did not finish are left out, because their curves end early.
     """
     finished = runs.loc[runs["finished"], ["run_id", VARIANT, "seed"]]
     known = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")

@@ -12,11 +12,14 @@ DEFAULT_TARGET = "90%"
 
 
 class Target(Amount):
-    """Validation accuracy at which a run counts as converged; a relative target is a share of the reference's best."""
+    """Validation accuracy at which a run counts as converged.
+
+    A relative target is a share of the best accuracy of the reference.
+    """
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the target written as `0.95` or `90%`, or raises `SpecError` for any other text."""
+        """Returns the target written as a text such as `0.95` or `90%`. Raises `SpecError` for any other text."""
         target = cls.read(text)
         if target is None or not 0 < target.size <= 1:
             raise SpecError(
@@ -26,15 +29,19 @@ class Target(Amount):
         return target
 
     def accuracy(self, reference_best: float) -> float:
-        """Returns the target as a validation accuracy, NaN if the target is relative and `reference_best` is NaN."""
+        """Returns the target as a validation accuracy.
+
+        The result is NaN if the target is relative and `reference_best` is NaN.
+        """
         return self.size * reference_best if self.relative else self.size
 
 
 def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
-    """Returns the number of steps after which a run first reaches the target, NaN if it never does (censored).
+    """Returns the number of steps after which a run first reaches the target.
 
-    The accuracy is interpolated linearly between evaluations. A run whose untrained network reaches the target needs no
-    step. Both arrays have the shape (evaluations,); steps ascend, and evaluations with accuracy NaN are skipped.
+    The result is NaN if the run never reaches the target; such a run is censored. The accuracy is interpolated linearly
+    between evaluations. If the untrained network already reaches the target, the result is 0. `steps` and
+    `val_accuracy` have the shape (evaluations,). `steps` ascends. Evaluations whose accuracy is NaN are skipped.
     """
     known = ~np.isnan(val_accuracy)
     steps, val_accuracy = steps[known], val_accuracy[known]
@@ -50,14 +57,16 @@ def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
 
 
 def restricted(times: Floats, horizons: Floats) -> Floats:
-    """Returns min(T, horizon) of each run, or the horizon if the run never reached its target, shape (runs,).
+    """Returns each run's steps to target, or its planned steps (the horizon) where it missed the target.
 
-    The mean of the result is the restricted mean survival time, E[min(T, horizon)] (Royston and Parmar, "Restricted
-    mean survival time: an alternative to the hazard ratio for the design and analysis of randomized trials with a
-    time-to-event outcome", BMC Medical Research Methodology 13:152, 2013). No run is censored before its horizon, so no
-    Kaplan-Meier weights are needed. If some runs are censored, the mean is a lower bound of the mean steps to target.
+    Shape: (runs,). The mean of the result is the restricted mean survival time, E[min(T, horizon)] for T steps to
+    target (Royston and Parmar, "Restricted mean survival time: an alternative to the hazard ratio for the design and
+    analysis of randomized trials with a time-to-event outcome", BMC Medical Research Methodology 13:152, 2013). No run
+    is censored before its horizon, so the mean needs no Kaplan-Meier weights. If some runs are censored, the mean of
+    the result is a lower bound of the mean steps to target.
 
-    `times` are steps to target, NaN for censored runs. `horizons` are the steps planned for each run.
+    `times` holds the steps to target of each run, NaN for a run that missed the target. `horizons` holds the number of
+    steps planned for each run.
     """
     return np.fmin(times, horizons)
 

@@ -1,23 +1,28 @@
-"""Differences paired by seed: of variants from a reference variant, and of factor levels from a reference level.
+"""Differences paired by seed, between variants and a reference variant or between factor levels and a reference level.
 
-A table of differences has one row per variant or level, in the order given, with these columns:
+A table of differences has one row per variant or level, in the order of the input, with these columns:
 
 - `pairs`: number of seeds where both the variant or level and the reference finished.
-- `failed`, `reference_failed`: number of seeds where only the reference finished, and where only the reference failed.
-- `difference`, `low`, `high`: mean difference over the pairs, in the metric's unit, and its interval.
-- `p`, `p_holm`, `t_p_holm`: p of the sign-flip test, the same adjusted by Holm's method, and adjusted p of the t-test.
+- `failed`, `reference_failed`: number of seeds where only the reference's run finished, and number of seeds where only
+  the reference's run failed.
+- `difference`, `low`, `high`: mean difference over the pairs of runs, in the metric's unit, and the interval of this
+  mean.
+- `p`, `p_holm`, `t_p_holm`: p of the sign-flip test, p of the sign-flip test adjusted by Holm's method, and p of the
+  t-test adjusted by Holm's method.
 - `improvement`: probability that a run beats the reference's run of the same seed.
-- `verdict`, `more_seeds`: `standing.Standing`, and the approximate number of further seeds needed if it is `TOO_FEW`.
+- `verdict`, `more_seeds`: a `standing.Standing`, and the approximate number of further seeds needed if the verdict is
+  `TOO_FEW`.
 
-The interval and the t-test assume normally distributed differences. The sign-flip test assumes that differences are
-symmetric around 0 if the mean difference is 0.
+The interval and the t-test assume normally distributed differences. Under the null hypothesis of the sign-flip test,
+differences are symmetric around 0.
 
-A failed run ranks last. Tests, probability and verdict count its pair as a loss as large as the largest difference
-among the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing observations in
-clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both failed are left out.
+A failed run ranks last. The tests, the probability and the verdict count a failed run as a loss as large as the largest
+difference among the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing
+observations in clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both the variant or level
+and the reference failed are left out.
 
-Steps to target are compared up to the fewest steps that any of the runs was trained for. Otherwise, of two runs that
-never reach the target, the one trained for fewer steps would seem to be faster.
+Steps to target are cut off at the fewest steps for which any of the runs was trained. Without the cut-off, of two runs
+that never reach the target, the run trained for fewer steps would seem to be faster.
 """
 
 from dataclasses import dataclass
@@ -36,7 +41,7 @@ from ablate.analysis.variants import levels_of
 
 # Fewer than `_FEW` differences that are equal up to the relative tolerance `_SAME` give no estimate of variance.
 _FEW, _SAME = 4, 1e-9
-# The columns of a table of differences, after the variant or level.
+# The columns of a table of differences that follow the column of variants or levels.
 COLUMNS = (
     *("pairs", "failed", "reference_failed", "difference", "low", "high"),
     *("p", "p_holm", "t_p_holm", "improvement", "verdict", "more_seeds"),
@@ -45,7 +50,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Differences of one variant or level from the reference, shape (pairs,), and counts as in `standing.Evidence`."""
+    """Differences between one variant or level and the reference, with the numbers of seeds where runs failed.
+
+    `differences` has the shape (pairs,). The counts have the same meaning as in `standing.Evidence`.
+    """
 
     differences: Floats
     failed: int
@@ -54,7 +62,10 @@ class _Pairs:
 
     @classmethod
     def of(cls, values: Floats, reference: Floats, horizon: float) -> Self:
-        """Returns the pairs from values by seed, NaN for failed runs; values of at least `horizon` are censored."""
+        """Returns the pairs made of two arrays with one value per seed.
+
+        NaN marks a failed run, and a value of at least `horizon` marks a run that missed the target.
+        """
         known, reference_known = ~np.isnan(values), ~np.isnan(reference)
         both = known & reference_known
         return cls(
@@ -65,17 +76,22 @@ class _Pairs:
         )
 
     def scored(self, sign: int) -> Floats:
-        """Returns the differences, positive where better, with failed runs as losses, shape (pairs + failed seeds,)."""
+        """Returns the differences, positive where the variant or level is better than the reference.
+
+        A seed where only the reference finished is appended as a loss, and a seed where only the reference failed as a
+        win, each as large as the largest difference. The result has one value for each seed in which the variant or
+        level, the reference or both finished.
+        """
         largest = np.abs(self.differences).max() if len(self.differences) else 1.0
         losses, wins = np.full(self.failed, -largest), np.full(self.reference_failed, largest)
         return np.concatenate((sign * self.differences, losses, wins))
 
     def interval(self) -> tuple[Floats, Floats]:
-        """Returns the interval of the mean difference, NaN if there are only a few differences, all equal and not 0.
+        """Returns the ends of the interval of the mean difference.
 
-        Differences of accuracies on a few hundred samples are often equal by chance. Their interval would
-        have width 0 and claim a certainty that a few seeds cannot give. If all differences are 0, the variants compute
-        the same values.
+        The ends are NaN if fewer than `_FEW` differences exist and all have the same value other than 0. Differences of
+        accuracies on a few hundred samples are often equal by chance. A few equal differences are therefore no evidence
+        of an interval of width 0. If all differences are 0, the two variants compute the same values.
         """
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():
@@ -86,7 +102,10 @@ class _Pairs:
 def variant_differences(
     runs: pd.DataFrame, metric: str, reference: str, margin: Margin, *, is_chosen: bool = False
 ) -> pd.DataFrame:
-    """Returns the differences of all variants from a reference variant; for `is_chosen` see `difference_table`."""
+    """Returns the table of differences between all variants and a reference variant.
+
+    `is_chosen` means that the reference was chosen because it is the best variant (see `difference_table`).
+    """
     ran = runs.assign(ran=True).pivot(index="seed", columns=VARIANT, values="ran").notna()
     ran = ran[runs[VARIANT].drop_duplicates()]
     column = METRICS[metric].report_column
@@ -98,9 +117,10 @@ def variant_differences(
 def level_differences(
     runs: pd.DataFrame, metric: str, factor: str, factors: tuple[str, ...], reference: str, margin: Margin
 ) -> pd.DataFrame:
-    """Returns the main effects of a factor: differences of its levels from a reference level.
+    """Returns the main effects of a factor: the differences between its levels and a reference level.
 
-    Within each seed, the value of a level is the mean over the backgrounds that all levels have in common.
+    Within each seed, the value of a level is the mean over the backgrounds (levels of all other factors) that all
+    levels of the factor share.
     """
     known = balanced_for(runs, metric, factor, [other for other in factors if other != factor])
     levels = levels_of(known, factor)
@@ -112,7 +132,7 @@ def level_differences(
 
 
 def _horizon(runs: pd.DataFrame, metric: str) -> float:
-    """Returns the number of steps from which a run counts as "not reached", infinity for other metrics."""
+    """Returns the number of steps from which steps to target count as "not reached"; infinity for any other metric."""
     return float(runs["steps"].min()) if metric == STEPS_TO_TARGET else float("inf")
 
 
@@ -126,12 +146,13 @@ def difference_table(
     is_chosen: bool = False,
     horizon: float = float("inf"),
 ) -> pd.DataFrame:
-    """Returns the table of differences of all columns of `values` from the column `reference`.
+    """Returns the table of differences between all columns of `values` and the column `reference`.
 
-    `values` has one row per seed, NaN where a run failed or was not made; values of at least `horizon` are censored.
-    `ran` has the same shape and tells which runs were made. With `is_chosen` the reference is the best column, and p is
-    adjusted for the comparisons of all pairs of columns: among equal variants, the luckiest beats the unluckiest far
-    more often than one of two given variants beats the other.
+    `values` has one row per seed and one column per variant or level, and holds NaN where a run failed or does not
+    exist. A value of at least `horizon` belongs to a run that missed the target. `ran` has the shape of `values` and
+    tells which runs exist. `is_chosen` says that the reference was chosen because it is the best column; p is then
+    adjusted for the comparisons of all pairs of columns. Without this adjustment, the luckiest of several equal
+    variants would often seem to be better than the unluckiest.
     """
     base = values[reference].to_numpy(np.float64)
     both_ran = ran.to_numpy() & ran[[reference]].to_numpy()

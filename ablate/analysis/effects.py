@@ -1,11 +1,13 @@
 """Analysis of variance: the share of a metric's variance that each factor and each pair of factors explains.
 
-The model is y ~ seed + factors + all products of two factors, with the seed as block. Sums of squares are of type II:
-each term is adjusted for all terms that do not contain it. Type II suits grids with missing cells and does not depend
-on the coding (Langsrud, "ANOVA for unbalanced data: use type II instead of type III sums of squares", Statistics and
-Computing 13:163-167, 2003). A sum of squares is the difference between the residual sums of squares of two nested
-models. Its degrees of freedom are the difference between their ranks. statsmodels' `anova_lm` gives the same results if
-every cell has a run; otherwise it also counts the columns of empty cells.
+The linear model is y ~ seed + factors + all products of two factors, with the seed as a blocking factor. Sums of
+squares are of type II: each term is adjusted for all other terms that do not contain this term. Type II sums of squares
+suit grids with missing cells and do not depend on how levels are coded as numbers (Langsrud, "ANOVA for unbalanced
+data: use type II instead of type III sums of squares", Statistics and Computing 13:163-167, 2003). The sum of squares
+of a term is the difference between the residual sums of squares of two nested models, without and with the term. The
+degrees of freedom of a term are the difference between the ranks of these two models. `anova_lm` of statsmodels gives
+the same results if every cell has a run; if a cell is empty, `anova_lm` also counts the columns of empty cells as
+degrees of freedom.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,18 +28,21 @@ UNEXPLAINED = "unexplained"
 
 Term = tuple[str, ...]
 
-# Sums of squares below this share of the total count as 0.
+# Sums of squares below this share of the total sum of squares count as 0.
 _ROUNDING = 1e-12
-# Eigenvalues below this share of the largest one count as 0: some indicator columns are linearly dependent.
+# Eigenvalues below this share of the largest eigenvalue count as 0, because some indicator columns are linearly
+# dependent.
 _DEPENDENT = 1e-10
 
 
 def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataFrame:
-    """Returns the analysis of variance of a metric, one row per term: factors by falling share, then seed and residual.
+    """Returns the analysis of variance of a metric as a table with one row per term of the linear model.
 
-    The columns are `term` (a tuple of factors, or of `seed` or `unexplained`), `sum_sq`, `df`, `share` (of the total;
-    need not add up to 1 if cells are missing), `f`, `p` and `p_holm` (adjusted for all terms of factors). F and p are
-    NaN if no degrees of freedom are left. Runs without a value and factors with a single level are left out.
+    Terms of factors come first, by descending share of the variance; the seed and the residual follow. The columns are
+    `term` (a tuple of factors, or of `seed` or `unexplained`), `sum_sq`, `df`, `share`, `f`, `p` and `p_holm`, which is
+    adjusted for all terms of factors. The shares are shares of the total sum of squares and need not add up to 1 if
+    cells are missing. F and p are NaN if no residual degrees of freedom are left. Runs without a value of the metric
+    and factors with a single level are left out.
     """
     column = METRICS[metric].report_column
     known = counted(runs, metric).dropna(subset=column)
@@ -58,15 +63,19 @@ def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataF
 
 
 def _indicators(runs: pd.DataFrame, term: Term) -> Floats:
-    """Returns indicator columns, one per combination of levels that occurs in the runs, shape (runs, cells)."""
+    """Returns the indicator columns of a term, one per combination of levels that occurs in the runs.
+
+    Shape: (runs, cells).
+    """
     cells = runs.groupby(list(term), sort=False).ngroup().to_numpy()
     return np.asarray(np.eye(cells.max() + 1)[cells], dtype=np.float64)
 
 
 def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]], Floats]:
-    """Returns a function that maps terms to the residual sum of squares and degrees of freedom of their linear model.
+    """Returns a function that fits the linear model with the given terms.
 
-    `y` has mean 0 and shape (runs,). The cross products are computed once, and all fits reuse them.
+    This function returns the residual sum of squares and the residual degrees of freedom of the model. `y` has mean 0
+    and shape (runs,). The cross products of the columns are computed once and reused in every fit.
     """
     design = np.hstack([np.ones((len(y), 1)), *blocks.values()])
     products, moments, total = design.T @ design, design.T @ y, float(y @ y)
@@ -84,7 +93,11 @@ def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]],
 
 
 def _table(terms: list[Term], rows: Floats, total: float) -> pd.DataFrame:
-    """Returns the table of terms from rows of sum of squares and degrees of freedom; the last row is the residual."""
+    """Returns the table of an analysis of variance.
+
+    Each row of `rows` holds the sum of squares and the degrees of freedom of one term, and the last row holds those of
+    the residual.
+    """
     sums, df = rows.T
     sums = np.where(sums <= _ROUNDING * total, 0.0, sums)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -95,6 +108,6 @@ def _table(terms: list[Term], rows: Floats, total: float) -> pd.DataFrame:
     is_of_factors = np.array([*(term != (SEED,) for term in terms), False])
     p_holm = holm(np.where(is_of_factors, p, np.nan))
     columns = {"sum_sq": sums, "df": df, "share": share, "f": f, "p": p, "p_holm": p_holm}
-    # Terms of factors come first, by descending share. Seed and residual follow in their order.
+    # Terms of factors come first, by descending share. The seed and the residual follow in this order.
     order = np.lexsort((np.where(is_of_factors, -share, 0.0), ~is_of_factors))
     return pd.DataFrame({"term": [*terms, (UNEXPLAINED,)]} | columns).iloc[order].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Findings: the results about one metric that a report describes in words."""
+"""Findings: the results on one metric that a report describes in words."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,12 +15,14 @@ from ablate.analysis.summary import Summary, ranked
 
 @dataclass(frozen=True)
 class Findings:
-    """Results about one metric. The modules that compute the tables describe their columns.
+    """The results on one metric. The columns of each table are described in the module that computes the table.
 
-    `variants` holds the differences from the reference variant. `winner` is the variant with the best mean, and
-    `against_winner` holds the differences from it. If no run finished or reached the target, `winner` is None and
-    `against_winner` is empty. `levels` holds the main effects by factor, relative to `reference_levels`. In each pair
-    of factors, the first gives the rows of the contrasts, and the second is the moderator.
+    `variants` is the table of differences between all variants and the reference variant. `winner` is the variant with
+    the best mean, and `against_winner` is the table of differences between all variants and the winner. If no run
+    finished or no run reached the target, `winner` is None and `against_winner` is empty. `levels` maps each factor to
+    its table of main effects: the differences between its levels and its level in `reference_levels`. `contrasts` and
+    `moderations` map each pair of factors to their interaction; the first factor of a pair gives the rows, and the
+    second factor is the moderator.
     """
 
     metric: str
@@ -36,7 +38,10 @@ class Findings:
 
 
 def find(summary: Summary, metric: str | None = None, margin: Margin | None = None) -> Findings:
-    """Returns the findings about a metric. The defaults are the metric that the summary is sorted by and its margin."""
+    """Returns the findings about a metric, by default the metric by which the summary is sorted.
+
+    The default of `margin` is the metric's own margin for reports.
+    """
     metric = metric or _sorted_by(summary)
     margin = margin or METRICS[metric].report_margin or Margin(0.0)
     factors = summary.factors
@@ -67,7 +72,7 @@ def find(summary: Summary, metric: str | None = None, margin: Margin | None = No
 
 
 def find_all(summary: Summary, margin: Margin | None = None) -> dict[str, Findings]:
-    """Returns the findings about every metric; `margin` applies only to the metric that the summary is sorted by."""
+    """Returns the findings about every metric. `margin` applies only to the metric by which the summary is sorted."""
     asked = _sorted_by(summary)
     return {metric: find(summary, metric, margin if metric == asked else None) for metric in METRICS}
 
@@ -77,7 +82,10 @@ def _sorted_by(summary: Summary) -> str:
 
 
 def _pairs(summary: Summary) -> list[tuple[str, str]]:
-    """Returns all pairs of varied factors. The second factor has no more levels than the first and is the moderator."""
+    """Returns all pairs of varied factors.
+
+    The second factor of a pair, the moderator, has at most as many levels as the first.
+    """
     count = summary.runs[list(summary.varied_factors)].nunique()
     return [
         (first, second) if count[first] >= count[second] else (second, first)

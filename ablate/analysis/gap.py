@@ -1,4 +1,4 @@
-"""The gap between training and validation scores. A positive gap means overfitting, for accuracy and for loss."""
+"""The gap between training and validation scores. A positive accuracy gap or loss gap means overfitting."""
 
 from collections.abc import Mapping
 
@@ -7,22 +7,27 @@ from scipy import special
 
 from ablate.analysis.arrays import Floats, Steps
 
-# A loss counts as rising if p of the trend test is at most this. That takes six evaluations after the lowest loss.
+# A loss counts as rising if p of the trend test is at most `RISING_P`. A p this small needs six evaluations after the
+# lowest loss.
 RISING_P = 0.01
 
 
 def gap_at(scores: Mapping[str, Floats], evaluation: int) -> tuple[float, float]:
-    """Returns the accuracy gap and the loss gap at an evaluation, an index that counts from the end if negative.
+    """Returns the accuracy gap and the loss gap at one evaluation. A negative `evaluation` counts from the end.
 
-    The accuracy gap is training minus validation accuracy, from -1 to 1. The loss gap is validation minus training
-    loss, in nats. `scores` holds the columns `store.schema.SCORES` of one run, each of shape (evaluations,).
+    The accuracy gap is the training accuracy minus the validation accuracy, from -1 to 1. The loss gap is the
+    validation loss minus the training loss, in nats. `scores` holds the columns `store.schema.SCORES` of one run, each
+    of shape (evaluations,).
     """
     values = {name: float(column[evaluation]) for name, column in scores.items()}
     return values["train_accuracy"] - values["val_accuracy"], values["val_loss"] - values["train_loss"]
 
 
 def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
-    """Returns the gaps at the first evaluation with the highest validation accuracy, NaN if no accuracy is known."""
+    """Returns the accuracy gap and the loss gap at the (first) evaluation with the highest validation accuracy.
+
+    Both gaps are NaN if no validation accuracy is known.
+    """
     accuracy = scores["val_accuracy"]
     if np.isnan(accuracy).all():
         return float("nan"), float("nan")
@@ -30,12 +35,13 @@ def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
 
 
 def overfit_step(steps: Steps, val_loss: Floats) -> float:
-    """Returns the step of the lowest validation loss if the loss rises after it, else NaN.
+    """Returns the step of the lowest validation loss if the loss rises after this step, else NaN.
 
-    The loss rises if the evaluations after its first minimum have a positive trend: the one-sided p of the Mann-Kendall
-    test (Mann, "Nonparametric tests against trend", Econometrica 13:245-259, 1945) is at most `RISING_P`. Noise alone
-    gives such a p in one run of a hundred. A run whose loss still falls, stays level or falls again is censored. Both
-    arrays have the shape (evaluations,); steps ascend, and evaluations with loss NaN are skipped.
+    The loss counts as rising if a one-sided Mann-Kendall trend test (Mann, "Nonparametric tests against trend",
+    Econometrica 13:245-259, 1945) of the evaluations after the first minimum has a p of at most `RISING_P`. Noise alone
+    gives a p of at most `RISING_P` in one run of a hundred. The result is NaN if the loss still falls at the end, stays
+    level or falls again. `steps` and `val_loss` have the shape (evaluations,). `steps` ascends. Evaluations whose loss
+    is NaN are skipped.
     """
     known = ~np.isnan(val_loss)
     steps, val_loss = steps[known], val_loss[known]
@@ -48,8 +54,8 @@ def overfit_step(steps: Steps, val_loss: Floats) -> float:
 def rising_p(values: Floats) -> float:
     """Returns the one-sided p of the Mann-Kendall test for a rising trend in values of shape (n,).
 
-    The test uses the normal approximation with continuity correction. It does not correct for ties, which makes it
-    conservative.
+    The Mann-Kendall test uses the normal approximation with continuity correction. The test does not correct for ties
+    and is therefore conservative.
     """
     n = len(values)
     if n < 2:

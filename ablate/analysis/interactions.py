@@ -1,4 +1,4 @@
-"""Interactions: how the effect of one factor depends on the level of another."""
+"""Interactions: how the effect of one factor depends on the level of another factor."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,10 @@ from ablate.analysis.variants import levels_of
 
 @dataclass(frozen=True)
 class Cells:
-    """A metric for each seed and pair of levels of two factors, averaged over the backgrounds that all cells share.
+    """The values of a metric for each seed and each pair of levels of two factors (a cell).
 
-    A cell is a pair of levels. Values have the shape (seeds, row levels, column levels), NaN for a missing value.
+    Each value is the mean over the backgrounds (levels of all other factors) that all cells share. `values` has the
+    shape (seeds, row levels, column levels) and holds NaN for a missing value.
     """
 
     rows: str
@@ -26,7 +27,10 @@ class Cells:
     values: Floats
 
     def means(self) -> pd.DataFrame:
-        """Returns the means over seeds as a table indexed by the levels of both factors, NaN if no seed has a value."""
+        """Returns the mean over seeds of each cell, as a table indexed by the levels of both factors.
+
+        A cell without any value is NaN.
+        """
         return pd.DataFrame(
             mean_over_seeds(self.values),
             pd.Index(self.row_levels, name=self.rows),
@@ -36,11 +40,12 @@ class Cells:
 
 @dataclass(frozen=True)
 class Moderation:
-    """Change of the differences between the levels of `factor` from the level `base` of `moderator` to another level.
+    """How much the levels of `factor` differ at one level of `moderator`, compared with the base level of `moderator`.
 
-    A spread is the standard deviation of the level means of `factor`. `ratio` is `spread` divided by `base_spread`: a
-    ratio of 0.2 means that four fifths of the differences are gone. `low` and `high` are the interval of the ratio by
-    the delete-one-seed jackknife, which needs three seeds.
+    The compared level is `level`, and the base level is `base`. A spread is the standard deviation of the means of the
+    levels of `factor`. `ratio` is `spread` divided by `base_spread`; a ratio of 0.2 means that `level` removes four
+    fifths of the differences between the levels of `factor`. `low` and `high` are the ends of a jackknife interval of
+    the ratio, which leaves out one seed at a time and needs three seeds.
     """
 
     factor: str
@@ -55,7 +60,10 @@ class Moderation:
 
 
 def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tuple[str, ...]) -> Cells:
-    """Returns the cells of two factors from named and scored runs; `factors` are all factors that name the variants."""
+    """Returns the values of a metric for each pair of levels of two factors, from named and scored runs.
+
+    `factors` are all factors whose levels make up the names of variants.
+    """
     background = [factor for factor in factors if factor not in (rows, columns)]
     pairs = runs.assign(cell=runs[rows] + "\x1f" + runs[columns])
     known = balanced_for(pairs, metric, "cell", background)
@@ -69,11 +77,14 @@ def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tup
 
 
 def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
-    """Returns the interaction in each cell: the effect of the row level in this column minus that in the base column.
+    """Returns the interaction in each cell, as a table with one row per cell.
 
-    It is y[row, column] - y[base, column] - y[row, base] + y[base, base] within each seed. The table has one row per
-    pair of a row level and a column level, without the base levels. Its columns are the two levels, `seeds` (number of
-    seeds), `interaction` (mean over seeds), `low`, `high` and `p` (of the sign-flip test).
+    A cell is a pair of a row level and a column level.
+
+    The interaction is the effect of the row level in this column minus the effect of the row level in the base column:
+    y[row, column] - y[base, column] - y[row, base] + y[base, base] within each seed. Cells in the base row or the base
+    column are left out. The columns of the table are the two levels, `seeds` (number of seeds), `interaction` (mean
+    over seeds), `low`, `high` and `p` (of the sign-flip test).
     """
     row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
     y = table.values
@@ -90,10 +101,10 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
 
 
 def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
-    """Returns a moderation for each level of the column factor other than `base`, which is also one of its levels.
+    """Returns a `Moderation` for each level of the column factor except the level `base`.
 
-    `factor` is the row factor, and `moderator` the column factor. Only row levels with values in both columns count.
-    Column levels with fewer than two such row levels are left out.
+    In each `Moderation`, `factor` is the row factor of the table, and `moderator` is the column factor. Only row levels
+    that have values in both columns count. A column level is left out if fewer than two row levels count.
     """
     start = table.column_levels.index(base)
     result = []
@@ -111,12 +122,15 @@ def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
 
 
 def _jackknife(both: Floats, ratio: float) -> tuple[float, float]:
-    """Returns the jackknife interval of a ratio of spreads, cut off at 0, from cells of shape (seeds, rows, 2)."""
+    """Returns the ends of the jackknife interval of a ratio of spreads, cut off at 0.
+
+    `both` holds the values of two columns, shape (seeds, rows, 2).
+    """
     n = len(both)
     if n < 3:
         return float("nan"), float("nan")
     spreads = ((both.sum(axis=0) - both) / (n - 1)).std(axis=1)
-    # If the levels do not differ once a seed is left out, the ratio is undefined and there is no interval.
+    # If the levels do not differ when one seed is left out, the ratio is undefined, and no interval exists.
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = spreads[:, 1] / spreads[:, 0]
         deviations = ratios - ratios.mean()

@@ -1,4 +1,4 @@
-"""Summary of layer diagnostics: one row per variant, sorted by the number of signs of trouble."""
+"""Summary of layer diagnostics: a table with one row per variant, sorted by the number of signs of trouble."""
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,12 @@ from ablate.analysis.arrays import Floats
 from ablate.analysis.metrics import VARIANT
 from ablate.store.status import FINISHED
 
-# Names of the first hidden layer, with and without convolutions, and name of the last layer.
+# Names of the first hidden layer (with and without convolutions) and of the last layer.
 FIRST, LAST = ("conv.0", "hidden.0"), "output"
 
-# Signs of trouble: a column of `health` and the range in which its values are no sign. The ranges are rules of thumb
-# that accept what every relu network shows: half of all derivatives are 0, and activations are not centred on 0.
+# Signs of trouble: each sign has a column of `health` and the range of healthy values of this column. The ranges are
+# rules of thumb that accept two properties of every relu network: half of all derivatives are 0, and activations are
+# not centred on 0.
 SIGNS: dict[str, tuple[str, float, float]] = {
     "vanishing gradient": ("gradient_ratio_worst", 1e-2, np.inf),
     "exploding gradient": ("gradient_ratio_worst", -np.inf, 1e2),
@@ -26,29 +27,35 @@ SIGNS: dict[str, tuple[str, float, float]] = {
 }
 UNFINISHED = "unfinished runs"
 
-# Quantities for which the layer with the largest value is the worst, and the other quantities used.
+# `_LARGEST`: quantities for which the layer with the largest value is the worst layer. `_OTHERS`: all other quantities
+# used.
 _LARGEST = ("dead_share", "saturated_share", "running_mean_shift")
 _OTHERS = ("gradient_norm", "activation_mean", "activation_std", "update_ratio", "running_std_ratio")
-# Columns of `health` that are geometric means over a variant's runs, and columns that are arithmetic means.
+# `_RATIOS`: columns of `health` that are geometric means over a variant's runs. `_MEANS`: columns that are arithmetic
+# means.
 _RATIOS = ("gradient_ratio_start", "gradient_ratio_end", "update_ratio")
 _MEANS = ("centre", *_LARGEST, "running_std_ratio")
 
 
 def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns one row per variant, sorted by ascending number of signs of trouble, then by gradient ratio nearest to 1.
+    """Returns the summary of layer diagnostics, one row per variant.
 
-    All values are means over a variant's runs, geometric for the ratios of gradients and updates. Values are NaN for
-    variants without diagnostics. The worst layer is determined at the last evaluation.
+    Variants are sorted by ascending number of signs of trouble. Among variants with equally many signs, the variant
+    whose gradient ratio is nearest to 1 comes first. All values are means over a variant's runs; the ratios of
+    gradients and of updates are geometric means. A variant without diagnostics has NaN values and comes last. The worst
+    layer is determined at the last evaluation.
 
-    - variant, runs: name, and number of runs with diagnostics. A variant without diagnostics comes last.
-    - gradient_ratio_start, gradient_ratio_end: gradient norm of the first hidden layer divided by that of the output
-      layer, at the first and the last evaluation. A value far below 1 indicates a vanishing gradient.
-    - gradient_ratio_worst: the one of these two ratios that is farther from 1.
-    - centre: |mean| / std of the activations of the layer least centred on 0.
-    - dead_share, saturated_share: value in the layer where it is largest.
-    - update_ratio: geometric mean over the layers.
-    - running_mean_shift, running_std_ratio: value in the layer where it is farthest from 0 and from 1, respectively.
-    - signs: keys of `SIGNS` whose column is outside its range, and `UNFINISHED` if a run diverged or failed.
+    - variant, runs: name of the variant, and number of its runs with diagnostics.
+    - gradient_ratio_start, gradient_ratio_end: gradient norm of the first hidden layer divided by the gradient norm of
+      the output layer, at the first and at the last evaluation. A value far below 1 indicates a vanishing gradient.
+    - gradient_ratio_worst: either gradient_ratio_start or gradient_ratio_end, whichever is farther from 1.
+    - centre: |mean| / std of the activations, in the layer whose activations are least centred on 0.
+    - dead_share, saturated_share: the largest value of any layer.
+    - update_ratio: geometric mean of the update ratio over the layers.
+    - running_mean_shift, running_std_ratio: the value of any layer that is farthest from 0 (for the shift) or from 1
+      (for the ratio).
+    - signs: keys of `SIGNS` for which the column is outside the healthy range, and `UNFINISHED` if a run diverged or
+      failed.
     """
     frame = runs[["run_id", VARIANT, "status"]].join(_per_run(layers), on="run_id")
     groups = frame.groupby(VARIANT, sort=False)
@@ -59,7 +66,7 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns the columns of `health` for each run, before they are averaged over runs; the index is the run id."""
+    """Returns the columns of `health` for each single run, as a table indexed by run id."""
     ends = layers.groupby("run_id")["step"].agg(["min", "max"])
     first, last = (_wide(layers[layers["step"] == layers["run_id"].map(ends[end])]) for end in ends)
     by_run = last.groupby(level="run_id")
@@ -78,7 +85,7 @@ def _per_run(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wide(layers: pd.DataFrame) -> pd.DataFrame:
-    """Returns one row per run and layer, one column per quantity."""
+    """Returns the diagnostics as a table with one row per run and layer and one column per quantity."""
     wide = layers.pivot(index=["run_id", "layer"], columns="quantity", values="value")
     return wide.reindex(columns=[*_OTHERS, *_LARGEST]).astype(float)
 

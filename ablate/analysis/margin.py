@@ -10,14 +10,14 @@ from ablate.errors import SpecError
 
 @dataclass(frozen=True)
 class Amount:
-    """A size in the unit of a metric or, if `relative`, as a share of the reference's value."""
+    """A size in the unit of a metric or, if `relative` is true, as a share of the reference's value."""
 
     size: float
     relative: bool = False
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Returns the amount written as `0.01` or `5%`, None for any other text."""
+        """Returns the amount written as a text such as `0.01` or `5%`. The result is None for any other text."""
         number = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(%?)", text.strip())
         return cls(float(number[1]) / (100 if number[2] else 1), bool(number[2])) if number else None
 
@@ -26,11 +26,11 @@ class Amount:
 
 
 class Margin(Amount):
-    """The size up to which a difference does not matter in practice."""
+    """The size up to which a difference of a metric does not matter in practice."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the margin written as `0.01` or `5%`, or raises `SpecError` for any other text."""
+        """Returns the margin written as a text such as `0.01` or `5%`. Raises `SpecError` for any other text."""
         margin = cls.read(text)
         if margin is None:
             raise SpecError(
@@ -40,7 +40,10 @@ class Margin(Amount):
         return margin
 
     def absolute(self, reference: float) -> float:
-        """Returns the margin in the metric's unit, 0 if it is relative and the reference's value is NaN."""
+        """Returns the margin in the metric's unit.
+
+        The result is 0 if the margin is relative and the reference's value is NaN.
+        """
         if not self.relative:
             return self.size
         return 0.0 if math.isnan(reference) else self.size * abs(reference)

@@ -12,13 +12,13 @@ from ablate.errors import SpecError, not_one_of
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of scored runs.
+    """One metric by which scored runs are compared.
 
     Attributes:
-        about: Description for a help text or a legend.
+        about: Description of the metric for a help text or a legend.
         report_margin: Largest difference that does not matter in a report; None if reports do not show the metric.
-        gate_margin: Smallest difference that matters in a gate; None if gates do not judge the metric.
-        decides: Whether a regression fails a gate; otherwise the gate only warns of it.
+        gate_margin: Smallest difference that matters in a gate; None if no gate judges the metric.
+        decides: Whether a regression of the metric fails a gate; otherwise the gate only warns of the regression.
     """
 
     name: str
@@ -32,14 +32,14 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """1 if more is better, -1 if less is."""
+        """1 if a higher value of the metric is better, -1 if a lower value is better."""
         return 1 if self.higher_is_better else -1
 
     def gate_limit(self, baseline: Floats, candidate: Floats) -> Floats:
-        """Returns the gate margin in the metric's unit, given the means of both sides, of any one shape.
+        """Returns the gate margin in the metric's unit, given arrays of the baseline's and the candidate's mean.
 
-        A relative margin is a share of the mean of both sides. It therefore stays the same if the sides change places,
-        and a baseline of zero needs no special case.
+        A relative margin is a share of the average of the two means. A relative margin therefore stays the same if
+        baseline and candidate are swapped, and a baseline of zero needs no special case.
         """
         margin = self.gate_margin or Margin(0.0)
         scale = (np.abs(baseline) + np.abs(candidate)) / 2 if margin.relative else np.ones_like(baseline)
@@ -47,7 +47,7 @@ class Metric:
 
 
 def _metric(name: str, higher: bool, about: str, report: Margin | None, gate: Margin | None = None) -> Metric:
-    """Returns a metric whose columns in reports and gates have the metric's own name."""
+    """Returns a metric that has the same name as its column of scored runs."""
     return Metric(name, higher, about, report, gate, name, name)
 
 
@@ -78,7 +78,8 @@ _ALL = (
         report_column="comparable_steps",
         gate_column="restricted_steps",
     ),
-    # The time of a step also depends on other processes, so by default a slower step does not fail a gate.
+    # The time of a step also depends on other processes on the machine, so by default a slower step does not fail a
+    # gate.
     replace(_metric(STEP_SECONDS, False, _COST, None, Margin(0.5, relative=True)), decides=False),
 )
 
@@ -87,12 +88,12 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.r
 GATE_METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.gate_margin}
 
 DEFAULT_SORT = "best_val_accuracy"
-# Column of variant names. As a sort key it keeps the order of the levels.
+# Name of the column of variant names. As a sort key, it means the order of the factor levels.
 VARIANT = "variant"
 
 
 def metrics_by_margin() -> dict[Margin, str]:
-    """Returns the default margins of a report, each with the kind of metric that it applies to."""
+    """Returns the default margins of a report, each with the kind of metric to which the margin applies."""
     return {_HALF_A_POINT: "accuracies", _NATS: "losses", _TENTH: "steps"}
 
 
@@ -103,7 +104,7 @@ def sort_column(received: str) -> str:
 
 
 def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
-    """Raises `SpecError` if a name is not a legal one. The message states the flag and the nearest legal name."""
+    """Raises `SpecError` if a name is not legal. The message states the option `flag` and the nearest legal name."""
     legal = tuple(legal)
     if received not in legal:
         raise SpecError(f"{flag}: {not_one_of(received, legal)}")

@@ -10,36 +10,37 @@ from ablate.analysis.arrays import Floats
 from ablate.experiment.seeding import derive
 
 CONFIDENCE = 0.95
-# Up to `EXACT_SEEDS` seeds all sign patterns are counted; above that, `DRAWN_PATTERNS` are drawn at random.
+# For up to `EXACT_SEEDS` seeds, all sign patterns are counted; for more seeds, `DRAWN_PATTERNS` patterns are drawn at
+# random.
 EXACT_SEEDS = 20
 DRAWN_PATTERNS = 19_999
 
-# Sums are equal up to rounding if they differ by at most this share of the largest possible sum.
+# Sums count as equal if they differ by at most this share of the largest possible sum.
 _ROUNDING = 1e-10
 
 
 def mean_over_seeds(values: Floats) -> Floats:
-    """Returns the mean over the first axis, ignoring NaN; NaN if there is no value."""
+    """Returns the mean over the first axis, ignoring NaN. The mean is NaN if all values are NaN."""
     n = count_over_seeds(values)
     return np.where(n > 0, np.nansum(values, axis=0) / np.maximum(n, 1), np.nan)
 
 
 def variance_over_seeds(values: Floats) -> Floats:
-    """Returns the sample variance over the first axis, ignoring NaN; NaN for fewer than two values."""
+    """Returns the sample variance over the first axis, ignoring NaN. The variance of fewer than two values is NaN."""
     n = count_over_seeds(values)
     squares = np.nansum((values - mean_over_seeds(values)) ** 2, axis=0)
     return np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan)
 
 
 def count_over_seeds(values: Floats) -> NDArray[np.int64]:
-    """Returns the number of values along the first axis that are not NaN."""
+    """Returns the number of non-NaN values along the first axis."""
     return np.asarray((~np.isnan(values)).sum(axis=0))
 
 
 def mean_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
     """Returns the ends of Student's t interval for the mean over the first axis, NaN for fewer than two values.
 
-    Values have the shape (seeds, ...) and are assumed to be normally distributed; NaN is ignored.
+    `values` has the shape (seeds, ...), and its values are assumed to be normally distributed. NaN values are ignored.
     """
     n, mean = count_over_seeds(values), mean_over_seeds(values)
     half = student_half_width(n, confidence) * np.sqrt(variance_over_seeds(values) / np.maximum(n, 1))
@@ -47,18 +48,19 @@ def mean_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[Float
 
 
 def student_half_width(n: NDArray[np.int64], confidence: float = CONFIDENCE) -> Floats:
-    """Returns the half-width, in standard errors, of an interval for the mean of n values; NaN for fewer than two."""
+    """Returns the half-width of Student's t interval for the mean of n values, in standard errors; NaN if n < 2."""
     half = special.stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2)
     return np.asarray(np.where(n < 2, np.nan, half))
 
 
 def sign_flip_p(differences: Floats) -> float:
-    """Returns the two-sided p of the sign-flip test. Its null hypothesis is that differences are symmetric around zero.
+    """Returns the two-sided p of the sign-flip test.
 
-    p is the share of all sign patterns with which the sum is at least as far from zero as the observed sum. Above
-    `EXACT_SEEDS` differences, p is the share among the drawn patterns and the observed one (Phipson and Smyth,
-    "Permutation P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
-    Differences have the shape (pairs,), without NaN. If there are no differences, p is NaN.
+    The null hypothesis is that the differences are symmetric around zero. p is the share of all sign patterns for which
+    the sum of the differences is at least as far from zero as the observed sum. For more than `EXACT_SEEDS`
+    differences, p is the share among the drawn sign patterns and the observed pattern (Phipson and Smyth, "Permutation
+    P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
+    `differences` has the shape (pairs,) and holds no NaN. If `differences` is empty, p is NaN.
     """
     if not len(differences):
         return float("nan")
@@ -72,12 +74,15 @@ def sign_flip_p(differences: Floats) -> float:
 
 
 def smallest_p(pairs: int | NDArray[np.int64]) -> Floats:
-    """Returns the smallest p that `sign_flip_p` can give for a number of pairs, for example 0.0625 for 5 pairs."""
+    """Returns the smallest p that `sign_flip_p` can return for a number of pairs, for example 0.0625 for 5 pairs."""
     return np.maximum(2.0 ** (1 - np.asarray(pairs)), 1 / (1 + DRAWN_PATTERNS))
 
 
 def t_p(differences: Floats) -> float:
-    """Returns the two-sided p of the paired t-test, NaN for fewer than three differences or if all are equal."""
+    """Returns the two-sided p of the paired t-test.
+
+    The p is NaN for fewer than three differences, or if all differences are equal.
+    """
     if len(differences) < 3 or np.ptp(differences) <= _ROUNDING * np.abs(differences).max():
         return float("nan")
     error = differences.std(ddof=1) / np.sqrt(len(differences))
@@ -85,10 +90,11 @@ def t_p(differences: Floats) -> float:
 
 
 def holm(p: Floats, family: int | None = None) -> Floats:
-    """Returns p values, shape (tests,), adjusted for `family` tests, by default for the number of p values given.
+    """Returns p values adjusted for multiple testing by Holm's method, shape (tests,).
 
-    NaN marks a test that could not be made. It stays NaN and is not counted. Source: Holm, "A simple sequentially
-    rejective multiple test procedure", Scandinavian Journal of Statistics 6:65-70, 1979.
+    The adjustment is for `family` tests, by default for the number of p values in `p`. A NaN in `p` marks a test that
+    could not be made; the NaN stays NaN and is not counted as a test. Source: Holm, "A simple sequentially rejective
+    multiple test procedure", Scandinavian Journal of Statistics 6:65-70, 1979.
     """
     adjusted = np.full(p.shape, np.nan)
     order = np.argsort(p)[: int(np.sum(~np.isnan(p)))]
@@ -98,19 +104,20 @@ def holm(p: Floats, family: int | None = None) -> Floats:
 
 
 def improvement(differences: Floats) -> float:
-    """Returns the probability that a run beats the reference's run of the same seed; a tie counts half.
+    """Returns the probability that a run beats the reference's run of the same seed, where a tie counts half.
 
-    This is the paired counterpart of the probability of improvement of Agarwal et al., "Deep reinforcement learning at
-    the edge of the statistical precipice", NeurIPS 2021. Differences are positive where the run is better, shape
-    (pairs,). If there are no differences, the result is NaN.
+    The result is the counterpart, for paired runs, of the probability of improvement of Agarwal et al., "Deep
+    reinforcement learning at the edge of the statistical precipice", NeurIPS 2021. `differences` has the shape (pairs,)
+    and is positive where the run is better than the reference's run. If `differences` is empty, the result is NaN.
     """
     return float((1 + np.sign(differences).mean()) / 2) if len(differences) else float("nan")
 
 
 def _sums_of_at_least(least: float, numbers: Floats) -> int:
-    """Returns the number of sign patterns with which the sum of the numbers is at least `least`.
+    """Returns the number of sign patterns for which the signed sum of the numbers is at least `least`.
 
-    A sum is a sum of the first half plus one of the second half, so 2 ** 10 searches count 2 ** 20 sums.
+    Each signed sum is a signed sum of the first half of the numbers plus a signed sum of the second half, so 2 ** 10
+    searches suffice to count 2 ** 20 sums.
     """
     half = len(numbers) // 2
     first, second = _signed_sums(numbers[:half]), np.sort(_signed_sums(numbers[half:]))

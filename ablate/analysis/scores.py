@@ -13,21 +13,22 @@ from ablate.store.status import FINISHED
 
 
 def reference_best(runs: pd.DataFrame, reference: str) -> float:
-    """Returns the reference's best validation accuracy as a mean over seeds, NaN if none of its runs finished."""
+    """Returns the mean over seeds of the reference's best validation accuracy, NaN if none of its runs finished."""
     finished = runs[(runs["variant"] == reference) & (runs["status"] == FINISHED)]
     return float(finished["best_val_accuracy"].mean())
 
 
 def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFrame:
-    """Returns the runs in the order given, with the scores computed from their curves as new columns.
+    """Returns the runs in unchanged order, with scores computed from their learning curves as new columns.
 
     - `finished`: whether the run finished. A run that diverged or failed counts as not having reached the target.
-    - `steps_to_target`: NaN where censored.
-    - `restricted_steps`: `steps_to_target`, or the planned steps for censored runs.
-    - `comparable_steps`: `restricted_steps`, limited to the fewest steps that any run was planned for.
-    - `best_gap_accuracy`, `best_gap_loss`, `overfit_step`: results of `best_gap` and `overfit_step` in `analysis.gap`.
+    - `steps_to_target`: number of steps to the target accuracy, NaN for a run that missed the target (a censored run).
+    - `restricted_steps`: `steps_to_target`, or the number of planned steps for a censored run.
+    - `comparable_steps`: `restricted_steps`, cut off at the smallest number of steps planned for any run.
+    - `best_gap_accuracy`, `best_gap_loss`, `overfit_step`: results of the functions `best_gap` and `overfit_step` in
+      `analysis.gap`.
 
-    The target is a validation accuracy. If it is NaN (unknown), all columns of steps to target are NaN.
+    `target` is a validation accuracy. If `target` is NaN (unknown), the three columns of steps are NaN.
     """
     finished = runs["status"] == FINISHED
     by_run = {run_id: _from_curve(curve, target) for run_id, curve in _by_run(curves)}
@@ -52,7 +53,7 @@ _COLUMNS = ("step", *SCORES.names)
 
 
 def _from_curve(curve: Mapping[str, Floats], target: float) -> dict[str, float]:
-    """Returns the scores of one run by column, NaN where the curve is empty."""
+    """Returns the scores of one run, by name of the column. All scores of an empty curve are NaN."""
     gap_accuracy, gap_loss = best_gap(curve)
     return {
         "steps_to_target": steps_to_target(curve["step"], curve["val_accuracy"], target),
@@ -63,7 +64,10 @@ def _from_curve(curve: Mapping[str, Floats], target: float) -> dict[str, float]:
 
 
 def _by_run(curves: pd.DataFrame) -> Iterator[tuple[str, dict[str, Floats]]]:
-    """Yields each run's id and its columns sorted by step, as arrays of shape (evaluations,)."""
+    """Yields the id of each run, and the columns of its learning curve sorted by step.
+
+    The columns are arrays of shape (evaluations,).
+    """
     ordered = curves.sort_values(["run_id", "step"])
     ids = ordered["run_id"].to_numpy()
     starts = np.flatnonzero(ids[1:] != ids[:-1]) + 1

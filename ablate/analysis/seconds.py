@@ -1,4 +1,4 @@
-"""Seconds to target: steps to target times the seconds of one step of a variant trained alone."""
+"""Seconds to target: a variant's steps to target times the seconds of one step of the variant when trained alone."""
 
 import pandas as pd
 
@@ -10,11 +10,13 @@ SECONDS_TO_TARGET = "seconds_to_target"
 
 
 def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame:
-    """Adds to the summary by variant `step_seconds` and the mean, sd and interval of the seconds to the target.
+    """Returns the summary by variant with the seconds per step and the seconds to target as further columns.
 
-    Seconds to target are steps to target times `step_seconds`, so with censored runs their mean is also a lower bound.
-    The cost of a step is measured on one run alone, because runs trained in one stack share its time. `step_costs` has
-    one row per measured variant, with the columns `variant` and `step_seconds`. Other variants get NaN.
+    The new columns are `step_seconds` and the mean, standard deviation and interval of the seconds to target. Seconds
+    to target are steps to target times `step_seconds`. If some runs missed the target, the mean of the seconds to
+    target is a lower bound, as is the mean of the steps to target. The cost of a step is measured on a single run
+    trained alone, because runs trained together in one stack share the time of a step. `step_costs` has one row per
+    measured variant, with the columns `variant` and `step_seconds`. All other variants get NaN.
     """
     table = variants.merge(step_costs[[VARIANT, "step_seconds"]], on=VARIANT, how="left", validate="1:1")
     scaled = {
@@ -25,10 +27,11 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
 
 
 def costs_by_variant(runs: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFrame | None:
-    """Returns `variant` and `step_seconds` of the variants whose step cost was measured, None if there are none.
+    """Returns the seconds per step of each variant whose step cost was measured, or None if none was measured.
 
-    Variants are matched by the settings that the cost depends on, so one measurement holds for all learning rates.
-    `step_costs` has the columns of `store.schema.STEP_COSTS`.
+    The result has the columns `variant` and `step_seconds`. Variants are matched with measurements by the settings on
+    which the cost depends, so one measurement holds for all learning rates. `step_costs` has the columns of
+    `store.schema.STEP_COSTS`.
     """
     factors = list(COST_FACTORS)
     texts = {factor: [label(value) for value in step_costs[factor].tolist()] for factor in factors}

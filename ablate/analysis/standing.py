@@ -1,4 +1,4 @@
-"""The verdict on the difference of a variant from the reference, and the number of further seeds that it needs.
+"""The verdict on the difference between a variant and the reference, and the number of seeds missing for a verdict.
 
 A table of differences (`analysis.differences`) has the verdict in the column `verdict`.
 """
@@ -14,9 +14,9 @@ from scipy import special
 from ablate.analysis.arrays import Floats
 from ablate.analysis.paired import smallest_p, student_half_width
 
-# A difference is significant if p of the sign-flip test, adjusted by Holm's method, is at most ALPHA. If the family is
-# too large or the seeds are too few for that test to reach ALPHA, a t-test decides. The t-test assumes normally
-# distributed differences and therefore has to reach STRICT_ALPHA.
+# A difference is significant if p of the sign-flip test, adjusted by Holm's method, is at most ALPHA. If the number of
+# comparisons is too large or the seeds are too few for the sign-flip test to reach ALPHA, a t-test decides. The t-test
+# assumes normally distributed differences, and its p therefore has to be at most STRICT_ALPHA.
 ALPHA = 0.05
 STRICT_ALPHA = 0.01
 
@@ -24,7 +24,7 @@ MOST_SEEDS = 1000
 
 
 class Standing(StrEnum):
-    """The result of a comparison with the reference."""
+    """The verdict on a variant or level compared with the reference."""
 
     REFERENCE = "reference"
     BETTER = "better"
@@ -39,12 +39,13 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """The data from which a difference is judged. A positive difference is better.
+    """The data from which the difference between a variant and the reference is judged.
 
-    `pairs` is the number of seeds where both finished, `failed` where only the reference finished, `reference_failed`
-    where only the reference failed, and `unreached` where neither reached the target. `mean` and `sd` include failed
-    runs as losses. `low` and `high` are the interval of the mean over the pairs. `p_holm` (sign-flip test) and
-    `t_p_holm` (t-test) are adjusted for `family`, the number of comparisons made at once.
+    A positive difference is better. `pairs`, `failed`, `reference_failed` and `unreached` are numbers of seeds: both
+    runs finished, only the reference's run finished, only the reference's run failed, and neither run reached the
+    target. `mean` and `sd` count failed runs as losses. `low` and `high` are the ends of the interval of the mean over
+    the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted for `family`, the number of comparisons
+    made at once.
     """
 
     pairs: int
@@ -72,16 +73,17 @@ class Evidence:
 
 
 def exact_can_tell(pairs: int, family: int) -> bool:
-    """Returns whether the sign-flip test of `pairs` pairs can reach `ALPHA` after adjustment for the family's size."""
+    """Returns whether p of a sign-flip test of `pairs` pairs, adjusted for `family` comparisons, can reach `ALPHA`."""
     return bool(smallest_p(pairs) * family <= ALPHA)
 
 
 def judge(evidence: Evidence) -> Standing:
-    """Returns the verdict on a difference.
+    """Returns the verdict on the difference between a variant and the reference.
 
-    A tie within the margin takes precedence over a significant difference, which can be too small to matter. The
-    interval does not include failed runs, so there is no tie if only one run of a seed finished. If all runs of one
-    side failed, or no run of either side reached the target, no test is needed.
+    If the interval lies within the margin, the verdict is `TIED` even for a significant difference, because such a
+    difference is too small to matter. The interval does not include failed runs, so the verdict is never `TIED` if in
+    some seed only one of the two runs finished. No test is needed if all runs of the variant or all runs of the
+    reference failed, or if no run of either reached the target.
     """
     if evidence.seeds == 0:
         return Standing.NO_PAIRS
@@ -99,11 +101,12 @@ def judge(evidence: Evidence) -> Standing:
 
 
 def more_seeds(evidence: Evidence) -> int | None:
-    """Returns the approximate number of further seeds needed for a verdict if mean and standard deviation stay.
+    """Returns the approximate number of further seeds that would give a verdict.
 
-    With so many seeds the t-test, adjusted for the family by Bonferroni's method, is significant as in `judge`, or the
-    interval lies within the margin. The result is None for fewer than two seeds, or if more than `MOST_SEEDS` seeds
-    would be needed.
+    The estimate assumes that further seeds do not change the mean and the standard deviation of the differences. With
+    this number of further seeds, either the t-test, adjusted by Bonferroni's method, becomes significant as in `judge`,
+    or the interval lies within the margin. The result is None for fewer than two seeds, or if more than `MOST_SEEDS`
+    seeds would be needed.
     """
     have = evidence.seeds
     if have < 2:
@@ -121,6 +124,9 @@ def more_seeds(evidence: Evidence) -> int | None:
 
 @lru_cache(maxsize=1)
 def _prospects() -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Returns numbers of seeds from 2 on, the half-widths of their intervals in standard errors, and the smallest p."""
+    """Returns the numbers of seeds from 2 to `MOST_SEEDS`, with two properties of each number.
+
+    These properties are the half-width of the interval in standard errors and the smallest p of the sign-flip test.
+    """
     seeds = np.arange(2, MOST_SEEDS + 1)
     return seeds, student_half_width(seeds), smallest_p(seeds)

@@ -1,19 +1,21 @@
 """Summary tables with means over seeds: one row per variant, and one row per level of each factor.
 
-A summary table has the columns that identify its rows, and these columns:
+A summary table has the following columns in addition to the columns that identify a row:
 
-- `n`: number of seeds that finished.
+- `n`: number of seeds with a finished run.
 - `runs`, `failed`: number of runs, and number of runs that did not finish, including diverged ones.
 - `reached`: number of runs that reached the target.
 - `overfitting`: number of runs whose validation loss rose at the end.
-- `METRIC_mean`, `METRIC_sd`, `METRIC_low`, `METRIC_high` of each metric: mean and sample standard deviation over seeds,
-  and the ends of the 95 % interval of the mean.
-- `steps_to_target_rank`: mean to rank by. A run that missed the target counts with the most steps that any run was
-  trained for. Otherwise less training would look like more speed.
-- `overfit_step_mean` and so on: the same figures for the step at which overfitting starts, which is not a metric.
+- `METRIC_mean`, `METRIC_sd`, `METRIC_low`, `METRIC_high` for each metric: the mean over seeds, the sample standard
+  deviation over seeds, and the ends of the 95 % interval of the mean.
+- `steps_to_target_rank`: the mean steps to target by which variants are ranked. In this mean, a run that missed the
+  target counts with the largest number of steps for which any run was trained. If such a run counted with its own
+  number of steps, it would seem to be faster because it was trained for fewer steps.
+- `overfit_step_mean`, `overfit_step_sd`, `overfit_step_low`, `overfit_step_high`: mean, standard deviation and interval
+  of the step at which overfitting starts, which is not a metric.
 
-The mean of `steps_to_target` is the restricted mean over all runs, because a failed run never reached its target. The
-mean of `overfit_step` is the restricted mean over the runs that finished.
+The mean of `steps_to_target` is the restricted mean (`analysis.convergence.restricted`) over all runs, because a failed
+run never reached its target. The mean of `overfit_step` is the restricted mean over the runs that finished.
 """
 
 from collections.abc import Sequence
@@ -36,12 +38,13 @@ _OF_FINISHED = [name for name in METRICS if name != STEPS_TO_TARGET]
 
 @dataclass(frozen=True)
 class LevelSummary:
-    """A table with one row per level of a factor. It has no rows if no background was run at every level.
+    """A summary table with one row per level of a factor.
 
-    A background is a combination of the other factors' levels; `backgrounds` is their number. All levels are averages
-    over the same backgrounds and seeds. Counts and steps to target refer to the `compared` backgrounds that were run at
-    every level with the same seeds. Scores refer to the `scored` ones of these where every run finished. A level
-    without any finished run does not exclude backgrounds.
+    A background is a combination of levels of all other factors; `backgrounds` is the number of backgrounds. All levels
+    are averaged over the same backgrounds and seeds. `compared` is the number of backgrounds that were run at every
+    level with the same seeds; counts and steps to target refer to these backgrounds. `scored` is the number of compared
+    backgrounds in which every run finished; all other metrics refer to the scored backgrounds. A level without any
+    finished run does not exclude a background. The table has no rows if no background was run at every level.
     """
 
     factor: str
@@ -53,9 +56,10 @@ class LevelSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """The tables of a report, all ranked by `sort`: one by variant, and one by level for each varied factor.
+    """The tables of a report, all ranked by `sort`: a table of all variants, and a table of the levels of each factor.
 
-    The runs are named and scored. `target_accuracy` is NaN if the target is a share of a reference that never finished.
+    Only varied factors have a table of levels. `runs` are named and scored. `target_accuracy` is NaN if the target is
+    relative to a reference of which no run finished.
     """
 
     runs: pd.DataFrame
@@ -79,12 +83,12 @@ class Summary:
 
     @property
     def shown_factors(self) -> tuple[str, ...]:
-        """The factors with more than one level, or the first factor if there is none."""
+        """The factors with more than one level, or the first factor if no factor has more than one level."""
         return self.varied_factors or self.factors[:1]
 
     @property
     def reference_levels(self) -> dict[str, str]:
-        """The level of each factor in the reference."""
+        """The level of each factor in the reference variant."""
         row = self.runs[self.runs[VARIANT] == self.reference].iloc[0]
         return {factor: str(row[factor]) for factor in self.factors}
 
@@ -97,13 +101,14 @@ def summarize(
     sort: str,
     step_costs: pd.DataFrame | None = None,
 ) -> Summary:
-    """Returns the summary of the runs, of which there has to be at least one.
+    """Returns the summary of at least one run.
 
-    `reference` is a variant, by default that of `reference_variant`. `sort` is a metric, or `variant` for the order of
-    the levels. `step_costs` has the columns `variant` and `step_seconds`, if measured, and adds seconds to target.
+    `reference` is the name of the reference variant; `reference_variant` chooses the default. `sort` is a metric, or
+    `variant` for the order of the levels. If `step_costs` is given, with the columns `variant` and `step_seconds`, the
+    summary includes seconds to target.
 
     Raises:
-        SpecError: No variant has the name of the reference.
+        SpecError: No variant has the name `reference`.
         StoreError: Two runs have the same variant and seed.
     """
     factors = naming_factors(runs)
@@ -120,7 +125,10 @@ def summarize(
 
 
 def _by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str], sort: str) -> LevelSummary:
-    """Returns the summary by level of a factor, averaged over the backgrounds within each seed, then over seeds."""
+    """Returns the summary by level of a factor.
+
+    Each score is averaged over backgrounds within each seed, and then averaged over seeds.
+    """
     background = [other for other in factors if other != factor]
     compared = balanced(runs, factor, background)
     scores = balanced(compared[compared["finished"]], factor, background)
@@ -131,7 +139,10 @@ def _by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str], sort: str
 
 
 def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Returns one row per value of `key`: counts and steps to target of `runs`, and scores of `compared`."""
+    """Returns a table with one row per value of the column `key`.
+
+    Counts and steps to target are computed from `runs`, scores from `compared`.
+    """
     groups = runs.groupby(key, sort=False)
     table = pd.DataFrame(
         {
@@ -156,7 +167,10 @@ def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataF
 
 
 def _over_seeds(runs: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
-    """Returns mean, standard deviation and interval over seeds of columns that are first averaged within each seed."""
+    """Returns mean, standard deviation and interval over seeds of some columns.
+
+    Each column is first averaged within each seed.
+    """
     seeds = runs.groupby([key, "seed"])[columns].mean().groupby(level=key)
     mean, sd, n = seeds.mean(), seeds.std(), seeds.count()
     half = student_half_width(n.to_numpy()) * sd / np.sqrt(n)
@@ -166,9 +180,9 @@ def _over_seeds(runs: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFram
 
 
 def ranked(table: pd.DataFrame, sort: str) -> pd.DataFrame:
-    """Returns a summary table sorted best first. Ties keep their order; rows without a finished run are last.
+    """Returns a summary table sorted by a metric, the best row first. Tied rows keep their order.
 
-    If `sort` is `variant`, the table stays as it is.
+    Rows without a finished run come last. If `sort` is `variant`, the order of rows does not change.
     """
     if sort == VARIANT:
         return table
@@ -181,9 +195,10 @@ def _rank_column(metric: str) -> str:
 
 
 def extremes(table: pd.DataFrame, metric: str) -> tuple[list[bool], list[bool]]:
-    """Returns which rows of a summary table are the best and which the worst by a metric, ties included.
+    """Returns which rows of a summary table are the best by a metric and which rows are the worst, ties included.
 
-    Rows without a finished run are neither. If all rows are equal, no row is the best or the worst.
+    A row without a finished run is neither the best nor the worst. If all rows are equal, no row is the best or the
+    worst.
     """
     mean = table[_rank_column(metric)].where(table["n"] > 0)
     low, high = (np.isclose(mean, end, rtol=1e-12, atol=1e-12) for end in (mean.min(), mean.max()))

@@ -29,7 +29,10 @@ class Tried:
 
 @dataclass(frozen=True)
 class Choice:
-    """The best rate of a variant and all rates tried, ascending. The variant's `key` and `name` omit the rate."""
+    """The best learning rate of a variant, and all rates tried in ascending order.
+
+    The variant's `key` and `name` omit the rate.
+    """
 
     key: Key
     name: str
@@ -38,12 +41,18 @@ class Choice:
 
     @property
     def is_at_the_edge(self) -> bool:
-        """Whether the best rate is the smallest or the largest tried. In this case a better rate may lie beyond it."""
+        """Whether the best rate is the smallest or the largest rate tried.
+
+        If so, a still better rate may lie outside the rates tried.
+        """
         return self.best in (self.tried[0], self.tried[-1])
 
 
 def choose(runs: pd.DataFrame) -> tuple[Choice, ...]:
-    """Returns the best rate of each variant in tuning runs: highest accuracy, then lowest loss, then smallest rate."""
+    """Returns the best learning rate of each variant in tuning runs. The best rate has the highest validation accuracy.
+
+    Ties go to the lower validation loss, then to the smaller rate.
+    """
     factors = tuple(factor for factor in naming_factors(runs) if factor != TUNED)
     choices = []
     for _, group in runs.groupby(list(_OTHERS), sort=False):

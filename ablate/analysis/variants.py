@@ -1,7 +1,7 @@
 """Names of variants, the factors in these names, and the order of variants.
 
-Names are computed from all runs present and not read from the store, because results grow. A name that was stored while
-only one learning rate was in use does not mention the rate.
+The names of variants are computed from all runs present instead of being read from the store, because results grow: a
+name that was stored while all runs had the same learning rate does not mention the rate.
 """
 
 from collections.abc import Iterable
@@ -16,10 +16,11 @@ from ablate.store.status import FINISHED
 
 
 def naming_factors(runs: pd.DataFrame) -> tuple[str, ...]:
-    """Returns the factors that tell the variants of these runs apart, in the order of `FACTORS`.
+    """Returns the factors whose levels make up the names of variants, in the order of `FACTORS`.
 
-    Factors whose role says so always do. Other factors do if they have several levels. A factor that goes with another,
-    as the learning rate with the optimizer, does if it has several levels for one level of the other.
+    A factor whose role sets `names_every_variant` is always part of the names. Any other factor is part of the names if
+    it has several levels. A factor that goes with another factor, as the learning rate goes with the optimizer, is part
+    of the names if it has several levels for one level of the other factor.
     """
     return tuple(name for name in FACTORS if ROLES[name].names_every_variant or _is_varied(runs, name))
 
@@ -31,14 +32,15 @@ def _is_varied(runs: pd.DataFrame, factor: str) -> bool:
 
 
 def varied_factors(runs: pd.DataFrame, factors: Iterable[str]) -> tuple[str, ...]:
-    """Returns those of the factors that have more than one level in these runs."""
+    """Returns the factors that have more than one level in these runs."""
     return tuple(factor for factor in factors if runs[factor].nunique() > 1)
 
 
 def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """Returns the runs sorted by their levels, with settings as texts of levels and `variant` computed anew.
+    """Returns the runs sorted by their levels.
 
-    A name consists of levels of `factors`, by default the `naming_factors` of these runs.
+    In the result, levels are text, and the column `variant` is computed anew. The name of a variant consists of its
+    levels of `factors`, by default the `naming_factors` of these runs.
 
     Raises:
         StoreError: Two runs have the same variant and seed.
@@ -62,7 +64,11 @@ def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.Data
 
 
 def level_key(factor: str, level: str) -> tuple[float | str, ...]:
-    """Returns the sort key of a level among those of its factor: its position in a list, or its numbers."""
+    """Returns the sort key of one level of a factor.
+
+    The key is the level's position in the factor's list of levels, or the numbers in the text of the level if the
+    factor has no such list.
+    """
     order = ROLES[factor].order
     if not order:
         return tuple(float(part) for part in level.split("/")) if level != NONE else ()
@@ -75,10 +81,11 @@ def levels_of(runs: pd.DataFrame, factor: str) -> tuple[str, ...]:
 
 
 def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
-    """Returns the variant that the others are compared with, or raises `SpecError` if none has the name given.
+    """Returns the reference variant, with which all other variants are compared.
 
-    The default is the first relu variant that finished, in the order of `named`. This order puts variants without norm
-    and with the least dropout first. If there is no relu variant, the default is the first of all variants.
+    Raises `SpecError` if no variant has the name `name`. The default reference is the first relu variant with a
+    finished run, in the order of `named`. The order of `named` starts with the variant without normalization and with
+    the least dropout. If no variant uses relu, the default reference is the first of all variants.
     """
     if name is None:
         finished = runs[runs["status"] == FINISHED]

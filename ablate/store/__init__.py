@@ -1,1 +1,1 @@
-"""Storage of results on disk: columns, Parquet parts and provenance."""
+"""Storage of results on disk: table schemas, Parquet files and provenance."""

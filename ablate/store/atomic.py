@@ -1,4 +1,4 @@
-"""Crash-safe writing: a file is complete or absent at any time, and a folder has at most one writer."""
+"""Crash-safe writing: at any time, a file is either complete or absent, and a folder has at most one writer."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from ablate.errors import StoreError
 
-# pyarrow, polars and duckdb ignore files whose names begin with a dot when they read a folder of Parquet files.
+# When pyarrow, polars or duckdb read a folder of Parquet files, they ignore files whose names begin with a dot.
 PREFIX, SUFFIX = ".", ".tmp"
 LOCK = ".lock"
 # The maximum length of a chain of links on Linux.
@@ -35,10 +35,11 @@ else:
 
 
 def write_file(path: Path, content: Any) -> None:
-    """Writes bytes or another buffer to a file that the user has named; only a regular file is ever replaced.
+    """Writes bytes or another buffer to a file that the user has named. Only a regular file is replaced by a new file.
 
-    A regular file is replaced as by `replace_files`. A link stays and its target is written, even if the target does
-    not exist yet. A pipe, a terminal or another device receives the content and stays, `/dev/stdout` included.
+    A regular file is replaced as in the function `replace_files`. If the path is a link, the link stays and the target
+    of the link is written, even if the target does not exist yet. A pipe, a terminal or another device, such as
+    `/dev/stdout`, receives the content and is not replaced.
 
     Raises:
         OSError: The file is a folder, is write-protected or cannot be written.
@@ -58,9 +59,10 @@ def write_file(path: Path, content: Any) -> None:
 def replace_files(contents: Mapping[Path, Any]) -> None:
     """Writes bytes or other buffers to files, each completely or not at all; replaces regular files and links.
 
-    All files are first written under temporary names in the same folder, so a full disk is detected before any file
-    changes. The files are then renamed in the given order, and each is synced to disk (fsync) before the next. A
-    replaced file keeps its permissions and, if possible, its owner. Its other hard links keep the old content.
+    All files are first written under temporary names in the same folder, so an error such as a full disk occurs before
+    any existing file changes. Then the files are renamed in the order of `contents`, and each rename is synced to disk
+    (fsync) before the next file is renamed. A replaced file keeps its permissions and, if possible, its owner. Other
+    hard links to a replaced file keep the old content.
 
     Raises:
         OSError: A file cannot be written or is not a regular file; all temporary files are deleted.
@@ -82,7 +84,10 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Deletes a file if it exists; the deletion is durable after a power failure."""
+    """Deletes a file if it exists, and syncs the deletion to disk.
+
+    The file therefore stays deleted after a power failure.
+    """
     path.unlink(missing_ok=True)
     _sync(path.parent)
 
@@ -95,16 +100,19 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Holds the lock file of a results folder; creates it if needed. The end of the process releases the lock.
+    """Locks the lock file of a results folder until the `with` block ends. The lock file is created if needed.
+
+    The lock is also released when the process ends in any way.
 
     Raises:
-        StoreError: Another process, or another call in this process, holds the lock.
+        StoreError: Another process, or another call in this process, has locked the folder.
     """
     path = folder / LOCK
     with path.open("ab") as file:
         try:
             _lock(file)
-            # The previous holder may have deleted the file; then other processes could not see this lock.
+            # The previous holder of the lock may have deleted the lock file. In this case other processes would not see
+            # this lock.
             if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 raise BlockingIOError
         except (BlockingIOError, FileNotFoundError):
@@ -116,7 +124,7 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def explained(path: Path, advice: str = "") -> Iterator[None]:
-    """Converts an `OSError` during the writing of `path` into a `StoreError` whose message ends with advice."""
+    """Converts an `OSError` in the `with` block, which writes `path`, into a `StoreError` that ends with advice."""
     try:
         yield
     except OSError as error:
@@ -131,7 +139,10 @@ def reason(error: OSError) -> str:
 
 
 def make_folder(path: Path, undo: ExitStack) -> None:
-    """Makes a folder and its parents if needed; closing `undo` removes the new folders that are empty."""
+    """Makes a folder and its parents if they do not exist.
+
+    Closing `undo` removes all folders that were made here and are still empty.
+    """
     for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(exist_ok=True)
         undo.callback(quietly, folder.rmdir)
@@ -139,7 +150,7 @@ def make_folder(path: Path, undo: ExitStack) -> None:
 
 
 def quietly(remove: Callable[[], None]) -> None:
-    """Calls a function that deletes something and ignores an `OSError`."""
+    """Calls `remove`, a function that deletes a file or folder, and ignores an `OSError`."""
     with suppress(OSError):
         remove()
 
@@ -178,7 +189,7 @@ def _take_over_permissions(old: Path, new: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Syncs the directory entries of a folder to disk, if the platform can open a folder."""
+    """Syncs the directory entries of a folder to disk. Does nothing on Windows, which cannot open folders as files."""
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,6 +1,7 @@
-"""The baseline file: the scored runs of a results folder in one Parquet file that is small enough to commit.
+"""The baseline file: one Parquet file with the scored runs of a results folder, small enough to commit to git.
 
-It has the columns of `runs` and columns computed from curves. Its metadata are target, experiment and environment.
+A baseline file has the columns of the table `runs` and the columns that are computed from learning curves. The metadata
+of a baseline file are the target accuracy, the experiment and the environment.
 """
 
 import tomllib
@@ -27,26 +28,27 @@ BASELINE = pa.schema([*RUNS, *(pa.field(name, REAL) for name in _FROM_CURVES)])
 _KIND, _TARGET = "baseline", "target"
 _NOT_ENVIRONMENT = (files.KIND, files.VERSION, _TARGET, EXPERIMENT, DATA)
 _REMEDY = "write it with `ablate baseline`, or give a results folder"
-# All columns except metrics: a metric that another version of ablate did not store is not compared.
+# All columns except metrics. A metric may be missing: a metric that another version of ablate did not store is not
+# compared.
 _NEEDED = [field.name for field in RUNS if not (field.nullable and field.type == REAL)]
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Stored results, from a folder or a baseline file."""
+    """Stored results, read from a results folder or from a baseline file."""
 
-    runs: pd.DataFrame  # a file also has the columns computed from the curves
-    curves: pd.DataFrame | None  # None for a file
-    target: float | None  # validation accuracy that defines steps to target; None for a folder
+    runs: pd.DataFrame  # the runs of a baseline file also have the columns computed from the curves
+    curves: pd.DataFrame | None  # None for a baseline file
+    target: float | None  # validation accuracy that defines steps to target; None for a results folder
     experiment: str  # the resolved experiment as TOML; empty if missing
-    environment: Mapping[str, str]  # versions and machine that computed the runs
+    environment: Mapping[str, str]  # software versions and machine that computed the runs
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The experiment as settings; for a folder, the settings of the last grid.
+        """The settings of the experiment. In a results folder, these are the settings of the last grid trained.
 
         Raises:
-            StoreError: The experiment is not TOML.
+            StoreError: The stored experiment is not valid TOML.
         """
         try:
             return tomllib.loads(self.experiment)
@@ -55,11 +57,11 @@ class Stored:
 
 
 def read_results(path: Path) -> Stored:
-    """Returns the results in a folder or in a baseline file.
+    """Returns the results stored in a results folder or in a baseline file.
 
     Raises:
         NothingToShow: The path does not exist or holds no runs.
-        StoreError: The results are damaged, not from ablate, or have another schema version.
+        StoreError: The results are damaged, were not written by ablate, or have another schema version.
     """
     if path.is_dir():
         folder, spec = ResultsFolder(path), path / EXPERIMENT_FILE
@@ -78,13 +80,14 @@ def read_results(path: Path) -> Stored:
 
 
 def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stored) -> int:
-    """Writes a baseline file completely or not at all and returns its size; the same results give the same bytes.
+    """Writes a baseline file completely or not at all, and returns the size of the file.
 
-    `scored` has the runs of `source` and the columns computed from its curves. `target` is the validation accuracy that
-    defines steps to target. `write_file` says what is replaced.
+    The same results always give the same bytes. `scored` holds the runs of `source`, with the columns computed from the
+    learning curves of `source`. `target` is the validation accuracy that defines steps to target. The function
+    `write_file` describes which existing files are replaced.
 
     Raises:
-        StoreError: A worker died on one of the runs, or the file cannot be written.
+        StoreError: One of the runs failed because its worker process died, or the file cannot be written.
     """
     if died := scored["status"].eq(FAILED).sum():
         raise StoreError(

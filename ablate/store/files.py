@@ -1,4 +1,4 @@
-"""Conversion of a table to a Parquet file and back, with checks of the file's origin, columns and checksums."""
+"""Writing and reading of tables as Parquet files, with checks of a file's origin, columns and checksums."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -18,15 +18,16 @@ Names = Collection[str]
 def read(
     path: Path, schema: pa.Schema, remedy: str, *, columns: Names = (), kind: str = "", needed: Names = ()
 ) -> pa.Table:
-    """Returns all or some columns of a Parquet file and verifies the checksum of each page.
+    """Returns all or some columns of a Parquet file, and verifies the checksum of each Parquet page.
 
-    The file must have exactly the columns of `schema`, or at least the `needed` columns if these are given. `kind` is
-    the command that writes such files, if it is not `ablate run`; the file's metadata hold its name. `remedy` is the
+    The file must have exactly the columns of `schema`. If `needed` is given, the file must have only the `needed`
+    columns, and may lack others. `kind` is the name of the ablate command that writes files of this kind, such as
+    `baseline`; it is empty for files that `ablate run` writes. The metadata of a file hold its `kind`. `remedy` is the
     end of error messages and tells the user what to do if the file is damaged or the wrong file.
 
     Raises:
         FileNotFoundError: The file does not exist.
-        StoreError: The file cannot be read, is damaged, has another schema version or is not from ablate.
+        StoreError: The file cannot be read, is damaged, has another schema version or was not written by ablate.
     """
     damage: object = "its columns are not those of its schema version"
     try:
@@ -37,7 +38,7 @@ def read(
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        # Arrow raises an OSError without an errno for damaged pages, and a UnicodeDecodeError for damaged column names.
+        # For damaged pages, Arrow raises an OSError without an errno; for damaged column names, a UnicodeDecodeError.
         if isinstance(error, OSError) and error.errno is not None:
             raise StoreError(f"{str(path)!r} cannot be read ({reason(error)})") from error
         damage = error
@@ -45,17 +46,20 @@ def read(
 
 
 def encode(arrow: pa.Table) -> pa.Buffer:
-    """Returns a table as Parquet bytes with zstd and page checksums; the same table gives the same bytes."""
+    """Returns a table as the bytes of a Parquet file, compressed by zstd, with a checksum for each page.
+
+    The same table always gives the same bytes.
+    """
     sink = pa.BufferOutputStream()
     pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
 
 
 def with_metadata(arrow: pa.Table, metadata: Mapping[str, str]) -> pa.Table:
-    """Returns the table with the schema version and `metadata` under keys that start with `ablate.`.
+    """Returns the table with `metadata` and the schema version as schema metadata. All keys get the prefix `ablate.`.
 
     Raises:
-        ValueError: The metadata contain a schema version.
+        ValueError: `metadata` already contains a schema version.
     """
     if VERSION in metadata:
         raise ValueError(f"metadata: {VERSION!r} is set by the store")
@@ -64,7 +68,7 @@ def with_metadata(arrow: pa.Table, metadata: Mapping[str, str]) -> pa.Table:
 
 
 def metadata_of(schema: pa.Schema) -> dict[str, str]:
-    """Returns the metadata that `with_metadata` has added to this schema, with the schema version."""
+    """Returns the metadata that `with_metadata` has added to a schema, including the schema version."""
     metadata = schema.metadata or {}
     texts = {key.decode("utf-8", "replace"): metadata[key].decode("utf-8", "replace") for key in metadata}
     return {key.removeprefix(PREFIX): text for key, text in texts.items() if key.startswith(PREFIX)}

@@ -1,9 +1,11 @@
-"""The results folder: three tables stored as Parquet parts, consistent after a crash at any time.
+"""The results folder: three tables stored in Parquet files, which are consistent even after a crash at any moment.
 
-A part has one file in each of `runs/`, `curves/` and `layers/`, all with the same name, a hash of the original run ids.
-A row of `curves` or `layers` is valid only if the runs file of the same name has its run. Therefore a new part's `runs`
-file is written last, and the removal of runs changes `runs` first. A part keeps its name when runs are removed, so one
-rename is enough. The next writer deletes invalid rows.
+The tables are `runs`, `curves` (learning curves) and `layers` (layer diagnostics). Runs that were stored together form
+a part: one file in each of the folders `runs/`, `curves/` and `layers/`. The three files of a part have the same name,
+which is a hash of the ids of the runs first stored in the part. A row of `curves` or `layers` is valid only if the file
+of the same name in `runs/` contains the run of the row. When a part is stored, its file in `runs/` is therefore written
+last; when runs are removed, the file in `runs/` is changed first. A part keeps its name when runs are removed, so
+renaming one new file replaces the old file in `runs/`. The next process that writes to the folder deletes invalid rows.
 """
 
 import json
@@ -32,34 +34,36 @@ _AGAIN = "mend that and give the same command again, or choose another folder"
 
 
 class ResultsFolder:
-    """A results folder; the folder need not exist before `writing` is called.
+    """A results folder. The folder need not exist until the method `writing` is called.
 
-    `pd.read_parquet(path / "runs")` returns the complete table of runs at any time.
+    At any time, `pd.read_parquet(path / "runs")` returns the complete table of runs.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # The part of each stored run; set only while this process is the only writer, so it cannot become outdated.
+        # The name of the part of each stored run, by run id. The attribute is set only while this process is the only
+        # writer, so it cannot become outdated.
         self._stored: dict[str, str] | None = None
 
     def statuses(self) -> dict[str, str]:
-        """Returns the status of each stored run by its id; empty if the folder does not exist.
+        """Returns the status of each stored run by run id. The result is empty if the folder does not exist.
 
         Raises:
-            StoreError: A part is unreadable, damaged, not from ablate or of another schema, or a run is stored twice.
+            StoreError: A file in `runs/` cannot be read, is damaged, was not written by ablate or has another schema
+                version, or a run is stored twice.
         """
         rows = [row for part in self._runs(["run_id", "status"]).values() for row in part.to_pylist()]
         return dict(sorted((row["run_id"], row["status"]) for row in rows))
 
     def read(self, table: str) -> "pd.DataFrame":
-        """Returns the complete table `runs`, `curves` or `layers`, sorted by its key.
+        """Returns the complete table `runs`, `curves` or `layers`, sorted by the key columns of the table.
 
-        Integers are int64, or Int64 if the column may be null. Real numbers are float64 with NaN for null. Text has
-        pandas' default type for text.
+        Columns of integers have the type int64, or Int64 if the column may be null. Columns of real numbers have the
+        type float64, with NaN for null. Columns of text have pandas' default type for text.
 
         Raises:
             NothingToShow: The folder holds no runs.
-            StoreError: A file of a part is missing, or a reason given at `statuses` applies.
+            StoreError: A file of a part is missing, or the method `statuses` would raise a StoreError.
         """
         runs = self._runs([] if table == "runs" else ["run_id"])
         if not runs:
@@ -70,7 +74,11 @@ class ResultsFolder:
         return parts.to_pandas(parts.in_order(table, pa.concat_tables([TABLES[table].empty_table(), *rows])))
 
     def metadata(self) -> dict[str, str]:
-        """Returns the metadata of all parts; differing values become `one | other`. Raises the errors of `statuses`."""
+        """Returns the metadata of all parts.
+
+        If the values of a key differ between parts, the result joins them as `one | other`. The method raises the same
+        errors as `statuses`.
+        """
         values: dict[str, set[str]] = defaultdict(set)
         for part in self._runs(["run_id"]).values():
             for key, value in files.metadata_of(part.schema).items():
@@ -78,10 +86,10 @@ class ResultsFolder:
         return {key: " | ".join(sorted(texts)) for key, texts in sorted(values.items())}
 
     def ensure_same_data(self, data: str) -> None:
-        """Checks that the stored runs, if any, share their data and settings (`Run.data`) with new runs.
+        """Checks that all stored runs have the same dataset and shared settings as new runs, described by `Run.data`.
 
         Raises:
-            StoreError: Their data or settings differ from the new runs, or a reason given at `statuses` applies.
+            StoreError: The dataset or the shared settings differ, or the method `statuses` would raise a StoreError.
         """
         wanted: dict[str, object] = json.loads(data)
         for part in self._runs(["run_id"]).values():
@@ -92,14 +100,15 @@ class ResultsFolder:
 
     @contextmanager
     def writing(self, experiment_toml: str) -> Iterator[None]:
-        """Prepares the folder for `write_part` and `discard`; until the exit, this process is its only writer.
+        """Prepares the folder for `write_part` and `discard`.
 
-        The leftovers of a killed writer are deleted, and `experiment.toml` is written. If any of these steps fails, all
+        Inside the `with` block, this process is the only writer of the folder. At the start, the method makes the
+        folder, deletes the leftovers of a killed process, and writes `experiment.toml`. If this preparation fails, all
         new folders and files are removed.
 
         Raises:
-            StoreError: The folder cannot be made or written, is being written by another command, or holds an
-                `experiment.toml` but no `runs`; or a reason given at `statuses` applies.
+            StoreError: The folder cannot be made or written, another command is writing to the folder, the folder
+                contains `experiment.toml` but not `runs/`, or the method `statuses` would raise a StoreError.
         """
         lock, experiment = self.path / atomic.LOCK, self.path / EXPERIMENT_FILE
         with ExitStack() as held:
@@ -126,13 +135,14 @@ class ResultsFolder:
                 self._stored = None
 
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
-        """Stores runs, their curves and their layers as one part, completely or not at all.
+        """Stores runs with their learning curves and layer diagnostics as one part, completely or not at all.
 
-        The tables are `runs` and, if they have rows, `curves` and `layers`. The metadata apply to all these runs. They
-        are stored in the Parquet schema under keys `ablate.*`. The same arguments give byte-identical files.
+        `tables` holds the table `runs` and, if they have rows, the tables `curves` and `layers`. `metadata` applies to
+        all runs of the part and is stored in the Parquet schema under keys that start with `ablate.`. The same
+        arguments always give byte-identical files.
 
         Raises:
-            ValueError: A table does not fit the schema, or one of the runs is stored in another part.
+            ValueError: A table does not fit its schema, or one of the runs is already stored in another part.
             StoreError: The part cannot be written.
         """
         stored = self._index()
@@ -147,10 +157,10 @@ class ResultsFolder:
         stored.update(dict.fromkeys(run_ids, name))
 
     def discard(self, run_ids: Iterable[str]) -> None:
-        """Removes runs from all tables, one part at a time; ignores ids of runs that are not stored.
+        """Removes runs from all three tables, one part at a time. Ids of runs that are not stored are ignored.
 
         Raises:
-            StoreError: A part cannot be written; all runs that are not yet removed remain complete.
+            StoreError: A part cannot be written. All runs that are not yet removed remain complete.
         """
         stored = self._index()
         leaving: dict[str, set[str]] = defaultdict(set)
@@ -170,11 +180,15 @@ class ResultsFolder:
         return self._stored
 
     def _runs(self, columns: list[str]) -> dict[str, pa.Table]:
-        """Returns the runs files by name, with the given columns (including `run_id`) or all; rejects repeated runs."""
+        """Returns the contents of all files in `runs/` by file name.
+
+        The tables have the given columns, which include `run_id`, or all columns if `columns` is empty. The method
+        raises a StoreError if a run is stored twice.
+        """
         loaded: dict[str, pa.Table] = {}
         owner: dict[str, str] = {}
         for name in self._names("runs"):
-            # A writer may have deleted a file after it was listed.
+            # Another process may have deleted a file after this process listed it.
             with suppress(FileNotFoundError):
                 loaded[name] = parts.load(self.path / "runs" / name, "runs", columns)
         for name, part in loaded.items():
@@ -187,7 +201,10 @@ class ResultsFolder:
         return loaded
 
     def _counting_rows(self, table: str, runs: Mapping[str, pa.Table]) -> Iterator[pa.Table]:
-        """Yields, for each part, the rows whose runs are in the part's runs file."""
+        """Yields the valid rows of a table, part by part.
+
+        A row is valid if the part's file in `runs/` contains the run of the row.
+        """
         for name, part in runs.items():
             path, runs_file = self.path / table / name, self.path / "runs" / name
             try:
@@ -213,7 +230,10 @@ class ResultsFolder:
         return names
 
     def _heal(self) -> dict[str, str]:
-        """Deletes the leftovers of a killed writer and returns the part of each stored run."""
+        """Deletes files and rows that a killed process left behind.
+
+        Returns the name of the part of each stored run, by run id.
+        """
         for folder in (self.path, *(self.path / table for table in TABLES)):
             atomic.remove_leftovers(folder)
         runs = {name: parts.run_ids(part) for name, part in self._runs(["run_id"]).items()}
@@ -223,7 +243,10 @@ class ResultsFolder:
         return {run_id: name for name, run_ids in runs.items() for run_id in run_ids}
 
     def _shrink(self, table: str, name: str, staying: set[str]) -> None:
-        """Keeps only the rows of the `staying` runs in one file of a part, or deletes the file if no run stays."""
+        """Removes all rows from one file of a part except the rows of the runs in `staying`.
+
+        If `staying` is empty, the file is deleted.
+        """
         path = self.path / table / name
         if not staying:
             atomic.remove_file(path)
@@ -232,7 +255,7 @@ class ResultsFolder:
 
 
 def _difference(held: Mapping[str, object], wanted: Mapping[str, object]) -> str:
-    """Returns a text with the values of a folder's runs that differ from the wanted values."""
+    """Returns a text that says in which settings the runs held in a folder differ from the wanted settings."""
     if bool(held.get(SIMULATED)) != bool(wanted.get(SIMULATED)):
         kinds = ("simulated", "real") if held.get(SIMULATED) else ("real", "simulated")
         return "{} results, which cannot be mixed with {} ones".format(*kinds)

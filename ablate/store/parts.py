@@ -1,4 +1,4 @@
-"""Parts of a results folder: conversion of data frames to Arrow tables with the schema, and back."""
+"""Files of a results folder: conversion between data frames and Arrow tables that fit a schema."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -13,30 +13,36 @@ from ablate.store.schema import KEYS, TABLES, TEXT, TRUTH, WHOLE
 from ablate.store.status import STATUSES
 
 if TYPE_CHECKING:
-    # pandas is not imported at run time, so `ablate plan` can look up stored runs without it.
+    # pandas is not imported at run time, so `ablate plan` can look up stored runs without importing pandas.
     import pandas as pd
 
 NAME_PATTERN = r"part-[0-9a-f]{32}\.parquet"
 
 
 def part_name(run_ids: Iterable[str]) -> str:
-    """Returns the file name of the part with these runs; the order of the runs does not matter."""
+    """Returns the file name for a part that stores these runs together. The order of the runs does not matter."""
     text = "\n".join(sorted(run_ids))
     return f"part-{blake2b(text.encode(), digest_size=16).hexdigest()}.parquet"
 
 
 def load(path: Path, table: str, columns: files.Names = ()) -> pa.Table:
-    """Returns all or some columns of a part's table; raises the errors of `files.read`."""
+    """Returns all or some columns of one Parquet file of a results folder.
+
+    The function raises the errors of `files.read`.
+    """
     runs_file = str(path.parent.parent / "runs" / path.name)
     remedy = f"move {runs_file!r} elsewhere and its runs are trained again, or choose another folder"
     return files.read(path, TABLES[table], remedy, columns=columns)
 
 
 def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:
-    """Returns the three tables of a part as Arrow tables; missing tables become empty tables.
+    """Returns the tables `runs`, `curves` and `layers` as Arrow tables.
+
+    A table that is missing in `tables` becomes an empty table.
 
     Raises:
-        ValueError: A table is unknown, `runs` is empty, a row's run is not in `runs`, or `to_arrow` raised the error.
+        ValueError: A table is unknown, `runs` is empty, the run of a row is not in `runs`, or `to_arrow` raised a
+            ValueError.
     """
     if not set(tables) <= set(TABLES):
         raise ValueError(f"tables {sorted(tables)} given; legal are {sorted(TABLES)}")
@@ -52,11 +58,13 @@ def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:
 
 
 def to_arrow(table: str, frame: "pd.DataFrame") -> pa.Table:
-    """Converts a frame to an Arrow table with the schema of `table`, sorted by its key; NaN becomes null.
+    """Converts a data frame to an Arrow table with the schema of the table named `table`.
+
+    Rows are sorted by the key columns of the table, and NaN becomes null.
 
     Raises:
-        ValueError: A column is missing, is unknown, has another type or has a null that is not allowed; two rows have
-            the same key; or a status is illegal.
+        ValueError: A column is missing, is unknown, has another type or contains a null that is not allowed; two rows
+            have the same key; or a run has an illegal status.
     """
     schema = TABLES[table]
     missing, unknown = set(schema.names) - set(frame.columns), set(frame.columns) - set(schema.names)
@@ -73,22 +81,22 @@ def to_arrow(table: str, frame: "pd.DataFrame") -> pa.Table:
 
 
 def in_order(table: str, arrow: pa.Table) -> pa.Table:
-    """Returns the rows sorted by the table's key."""
+    """Returns an Arrow table with its rows sorted by the key columns of the table named `table`."""
     return arrow.sort_by([(key, "ascending") for key in KEYS[table]])
 
 
 def run_ids(arrow: pa.Table) -> list[str]:
-    """Returns the ids of the runs with rows in a table, without duplicates."""
+    """Returns the ids of all runs that have rows in an Arrow table, without duplicates."""
     return list(arrow["run_id"].unique().to_pylist())
 
 
 def keep_runs(arrow: pa.Table, run_ids: Iterable[str]) -> pa.Table:
-    """Returns the rows of these runs."""
+    """Returns only those rows of an Arrow table that belong to the given runs."""
     return arrow.filter(pc.is_in(arrow["run_id"], pa.array(sorted(run_ids), TEXT)))
 
 
 def to_pandas(arrow: pa.Table) -> "pd.DataFrame":
-    """Returns a frame with the column types that `ResultsFolder.read` documents."""
+    """Converts an Arrow table to a data frame with the column types that `ResultsFolder.read` documents."""
     import pandas as pd
 
     frame: pd.DataFrame = arrow.to_pandas(types_mapper={WHOLE: pd.Int64Dtype()}.get)
@@ -99,7 +107,7 @@ def to_pandas(arrow: pa.Table) -> "pd.DataFrame":
 def _column(name: str, values: "pd.Series[Any]", field: pa.Field) -> pa.Array:
     try:
         column = pa.array(values, from_pandas=True)
-        # A column with only nulls has an arbitrary type in pandas.
+        # If all values of a column are null, its type in pandas is arbitrary.
         if column.null_count == len(column):
             column = pa.nulls(len(column))
         elif not _may_be_cast(column.type, field.type):
@@ -113,7 +121,10 @@ def _column(name: str, values: "pd.Series[Any]", field: pa.Field) -> pa.Array:
 
 
 def _may_be_cast(given: pa.DataType, needed: pa.DataType) -> bool:
-    """Returns whether a cast is legal; Arrow would also cast texts, booleans and dates to numbers."""
+    """Returns whether a column of one type may be cast to another type.
+
+    Without this check, Arrow would also cast text, booleans and dates to numbers.
+    """
     if pa.types.is_dictionary(given):
         return _may_be_cast(given.value_type, needed)
     number = (pa.types.is_integer, pa.types.is_floating)

@@ -1,4 +1,4 @@
-"""The provenance of results: code, versions and machine, as texts that are the same at every call."""
+"""The provenance of results: git commit, software versions and machine, as texts that are the same at every call."""
 
 import os
 import platform
@@ -10,18 +10,19 @@ from ablate import __version__
 
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow")
 
-# Environment variables that affect the speed or the last bits of results: threads, CPU kernels, CUDA.
+# Environment variables of threads, CPU kernels and CUDA that affect the speed or the last bits of results.
 _THREADS = ("OMP_NUM_THREADS", "OMP_DYNAMIC", "MKL_NUM_THREADS", "MKL_DYNAMIC", "OPENBLAS_NUM_THREADS")
 _KERNELS = ("MKL_CBWR", "OPENBLAS_CORETYPE", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
 VARIABLES = (*_THREADS, *_KERNELS, "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE")
 
 
 def provenance() -> dict[str, str]:
-    """Returns the provenance of results computed now, without importing torch.
+    """Returns the provenance of results that are computed now. The function does not import torch.
 
-    If the working directory is in a git repository, there are the keys `git_commit` and `git_dirty` (`true` if tracked
-    files have changed, else `false`). `python`, `ablate` and each of `PACKAGES` have their versions. The other keys are
-    `system`, `cpu`, `cores` and each of `VARIABLES` that is set. No value holds a time, host, user or path.
+    The keys `python`, `ablate` and each of `PACKAGES` map to software versions. If the working directory is in a git
+    repository, the result also has the keys `git_commit` and `git_dirty` (`true` if tracked files have changed, else
+    `false`). The other keys are `system`, `cpu`, `cores` and the name of each environment variable in `VARIABLES` that
+    is set. No value contains a time, a host name, a user name or a path.
     """
     versions = {"python": platform.python_version(), "ablate": __version__}
     versions |= {package: _version(package) for package in PACKAGES}
@@ -46,7 +47,7 @@ def _version(package: str) -> str:
 
 
 def _cpu() -> str:
-    """Returns the model name of the CPU, or its architecture if the system reports no model name."""
+    """Returns the model name of the CPU, or the CPU architecture if the system reports no model name."""
     if platform.system() == "Darwin":
         return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
@@ -56,7 +57,7 @@ def _cpu() -> str:
 
 
 def _output(*command: str) -> str | None:
-    """Returns the output of a command, or None if the command is missing, fails or takes over ten seconds."""
+    """Returns the output of a command, or None if the command is missing, fails or takes more than ten seconds."""
     try:
         return subprocess.check_output(
             command, stderr=subprocess.DEVNULL, text=True, errors="replace", timeout=10

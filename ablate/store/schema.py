@@ -1,7 +1,8 @@
-"""The columns of a results folder: one Arrow schema per table, with the type of each column and whether it may be null.
+"""The columns of a results folder: one Arrow schema per table.
 
-`runs` has one row per run, failures included. `curves` has one row per run and evaluation; the first is the
-untrained network. `layers` has one row per run, evaluation, layer and quantity.
+A schema states the type of each column and whether its values may be null. The table `runs` has one row per run,
+including diverged and failed runs. The table `curves` has one row per run and evaluation; the first evaluation of a run
+scores the untrained network. The table `layers` has one row per run, evaluation, layer and quantity.
 """
 
 import pyarrow as pa
@@ -20,13 +21,13 @@ def _filled(**types: pa.DataType) -> list[pa.Field]:
 
 
 def _optional(**types: pa.DataType) -> list[pa.Field]:
-    """Returns columns that may be null; NaN is stored as null."""
+    """Returns columns whose values may be null. NaN is stored as null."""
     return [pa.field(name, kind) for name, kind in types.items()]
 
 
 _ARROW = {int: WHOLE, float: REAL, str: TEXT}
 
-# The column types of the factors' levels, which `Run.settings_as_stored` returns.
+# The column types of the levels of factors, in the form that `Run.settings_as_stored` returns.
 _TYPES = {name: _ARROW[stored_type(Experiment.model_fields[name])] for name in FACTORS}
 SETTINGS = pa.schema(_filled(**_TYPES))
 
@@ -62,8 +63,9 @@ CURVES = pa.schema(
 
 LAYERS = pa.schema([*_filled(run_id=TEXT, step=WHOLE, layer=TEXT, quantity=TEXT), *_optional(value=REAL)])
 
-# The time of one step of one run, one row per variant: median and range over the rounds, in a stack of only that
-# variant. A step cost belongs to the settings that affect it and not to a run, so the table is not in `TABLES`.
+# Step costs: the time of one training step of one run, as median and range over rounds of measurement, measured on a
+# stack of runs of a single variant. The table has one row per variant. A step cost belongs to the settings that affect
+# it and not to a run, so the table is not in `TABLES`.
 STEP_COSTS = pa.schema(
     [
         *(SETTINGS.field(name) for name in COST_FACTORS),
@@ -74,8 +76,9 @@ STEP_COSTS = pa.schema(
 
 TABLES = {"runs": RUNS, "curves": CURVES, "layers": LAYERS}
 
-# The key columns of each table; they identify a row, and rows are sorted by them.
+# The key columns of each table. The key columns identify a row, and rows are sorted by the key columns.
 KEYS = {"runs": ("run_id",), "curves": ("run_id", "step"), "layers": ("run_id", "step", "layer", "quantity")}
 
-# Keys of a part's metadata: the values that all runs of a grid share (`Run.data`), and the experiment as TOML.
+# Keys of the metadata of stored runs: `DATA` holds the values that all runs of a grid share (`Run.data`), and
+# `EXPERIMENT` holds the experiment as TOML.
 DATA, EXPERIMENT = "data", "experiment"

@@ -1,6 +1,6 @@
-"""The statuses of a run, in a separate module because `schema` imports Arrow."""
+"""The statuses that a run can have. They are defined apart from `schema` because `schema` imports Arrow."""
 
-# Only a `failed` run (its worker died) is trained again: a `diverged` run would diverge again.
+# Only a `failed` run, whose worker process died, is trained again. A `diverged` run would only diverge again.
 FINISHED = "finished"
 DIVERGED = "diverged"
 FAILED = "failed"

@@ -1,4 +1,7 @@
-"""The table `step_costs` of a results folder: one Parquet file with one row per variant with a measured step cost."""
+"""The table `step_costs` of a results folder: a Parquet file with the measured time of a training step of each variant.
+
+Variants without a measurement have no row.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +20,10 @@ _REMEDY = "delete it and measure again with `ablate bench --per-variant`"
 
 
 def read_step_costs(folder: Path) -> pd.DataFrame | None:
-    """Returns the stored step costs, or None if none were measured; raises the errors of `files.read`."""
+    """Returns the stored step costs, or None if no step costs were measured.
+
+    The function raises the errors of `files.read`.
+    """
     try:
         return to_pandas(files.read(folder / _FILE, STEP_COSTS, _REMEDY))
     except FileNotFoundError:
@@ -25,10 +31,10 @@ def read_step_costs(folder: Path) -> pd.DataFrame | None:
 
 
 def write_step_costs(folder: Path, costs: pd.DataFrame, metadata: Mapping[str, str]) -> None:
-    """Stores step costs in an existing results folder, either all of them or none.
+    """Stores step costs in an existing results folder. Either all step costs are stored or none.
 
-    `costs` has the columns of `STEP_COSTS` and one row per variant; each row replaces the variant's stored row. The
-    metadata describe the environment of this measurement and replace the metadata of earlier measurements.
+    `costs` has the columns of `STEP_COSTS` and one row per variant. Each row replaces the stored row of its variant, if
+    any. `metadata` describes the environment of this measurement and replaces the metadata of earlier measurements.
 
     Raises:
         ValueError: A column is missing or has another type, or two rows have the same variant.

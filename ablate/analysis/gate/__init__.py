@@ -1,1 +1,1 @@
-"""The gate: a comparison of a candidate's results with those of a baseline, for continuous integration."""
+"""The gate: a comparison of a candidate's results with a baseline's results, for continuous integration."""

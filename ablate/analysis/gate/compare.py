@@ -1,9 +1,10 @@
 """The comparison of a candidate with a baseline: a verdict for each variant and metric.
 
-A regression is large and certain: the mean loss is at least the metric's margin, and p is at most alpha over all
-questions of the gate together (`gate.statistics`). Unchanged means that the 95 % interval lies within the margin. Lack
-of evidence is inconclusive. If the sides are swapped, improved becomes regressed or failed, both of these become
-improved, and the other verdicts stay.
+A regression is a large and significant loss: the mean loss is at least the metric's margin, and p is at most alpha over
+all variants and metrics of the gate together (`gate.statistics`). The verdict `unchanged` means that the 95 % interval
+lies within the margin. The verdict `inconclusive` means that the evidence suffices for no other verdict. If baseline
+and candidate are swapped, the verdict `improved` becomes `regressed` or `failed`, the verdicts `regressed` and `failed`
+become `improved`, and all other verdicts stay.
 """
 
 import math
@@ -30,13 +31,14 @@ _MACHINE = ("cpu", "cores", "device")
 def compare(
     baseline: Side, candidate: Side, metrics: Sequence[Metric], alpha: float, exact: bool = False
 ) -> Comparison:
-    """Returns the verdicts on a candidate. Each side has at least one run, and there is at least one metric.
+    """Returns the verdicts on a candidate for at least one metric.
 
-    `alpha` is the largest probability of calling any loss a regression if nothing has changed. With `exact`, results
-    are compared bit by bit instead of by metrics.
+    The baseline and the candidate each have at least one run. `alpha` is the largest probability that the gate reports
+    a regression although nothing has changed. If `exact` is true, results are compared bit by bit instead of by
+    metrics.
 
     Raises:
-        StoreError: Two runs of a side have the same variant and seed.
+        StoreError: Two runs of the baseline or two runs of the candidate have the same variant and seed.
     """
     matched = match(baseline, candidate)
     seeds = Seeds.of(matched, alpha)
@@ -60,7 +62,8 @@ def compare(
     judged = [metric for metric in metrics if metric.name not in names]
     if not (judged and matched.common):
         return replace(comparison, findings=tuple(findings))
-    # Metrics that do not decide are a separate family, so that they cannot hide a regression of those that do.
+    # Metrics that cannot fail the gate are tested as a separate family, so that they cannot hide a regression of
+    # metrics that can.
     families = [[metric for metric in judged if metric.decides is decides] for decides in (True, False)]
     for values in (Values.of(matched, family, seeds) for family in families if family):
         questions = values.questions
@@ -70,7 +73,10 @@ def compare(
 
 
 def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]:
-    """Yields the findings on values, for variants that finished on both sides and for the mean over variants."""
+    """Yields the findings on measured values.
+
+    Findings exist for each variant that finished on both sides, and for the mean over all variants.
+    """
     questions = values.questions
     answers = answer(questions, alpha)
     results = (questions.baseline, questions.candidate)
@@ -81,7 +87,7 @@ def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]
     for (v, m), loss in np.ndenumerate(answers.loss):
         variant, metric = values.variants[v], values.metrics[m]
         if variant != EVERY and not all(variant in variants for variants in finished):
-            continue  # the finding on its status is enough
+            continue  # the finding on the status of its runs is enough
         finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
         counts = [counter[variant, metric.name] for counter in unsound]
         if any(counts):
@@ -126,9 +132,10 @@ def _known(value: float) -> float | None:
 
 
 def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | None:
-    """Returns about how many more seeds narrow the interval to the margin, or to the difference if that is larger.
+    """Returns about how many further seeds would narrow the interval enough for a verdict.
 
-    The width of an interval is inversely proportional to the square root of the number of seeds.
+    The narrowed interval has the margin or the size of the difference as half-width, whichever is larger. The width of
+    an interval is inversely proportional to the square root of the number of seeds.
     """
     half, wanted = (high - low) / 2, max(margin, abs(high + low) / 2)
     if math.isnan(half) or wanted == 0:
@@ -147,7 +154,10 @@ def _unmatched(matched: Match) -> Iterator[Finding]:
 def _left_out(
     baseline: Side, candidate: Side, metrics: Sequence[Metric], environment: Container[str]
 ) -> Iterator[Finding]:
-    """Yields a finding for each metric that cannot be compared; `environment` has the names of entries that differ."""
+    """Yields a finding for each metric that cannot be compared.
+
+    `environment` has the names of the environment entries that differ between baseline and candidate.
+    """
     for metric in metrics:
         cause, note = Cause.SETTINGS, ""
         if metric.gate_column not in candidate.runs:
@@ -163,7 +173,7 @@ def _left_out(
 
 
 def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
-    """Returns the environment entries that differ, by name, each with its values in the baseline and the candidate."""
+    """Returns the environment entries that differ, by name, as pairs of the baseline's and the candidate's value."""
     old, new = (
         {**side.environment, "device": "/".join(sorted(map(str, side.runs["device"].dropna().unique())))}
         for side in (baseline, candidate)
@@ -174,7 +184,7 @@ def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
 
 
 def _notes(matched: Match, seeds: Seeds) -> Iterator[str]:
-    """Yields notes on seeds of a side that are not used, and on variants without runs of some of the used seeds."""
+    """Yields notes on seeds that are not used and on variants that lack runs of some of the used seeds."""
     both = (("baseline", matched.baseline, seeds.baseline), ("candidate", matched.candidate, seeds.candidate))
     for side, runs, used in both:
         common = runs[runs["variant"].isin(matched.common)]

@@ -1,4 +1,4 @@
-"""The bitwise gate: every column of every run has to be the same, except for the columns `_EXCEPTED`."""
+"""The bitwise gate: each column of each run, except the columns `_EXCEPTED`, must have the same value on both sides."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,10 @@ COLUMNS = (*(name for name in RUNS.names if name not in _EXCEPTED), "restricted_
 
 
 def exact_findings(matched: Match) -> Iterator[Finding]:
-    """Yields one finding for each variant of both sides. Any difference is a regression, even an improvement."""
+    """Yields one finding for each variant that both sides have.
+
+    Any difference counts as a regression, even an improvement.
+    """
     for variant, baseline, candidate in matched.by_variant():
         old, new = (runs.set_index("seed")[list(COLUMNS)] for runs in (baseline, candidate))
         missing = old.index.difference(new.index)

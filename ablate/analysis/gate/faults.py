@@ -1,4 +1,4 @@
-"""Self-test of a gate on copies of results with planted faults, each of which must give the expected reason."""
+"""Self-test of a gate: the gate must fail for the expected reason on each copy of results with a planted fault."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +13,16 @@ from ablate.analysis.metrics import Metric
 from ablate.experiment.spec import FACTORS
 from ablate.store.status import DIVERGED, FINISHED
 
-# A planted loss is this many margins plus this many standard deviations over seeds, which exceeds the noise.
+# A planted loss is `_MARGINS` margins plus `_SPREADS` standard deviations over seeds, which exceeds the noise.
 _MARGINS, _SPREADS = 3.0, 6.0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A planted fault in words, the reasons that the gate has to give (none for a good copy), and those it gave."""
+    """One trial of the self-test: a planted fault in words, the expected reasons of failure, and the reasons found.
+
+    For a copy without a fault, no reason is expected.
+    """
 
     fault: str
     expected: tuple[Reason, ...]
@@ -27,15 +30,16 @@ class Trial:
 
     @property
     def passed(self) -> bool:
-        """Whether the gate gave the expected reasons."""
+        """Whether the gate failed for exactly the expected reasons."""
         return self.expected == self.found
 
 
 def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
-    """Yields trials of a gate on copies of a baseline. The gate must find the faults and pass the copies without one.
+    """Yields trials of a gate on changed copies of a baseline.
 
-    The baseline has at least one finished run. The A/A pair assigns each result of a variant to the next seed. The
-    differences by seed are then real, and their mean is zero.
+    The gate must fail on copies with a fault and pass copies without one. The baseline has at least one finished run.
+    The copy for the trial `A/A pair` assigns each result of a variant to the next seed. The differences between copy
+    and baseline then vary between seeds, but the mean difference is zero.
     """
     for fault, expected, runs in _copies(baseline.runs, metrics):
         comparison = compare(baseline, replace(baseline, runs=runs), metrics, alpha)
@@ -45,7 +49,7 @@ def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterat
 def _copies(
     runs: pd.DataFrame, metrics: Sequence[Metric]
 ) -> Iterator[tuple[str, tuple[Reason, ...], pd.DataFrame]]:
-    """Yields a description of the change, the reasons that a gate has to give, and the changed runs."""
+    """Yields changed copies of the runs, each with a description of the change and the expected reasons of failure."""
     levels = runs[list(FACTORS)].astype(str)
     chosen = (levels == levels[runs["status"] == FINISHED].iloc[0]).all(axis=1)
     for metric in metrics:

@@ -13,10 +13,11 @@ from ablate.experiment.spec import FACTORS, SHARED
 
 @dataclass(frozen=True)
 class Match:
-    """The runs of both sides, with names made of the same factors, and their variants.
+    """The runs of baseline and candidate, and which variants can be compared.
 
-    `common` variants have equal settings on both sides, `vanished` ones are only in the baseline, and `new` ones only
-    in the candidate. `apart` maps variants of both sides that cannot be compared to the reason in words.
+    Variants are named by the same factors on both sides. Variants in `common` have equal settings in baseline and
+    candidate. Variants in `vanished` exist only in the baseline, and variants in `new` only in the candidate. `apart`
+    has the variants that both sides have but that cannot be compared, each with the reason in words.
     """
 
     baseline: pd.DataFrame
@@ -27,7 +28,7 @@ class Match:
     apart: dict[str, str]
 
     def by_variant(self) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-        """Yields each common variant with its runs on both sides."""
+        """Yields each common variant with its runs in the baseline and its runs in the candidate."""
         sides = (self.baseline, self.candidate)
         old, new = (dict(iter(runs.groupby("variant", sort=False))) for runs in sides)
         for variant in self.common:
@@ -35,13 +36,13 @@ class Match:
 
 
 def match(baseline: Side, candidate: Side) -> Match:
-    """Returns the two sides matched by variant.
+    """Returns baseline and candidate matched by variant.
 
-    Variants are named by the factors that are varied on either side. A variant of both sides cannot be compared if any
-    other setting differs.
+    The name of a variant lists the factors that are varied in the baseline or in the candidate. A variant of the same
+    name on both sides cannot be compared if any other setting differs.
 
     Raises:
-        StoreError: Two runs of a side have the same variant and seed.
+        StoreError: Two runs of the baseline or two runs of the candidate have the same variant and seed.
     """
     naming = {*naming_factors(baseline.runs), *naming_factors(candidate.runs)}
     factors = tuple(factor for factor in FACTORS if factor in naming)
@@ -64,7 +65,10 @@ def match(baseline: Side, candidate: Side) -> Match:
 
 
 def _differing_shared(baseline: Side, candidate: Side) -> list[str]:
-    """Returns a text for each setting that is common to all runs of a side and differs between the sides."""
+    """Returns a text for each shared setting that differs between baseline and candidate.
+
+    A shared setting is the same for all runs of an experiment.
+    """
     old, new = _shared(baseline), _shared(candidate)
     if old[SIMULATED] != new[SIMULATED]:
         made_up = "baseline" if old[SIMULATED] == str(True) else "candidate"
@@ -74,14 +78,17 @@ def _differing_shared(baseline: Side, candidate: Side) -> list[str]:
 
 
 def _shared(side: Side) -> dict[str, str]:
-    """Returns the known settings that all runs share, as text, from the runs or else from the metadata."""
+    """Returns the known settings that all runs of one side share, as text.
+
+    A setting is read from the runs or, if the runs lack it, from the metadata.
+    """
     names = (*SHARED, SIMULATED)
     columns = {name: "/".join(map(str, side.runs[name].unique())) for name in names if name in side.runs}
     return {name: str(side.settings[name]) for name in names if name in side.settings} | columns
 
 
 def _differing_factors(baseline: pd.DataFrame, candidate: pd.DataFrame) -> dict[str, list[str]]:
-    """Returns a text for each factor whose levels differ, by variant, for the variants of both sides."""
+    """Returns, for each variant that both sides have, a text for each factor whose levels differ between the sides."""
     old, new = (runs.groupby("variant")[list(FACTORS)].agg(_levels_text) for runs in (baseline, candidate))
     return {
         variant: [
@@ -98,7 +105,10 @@ def _levels_text(levels: "pd.Series[str]") -> str:
 
 
 def _other_arrays(baseline: pd.DataFrame, candidate: pd.DataFrame) -> bool:
-    """Returns whether the content of a data file differs: runs with equal settings then have different ids."""
+    """Returns whether baseline and candidate used data files with different content.
+
+    If so, runs with equal settings have different ids, because the id depends on the content of the data file.
+    """
     if not baseline["dataset"].iloc[0].startswith("npz:"):
         return False
     keys = ["variant", "seed", *FACTORS]

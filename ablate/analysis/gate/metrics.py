@@ -1,4 +1,4 @@
-"""The metrics that a user asks a gate to judge, with the margins that the user gave."""
+"""The metrics and margins that a user chooses for a gate."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,9 +9,10 @@ from ablate.errors import SpecError
 
 
 def chosen_metrics(names: Sequence[str], margins: Sequence[str]) -> tuple[Metric, ...]:
-    """Returns the metrics to judge, by default all. A regression of a metric in `names` fails the gate.
+    """Returns the metrics that a gate judges, by default all. A regression of a metric in `names` fails the gate.
 
-    `names` are the values of `--metric`, and `margins` the values of `--margin`, for example `val_accuracy=0.01`.
+    `names` are the values of the option `--metric`, and `margins` are the values of the option `--margin`, for example
+    `val_accuracy=0.01`.
 
     Raises:
         SpecError: A metric or margin is not legal.

@@ -1,4 +1,4 @@
-"""One side of a gate: scored runs, their settings and their environment."""
+"""One side of a gate, baseline or candidate: scored runs, their settings and their environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,10 @@ from ablate.analysis.variants import named, reference_variant
 
 @dataclass(frozen=True)
 class Side:
-    """Runs as returned by `score`, the settings that they share, and the environment in which they were made.
+    """The baseline or the candidate of a gate: its runs, as returned by `score`, their settings and their environment.
 
-    `target` is the validation accuracy that steps to target refer to, NaN if unknown.
+    `settings` are the settings that all runs of the side share. `target` is the validation accuracy that defines the
+    metric steps to target, NaN if unknown.
     """
 
     runs: pd.DataFrame
@@ -26,16 +27,22 @@ class Side:
 
 
 def score(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFrame:
-    """Returns the runs with all columns that a gate judges; `target` is a validation accuracy."""
+    """Returns the runs with all columns that a gate judges. `target` is a validation accuracy."""
     return with_step_cost(scored(runs, curves, target))
 
 
 def with_step_cost(runs: pd.DataFrame) -> pd.DataFrame:
-    """Returns the runs with the seconds per step. A run's seconds are its share of the time of its stack."""
+    """Returns the runs with a column of seconds per step.
+
+    A run's seconds are its share of the time of its stack (the runs trained together as one network).
+    """
     return runs.assign(**{STEP_SECONDS: runs["seconds"] / runs["steps"]})
 
 
 def absolute_target(runs: pd.DataFrame, target: Target) -> float:
-    """Returns a target as a validation accuracy; a relative target is a share of the default reference's best."""
+    """Returns a target as a validation accuracy.
+
+    A relative target is a share of the best accuracy of the default reference.
+    """
     runs = named(runs)
     return target.accuracy(reference_best(runs, reference_variant(runs, None)))

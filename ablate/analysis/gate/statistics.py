@@ -1,25 +1,33 @@
 """The statistical test of a gate: one exact test over all variants and metrics at once.
 
-A gate asks many questions, one per variant and metric, with few seeds. No exact test of 6 paired seeds has a p below
-1/64, so with one test per question and a Bonferroni or Holm correction a gate could never fail. All questions are
-tested together by their largest statistic (Westfall and Young, "Resampling-Based Multiple Testing", 1993). If nothing
-has changed, the two results of a seed are exchangeable. A flip reverses the signs of all differences of some seeds,
-which keeps all correlations. The p of a question is the share of all 2^n flips whose largest statistic is at least its
-own. The probability of any p <= alpha is then at most alpha, for any distribution.
+A gate asks many questions with few seeds: has the candidate become worse in this variant and this metric? No exact
+one-sided test of 6 paired seeds has a p below 1/64, so a gate with one test per question and a Bonferroni or Holm
+correction could never fail. Instead, all questions are tested together by their largest test statistic (Westfall and
+Young, "Resampling-Based Multiple Testing", 1993). If nothing has changed, the candidate's result and the baseline's
+result of the same seed are exchangeable. A flip (one rearrangement of this permutation test) exchanges candidate and
+baseline in some seeds: it reverses the signs of all differences of these seeds, which keeps all correlations between
+variants and metrics. The p of a question is the share of all 2^n flips of n seeds whose largest statistic is at least
+the observed statistic of this question. The probability that any question has a p of at most alpha although nothing has
+changed is then at most alpha, for any distribution.
 
-If the sides have different seeds, or too few for flips (2 / 2^n > alpha: fewer than 6 at 0.05), deals assign whole
-seeds to the sides in all ways. For equal seeds this ignores the pairing and is conservative. A p of 0.05 takes 3 seeds
-a side (1/20). Flips have to reach alpha / 2: in the mirror image of the observed arrangement, a great improvement
-counts as a loss. This image can hide a loss with 3 dealt seeds a side (2/20), but not with 4 or more (2/70).
+If baseline and candidate have different seeds, or too few seeds for flips (2 / 2^n > alpha: fewer than 6 seeds for
+alpha = 0.05), the test rearranges by deals instead: a deal assigns whole seeds to baseline and candidate, and the test
+compares the observed deal with all other possible deals. If baseline and candidate have the same seeds, deals ignore
+the pairing and are conservative. With deals, a p of 0.05 needs 3 seeds on each side (one of 20 deals). Flips have to
+reach a p of alpha / 2 instead of alpha, because in the mirror image of the observed arrangement (all signs reversed) a
+great improvement counts as a loss. With deals of 3 seeds on each side, this mirror image can hide a loss (2 of 20
+deals), but with 4 or more seeds it cannot (2 of 70 deals).
 
-The statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes that
-keep the test exact and give it power with few seeds. The variance of a variant is averaged with the median variance of
-all variants in the same metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods", 2004). A mean loss
-below the margin counts as 0, because it is no regression. The mean over all variants is a further question, because it
-shows a small loss of every variant first. The test is one-sided: is the
-candidate worse? To ask whether it is better, the differences are negated first.
+The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
+that keep the test exact and increase its power with few seeds. First, the variance of a variant is averaged with the
+median variance of all variants in the same metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods",
+2004). Second, a mean loss below the margin counts as 0, because such a loss is no regression. The mean over all
+variants is tested as a further question, because this mean is the first to show a small loss that all variants share.
+The test is one-sided and asks whether the candidate is worse. To test whether the candidate is better, all differences
+are negated.
 
-Measured power: see tests/benchmarks/gate_calibration.py (12 variants of digits, 6 seeds a side).
+The script tests/benchmarks/gate_calibration.py measures the power of the test (12 variants on the dataset digits, 6
+seeds on each side).
 """
 
 import itertools
@@ -40,18 +48,19 @@ from ablate.analysis.paired import (
 )
 from ablate.experiment.seeding import derive
 
-# All rearrangements are used if there are at most this many; otherwise this many are drawn at random.
+# If more than `REARRANGEMENTS` flips or deals are possible, this many are drawn at random; otherwise all are used.
 REARRANGEMENTS = 2048
 _CHUNK = 128
-# Numbers are equal up to rounding if they differ by at most this share.
+# Numbers count as equal if they differ by at most this share of their size.
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Results of both sides, shape (seeds of the side, variants, metrics), with signs such that more is worse.
+    """Results of baseline and candidate, each of shape (seeds, variants, metrics), with signs such that more is worse.
 
-    NaN marks a missing value. Margins have the shape (variants, metrics). If `paired`, row i is one seed on both sides.
+    NaN marks a missing value. Margins have the shape (variants, metrics). If `paired` is true, row i of `baseline` and
+    row i of `candidate` have the same seed.
     """
 
     baseline: Floats
@@ -60,26 +69,34 @@ class Questions:
     paired: bool
 
     def by_flips(self, alpha: float) -> bool:
-        """Returns whether the test flips signs, which requires paired seeds and enough of them."""
+        """Returns whether the test rearranges results by flips of signs.
+
+        A test by flips of signs needs paired seeds, and enough of them.
+        """
         return self.paired and flips_suffice(len(self.baseline), alpha)
 
     def least_p(self, alpha: float) -> float:
-        """Returns the smallest p that this number of seeds can give."""
+        """Returns the smallest p that the test can give with this number of seeds."""
         n, m = len(self.baseline), len(self.candidate)
         return 2.0**-n if self.by_flips(alpha) else 1 / math.comb(n + m, n)
 
 
 def flips_suffice(pairs: int, alpha: float) -> bool:
-    """Returns whether flips of this many pairs can give a p of alpha despite a great improvement elsewhere."""
+    """Returns whether flips of this many paired seeds can give a p of alpha.
+
+    The p has to be possible even if another variant or metric shows a great improvement.
+    """
     return bool(2 * 2.0**-pairs <= alpha)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The results of the test, all of shape (variants, metrics). Loss and interval are NaN where a side has no value.
+    """The results of the test, all arrays of shape (variants, metrics).
 
-    `loss` is the mean of candidate minus baseline. Its interval is Student's if paired, otherwise Welch's. `p_worse`
-    and `p_better` are p of a loss and of a gain, over all questions together, and 1 if the mean is below the margin.
+    `loss` is the mean of candidate minus baseline. `low` and `high` are the ends of the interval of the loss, by
+    Student's method for paired seeds and otherwise by Welch's method. Loss and interval are NaN where baseline or
+    candidate has no value. `p_worse` and `p_better` are the p values of a loss and of a gain, adjusted for all
+    questions together. If the absolute loss is below the margin, `p_worse` and `p_better` are 1.
     """
 
     loss: Floats
@@ -90,10 +107,10 @@ class Answers:
 
 
 def answer(questions: Questions, alpha: float) -> Answers:
-    """Returns mean losses with their intervals and family-wise p values.
+    """Returns the mean loss of each variant and metric, with its interval and its family-wise p values.
 
-    There is at least one seed per side, one variant and one metric. The p values will be compared with `alpha`, which
-    also decides whether flips are enough.
+    `questions` has at least one seed per side, one variant and one metric. The caller will compare the p values with
+    `alpha`. In this function, `alpha` decides whether the seeds suffice for a test by flips.
     """
     base, cand = questions.baseline, questions.candidate
     if questions.by_flips(alpha):
@@ -119,7 +136,7 @@ def answer(questions: Questions, alpha: float) -> Answers:
 
 
 def _of_flips(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
-    """Returns the statistics of the differences by seed for each flip, shape (flips, variants, metrics)."""
+    """Returns the test statistics of paired differences for each flip of signs. Shape: (flips, variants, metrics)."""
     known = ~np.isnan(rows)
     filled = np.where(known, rows, 0.0)
     sums = np.einsum("fs,svm->fvm", arrangements, filled)
@@ -130,7 +147,7 @@ def _of_flips(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
 
 
 def _of_deals(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
-    """Returns the statistics for each deal of seeds to the candidate (1) or the baseline (0)."""
+    """Returns the test statistics for each deal, an assignment of seeds to the candidate (1) or the baseline (0)."""
     known = (~np.isnan(rows)).astype(np.float64)
     filled = np.where(known > 0, rows, 0.0)
     sums, n = np.einsum("fs,svm->fvm", arrangements, filled), np.einsum("fs,svm->fvm", arrangements, known)
@@ -144,7 +161,10 @@ def _of_deals(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
 def _statistics(
     mean: Floats, variance: Floats, n: Floats, usable: NDArray[np.bool_], margins: Floats
 ) -> Floats:
-    """Returns mean losses over their standard errors, shape (arrangements, variants, metrics), 0 below the margin."""
+    """Returns mean losses divided by their standard errors, or 0 where the mean loss is smaller than the margin.
+
+    Shape: (arrangements, variants, metrics).
+    """
     variance = np.where(usable, np.maximum(variance, 0.0), np.nan)
     typical = np.nanmedian(np.where(usable.any(1, keepdims=True), variance, 0.0), axis=1, keepdims=True)
     variance = np.where(usable, variance, 0.0)
@@ -155,7 +175,7 @@ def _statistics(
 
 
 def _signs(n: int) -> Floats:
-    """Returns the flips as signs, shape (flips, n). The first flip changes nothing."""
+    """Returns arrays of signs for n paired differences, shape (flips, n). The first array of signs is all +1."""
     if 2**n <= REARRANGEMENTS:
         return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
     generator = np.random.default_rng(derive(0, "bootstrap", "flips", n))
@@ -164,9 +184,10 @@ def _signs(n: int) -> Floats:
 
 
 def _deals(rows: Floats, baseline_seeds: int) -> Floats:
-    """Returns the deals of seeds to candidate (1) or baseline (0), shape (deals, seeds), with the observed deal first.
+    """Returns assignments of all seeds to the candidate (1) or the baseline (0), with the observed assignment first.
 
-    Random deals do not depend on which side a row belongs to, so swapping the sides swaps every deal.
+    The result has the shape (deals, seeds). The random assignments do not depend on which rows belong to the baseline.
+    If baseline and candidate are swapped, each random assignment is therefore swapped as well.
     """
     seeds = len(rows)
     observed = np.r_[np.zeros(baseline_seeds), np.ones(seeds - baseline_seeds)]
@@ -189,7 +210,7 @@ def _deals(rows: Floats, baseline_seeds: int) -> Floats:
 
 
 def _welch_interval(baseline: Floats, candidate: Floats) -> tuple[Floats, Floats]:
-    """Returns the ends of Welch's 95 % interval for the difference of two means, NaN if a side has one seed."""
+    """Returns the ends of Welch's 95 % interval for the difference of two means, NaN if either side has one seed."""
     sides = (baseline, candidate)
     counts = [count_over_seeds(side) for side in sides]
     errors = [variance_over_seeds(side) / np.maximum(n, 1) for side, n in zip(sides, counts, strict=True)]

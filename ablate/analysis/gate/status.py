@@ -1,4 +1,4 @@
-"""The comparison of run statuses: a run that finished in the baseline and not in the candidate always counts."""
+"""The comparison of run statuses: a run that finished in the baseline must also finish in the candidate."""
 
 import pandas as pd
 
@@ -7,10 +7,11 @@ from ablate.store.status import FAILED, FINISHED
 
 
 def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame) -> Finding:
-    """Returns the finding on the statuses of one variant's runs.
+    """Returns the finding on whether the runs of one variant finished.
 
-    A run that diverges on both sides is unchanged, because a gate compares with the baseline. A candidate run
-    always counts as failed if its worker process died, even if the cause lies in the machine and not in the code.
+    A run that diverges in both the baseline and the candidate counts as unchanged, because a gate judges only changes.
+    A candidate run whose worker process died always counts as failed, even if the cause lies in the machine and not in
+    the code.
     """
     is_worse, is_better = _is_worse(baseline, candidate), _is_worse(candidate, baseline)
     verdict = Verdict.FAILED if is_worse else Verdict.IMPROVED if is_better else Verdict.UNCHANGED
@@ -26,7 +27,11 @@ def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame
 
 
 def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
-    """Returns whether a seed of both sides no longer finishes, or a larger share of the other seeds does not."""
+    """Returns whether the runs of one variant finish less often in `after` than in `before`.
+
+    The result is true if the run of a common seed no longer finishes, or if a larger share of the runs with other seeds
+    does not finish.
+    """
     old, new = (
         dict(zip(runs["seed"].tolist(), runs["status"].tolist(), strict=True)) for runs in (before, after)
     )

@@ -1,4 +1,4 @@
-"""Values of both sides by seed, variant and metric, and the questions that a gate tests on them."""
+"""The values of baseline and candidate by seed, variant and metric, prepared for the statistical test of a gate."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,10 @@ from ablate.analysis.paired import mean_over_seeds
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seeds of both sides, ascending. If `paired`, they are the same, and differences are taken by seed."""
+    """The ascending seeds of baseline and candidate.
+
+    If `paired` is true, both have the same seeds and are compared seed by seed.
+    """
 
     baseline: tuple[int, ...]
     candidate: tuple[int, ...]
@@ -26,7 +29,11 @@ class Seeds:
 
     @classmethod
     def of(cls, matched: Match, alpha: float) -> "Seeds":
-        """Returns the common seeds if they suffice for flips, or are most of the seeds of a side; else all seeds."""
+        """Returns the seeds to compare: the common seeds if they suffice for a paired comparison, else all seeds.
+
+        Common seeds suffice if they are enough for a test by flips (`gate.statistics`), or if they are more than half
+        of the seeds of the side with fewer seeds.
+        """
         sides = (matched.baseline, matched.candidate)
         old, new = (set(runs["seed"][runs["variant"].isin(matched.common)].tolist()) for runs in sides)
         both = tuple(sorted(old & new))
@@ -37,10 +44,11 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Values:
-    """The values that a comparison is based on. `questions` holds the values multiplied by `signs`.
+    """The values from which a gate judges a candidate. `questions` holds these values multiplied by `signs`.
 
-    If there are two or more variants, a last one named `all variants` holds the mean over them. `signs` has the shape
-    (metrics,): 1 for a metric of which more is worse, -1 for the others.
+    If at least two variants exist, a further last variant named `all variants` holds the mean over all variants.
+    `signs` has the shape (metrics,) and holds 1 for a metric where more is worse and -1 for a metric where more is
+    better.
     """
 
     variants: tuple[str, ...]
@@ -50,13 +58,14 @@ class Values:
 
     @classmethod
     def of(cls, matched: Match, metrics: Sequence[Metric], seeds: Seeds) -> "Values":
-        """Returns the values of finished runs; a value that is not finite counts as missing."""
+        """Returns the values of the finished runs of both sides. A NaN or infinite value counts as missing."""
         columns, common = [metric.gate_column for metric in metrics], matched.common
         old, new = (
             np.stack([_by_seed(runs, column, common, used) for column in columns], axis=-1)
             for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
         )
-        # The mean leaves out variants without values on one side, then seeds where a remaining variant has none.
+        # The mean over variants leaves out variants without values on one side, then seeds in which a remaining variant
+        # has no value.
         known = np.asarray(~np.isnan(old).all(0) & ~np.isnan(new).all(0))
         variants = matched.common
         if len(variants) > 1:
@@ -76,14 +85,17 @@ def _by_seed(runs: pd.DataFrame, column: str, variants: tuple[str, ...], seeds: 
 
 
 def _over_variants(side: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Returns the mean over known variants, shape (seeds, 1, metrics), NaN for a metric with fewer than two of them."""
+    """Returns the mean over known variants, NaN for a metric with fewer than two known variants.
+
+    Shape: (seeds, 1, metrics).
+    """
     count = known.sum(0)
     mean = np.where(known, side, 0.0).sum(1, keepdims=True) / np.maximum(count, 1)
     return np.where(count > 1, mean, np.nan)
 
 
 def unsound_values(runs: pd.DataFrame, metrics: Sequence[Metric]) -> Counter[tuple[str, str]]:
-    """Returns the number of values of finished runs that are NaN or infinite, by variant and name of the metric."""
+    """Returns how many values of finished runs are NaN or infinite, by variant and name of the metric."""
     finished = runs[runs["finished"]]
     return Counter(
         (variant, metric.name)

@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 
 
 class Verdict(StrEnum):
-    """The result of comparing a candidate with its baseline in one variant and metric."""
+    """The verdict on a candidate in one variant and one metric, compared with the baseline."""
 
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
@@ -36,7 +36,7 @@ class Cause(Enum):
     BITS = "bits"
 
 
-# Names used instead of a metric or variant in findings that are not about a single one.
+# Names that stand for the metric or the variant in findings that are not about a single metric or variant.
 STATUS, BITS, EVERY = "status", "bits", "all variants"
 
 
@@ -44,10 +44,12 @@ STATUS, BITS, EVERY = "status", "bits", "all variants"
 class Finding:
     """The verdict on one variant and metric.
 
-    The variant `all variants` is the mean over them. The metric `status` is whether runs finished; `bits` is all
-    columns. `decides` tells whether the finding can fail a gate. `baseline` and `candidate` are means, and `low` and
-    `high` the interval of their difference, in the metric's unit. `p` is that of the difference in its direction, over
-    all questions together. About `more_seeds` further seeds would narrow the interval to the margin. None is no value.
+    The variant named `all variants` stands for the mean over all variants. The metric named `status` says whether runs
+    finished, and the metric named `bits` compares all columns bit by bit. `decides` tells whether the finding can fail
+    a gate. `baseline` and `candidate` are means, and `low` and `high` are the ends of the interval of their difference,
+    all in the metric's unit. `p` is the one-sided p of the difference in its observed direction, adjusted for all
+    variants and metrics. `more_seeds` is the approximate number of further seeds that would narrow the interval to the
+    margin. A field that has no value is None.
     """
 
     variant: str
@@ -66,18 +68,19 @@ class Finding:
 
     @property
     def difference(self) -> float | None:
-        """Candidate minus baseline, None if either of them is None."""
+        """The candidate's mean minus the baseline's mean, None if either mean is None."""
         return None if self.baseline is None or self.candidate is None else self.candidate - self.baseline
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All findings, in the order of variants, then metrics, and the conditions of the comparison.
+    """All findings of a gate, sorted by variant and then by metric, with the conditions of the comparison.
 
-    The seeds used are ascending. If `paired`, both sides have the same seeds, and differences are taken by seed.
-    `target` is the validation accuracy that counts as converged, NaN if unknown. `test` says how the p values were
-    computed. `least_p` is the smallest p that these seeds can give. `environment` maps each entry that differs to the
-    values of both sides. `simulated` tells whether any run was simulated instead of trained.
+    `baseline_seeds` and `candidate_seeds` are ascending. If `paired` is true, both sides have the same seeds and are
+    compared seed by seed. `target` is the validation accuracy that counts as converged, NaN if unknown. `test` names
+    the test that gave the p values. `least_p` is the smallest p that the test can give with these seeds. `environment`
+    maps the name of each environment entry that differs to its values in the baseline and the candidate. `simulated`
+    tells whether any run was simulated instead of trained.
     """
 
     findings: tuple[Finding, ...]
@@ -94,18 +97,18 @@ class Comparison:
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        """Number of findings for each of the six verdicts."""
+        """The number of findings for each of the six verdicts."""
         counts = Counter(finding.verdict for finding in self.findings)
         return {verdict: counts[verdict] for verdict in Verdict}
 
     @property
     def decides(self) -> bool:
-        """Whether these seeds can show a regression at all."""
+        """Whether the number of seeds suffices to show any regression."""
         return self.least_p <= self.alpha
 
 
 class Reason(StrEnum):
-    """Why a gate does not pass, the most serious reason first."""
+    """Reasons why a gate does not pass, the most serious reason first."""
 
     REGRESSION = "regression"
     FAILED_RUNS = "failed runs"
@@ -113,12 +116,13 @@ class Reason(StrEnum):
 
 
 def reasons(comparison: Comparison, allow_missing: bool) -> tuple[Reason, ...]:
-    """Returns why a gate does not pass, the most serious reason first; none if it passes.
+    """Returns the reasons why a gate does not pass, the most serious reason first.
 
-    The gate is not comparable if no finding is based on measurements or bits, if the seeds are too few to show any
-    regression, or if a part of the baseline has no counterpart. Parts that are new in the candidate are not judged.
+    The result is empty if the gate passes. The reason `NOT_COMPARABLE` applies if no finding is based on measured
+    values or bits, if the seeds are too few to show any regression, or if a variant or metric of the baseline is
+    missing or has other settings in the candidate. Variants and metrics that only the candidate has are not judged.
 
-    With `allow_missing`, variants and metrics that are missing in the candidate are ignored.
+    If `allow_missing` is true, variants and metrics that are missing in the candidate are ignored.
     """
     deciding = [finding for finding in comparison.findings if finding.decides]
     verdicts, causes = {finding.verdict for finding in deciding}, {finding.cause for finding in deciding}
