@@ -11,8 +11,8 @@ from pathlib import Path
 from ablate.bench.timing import seconds_of
 from ablate.bench.warm_process import peak_bytes
 from ablate.errors import AblateError
-from ablate.execution.executor import Died
 from ablate.execution.local import LocalExecutor
+from ablate.execution.retry import train_stacks
 from ablate.experiment.plan import Stack
 from ablate.experiment.spec import Experiment
 from ablate.experiment.toml import to_toml
@@ -49,9 +49,9 @@ class Engine:
         return max((peak for peak in peaks if peak is not None), default=None)
 
     def _train(self, stacks: Sequence[Stack]) -> None:
-        for stack, outcome in self.executor.run(stacks, lambda steps: None):
-            if isinstance(outcome, Died):
-                raise AblateError(f"{stack.label}: {outcome.message}")
+        for stack, outcome in train_stacks(self.executor, stacks, lambda steps: None):
+            if isinstance(outcome, str):
+                raise AblateError(f"{stack.label}: {outcome}")
             if any(outcome.divergences):
                 raise AblateError(
                     f"--lr: runs of {stack.label} diverge, and runs that stop early cannot be compared; "

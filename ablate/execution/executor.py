@@ -1,18 +1,44 @@
 """The interface of executors, which train stacks, and their messages to and from workers; imports no torch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from ablate.execution.pending import Pending
 from ablate.experiment.plan import Stack
 from ablate.training.result import MatmulLibrary, StackResult
 
 
 @dataclass(frozen=True)
 class Died:
-    """The outcome of a stack whose worker process was killed."""
+    """The outcome of a stack whose worker died.
+
+    Attributes:
+        message: How the worker ended.
+        by_signal: Whether something outside may have ended it (a signal, a lost node), so that another attempt of a
+            single run may succeed. A worker that exits by itself will do so again.
+    """
 
     message: str
+    by_signal: bool
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """The outcome of a stack that did not fit into memory; the message says which memory."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The outcome of a stack in which the user's function `activation` failed."""
+
+    message: str
+    activation: str
+
+
+Outcome = StackResult | Died | TooLarge | Failed
 
 
 @dataclass(frozen=True)
@@ -27,13 +53,8 @@ class Use:
     library: MatmulLibrary
 
 
-@dataclass(frozen=True)
-class TooLarge:
-    """A worker's message that a stack did not fit into the memory of its GPU."""
-
-
 class Executor(Protocol):
-    """Trains stacks in any order; several stacks may be trained at the same time."""
+    """Makes one attempt at each stack, several at the same time. `retry.train_stacks` decides what follows."""
 
     @property
     def simulated(self) -> bool:
@@ -44,6 +65,10 @@ class Executor(Protocol):
         """Metadata on what results depend on besides settings; available after stacks have been run."""
 
     def run(
-        self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
-    ) -> Iterator[tuple[Stack, StackResult | Died]]:
-        """Yields each stack with its result when it is done; meanwhile reports steps summed over runs."""
+        self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
+    ) -> Iterator[tuple[Stack, Outcome]]:
+        """Takes stacks from `pending` until it is empty and none is in training, and yields each with its outcome.
+
+        Stacks may be added to `pending` after each yielded outcome. Meanwhile `on_run_steps` receives the steps done of
+        a stack since the last call, summed over its runs.
+        """

@@ -1,11 +1,13 @@
 """An executor that simulates results instead of training."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ablate.execution.executor import Outcome
+from ablate.execution.pending import Pending
 from ablate.experiment.cost import Sizes, parameter_count
 from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
@@ -27,12 +29,12 @@ class FakeExecutor:
     numerics: dict[str, str] = field(default_factory=lambda: {"simulated": "true"}, init=False)
 
     def run(
-        self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
-    ) -> Iterator[tuple[Stack, StackResult]]:
+        self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
+    ) -> Iterator[tuple[Stack, Outcome]]:
         """Yields each stack with its simulated curves."""
-        for stack in stacks:
+        while stack := pending.take(0):
             result = self._curves(stack)
-            on_run_steps(int(result.steps[-1]) * len(stack.runs))
+            on_run_steps(stack, int(result.steps[-1]) * len(stack.runs))
             yield stack, result
 
     def _curves(self, stack: Stack) -> StackResult:

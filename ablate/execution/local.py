@@ -6,8 +6,7 @@ The command imports this module, so it does not import torch: the command prepar
 import multiprocessing
 import signal
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from typing import Self
 
 from ablate.data.arrays import Arrays
 from ablate.errors import AblateError
-from ablate.execution.executor import Calibrate, Died, TooLarge, Use
-from ablate.experiment.plan import Stack, halves
+from ablate.execution.executor import Calibrate, Died, Outcome, TooLarge, Use
+from ablate.execution.pending import Pending
+from ablate.experiment.plan import Stack
 from ablate.training.result import MatmulLibrary, StackResult
 
 
@@ -84,23 +84,23 @@ class LocalExecutor:
         arrays.save(self.folder)
 
     def run(
-        self, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
-    ) -> Iterator[tuple[Stack, StackResult | Died]]:
-        """Yields each stack once, when it is done or its worker has died; a dead worker is replaced.
-
-        If a stack is too large for the memory of its GPU, its two halves are trained and yielded instead.
+        self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
+    ) -> Iterator[tuple[Stack, Outcome]]:
+        """Takes and yields stacks as described in `Executor`; a dead worker is replaced.
 
         Raises:
-            AblateError: A worker raised this error or died during its start, or one run is too large for its GPU.
+            AblateError: A worker raised this error or died during its start.
         """
         self.wait_for_workers()
-        waiting, busy = deque(stacks), dict[Connection, Stack]()
-        while waiting or busy:
-            for connection in [free for free in self.workers if free not in busy][: len(waiting)]:
-                busy[connection] = waiting.popleft()
+        busy = dict[Connection, Stack]()
+        while pending or busy:
+            for connection in [free for free in self.workers if free not in busy]:
+                if (stack := pending.take(len(busy))) is None:
+                    break
+                busy[connection] = stack
                 # The death of an idle worker is detected below: reading from its connection ends at once.
                 with suppress(BrokenPipeError):
-                    connection.send(busy[connection])
+                    connection.send(stack)
             for connection in [ready for ready in wait(list(busy)) if isinstance(ready, Connection)]:
                 try:
                     message = connection.recv()
@@ -109,13 +109,13 @@ class LocalExecutor:
                     continue
                 match message:
                     case int():
-                        on_run_steps(message)
+                        on_run_steps(busy[connection], message)
                     case StackResult():
                         yield busy.pop(connection), message
                     case TooLarge():
-                        waiting.extendleft(reversed(_smaller(busy.pop(connection))))
-                        # A failed CUDA graph capture may leave memory allocated, so the process is replaced.
+                        # Memory may stay allocated, for example after a failed capture of a CUDA graph.
                         self._replace(connection)
+                        yield busy.pop(connection), message
                     case BaseException():
                         raise message
 
@@ -164,9 +164,11 @@ class LocalExecutor:
 
     def _after_death(self, connection: Connection) -> Died:
         """Replaces a worker that has died and returns the outcome of its stack."""
-        ending = _ending(self.workers[connection].process)
+        process = self.workers[connection].process
+        ending = _ending(process)
         self._replace(connection)
-        return Died(f"the worker process {ending}; out of memory? fewer --jobs take less")
+        message = f"the worker process {ending}; out of memory? fewer --jobs take less"
+        return Died(message, by_signal=(process.exitcode or 0) < 0)
 
     def _replace(self, connection: Connection) -> None:
         self._instruct(self._start_worker(self._dismiss(connection).device))
@@ -191,16 +193,6 @@ def _ending(process: BaseProcess) -> str:
     process.join()
     code = process.exitcode or 0
     return f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
-
-
-def _smaller(stack: Stack) -> list[Stack]:
-    """Returns the halves of a stack that was too large; raises AblateError if the stack has only one run."""
-    if stack.size == 1:
-        raise AblateError(
-            f"--device: a single run ({stack.label}) does not fit into the memory of the GPU; choose a smaller "
-            "--batch-size or network, or --device cpu"
-        )
-    return halves(stack)
 
 
 def _work(connection: Connection, folder: Path, device: str) -> None:

@@ -56,7 +56,7 @@ def trained_tables(stack: Stack, result: StackResult, context: RowContext) -> Ta
 
 
 def failed_tables(stack: Stack, message: str, context: RowContext) -> Tables:
-    """Returns the rows for `runs` of a stack whose worker died, without rows for `curves`."""
+    """Returns the rows for `runs` of a stack that could not be trained, without rows for `curves`."""
     rows = [_settings(run, context) | {"status": FAILED, "message": message} for run in stack.runs]
     return {"runs": _runs_frame(rows), "curves": pd.DataFrame(columns=CURVES.names)}
 

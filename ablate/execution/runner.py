@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from ablate.execution.executor import Died, Executor
+from ablate.execution.executor import Executor
+from ablate.execution.retry import train_stacks
 from ablate.execution.rows import RowContext, failed_tables, trained_tables
 from ablate.experiment.plan import Plan
 from ablate.store.parquet import ResultsFolder
@@ -15,7 +16,7 @@ class Observer(Protocol):
     """Receives the progress of training."""
 
     def advance(self, run_steps: int) -> None:
-        """Receives the number of steps done since the last call, summed over runs."""
+        """Receives the number of steps done since the last call, summed over runs; negative if steps are lost."""
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
         """Receives a stack that is stored: its label, number of runs by status, and duration in seconds."""
@@ -41,9 +42,9 @@ def train_all(
     """
     if any(run.simulated is not executor.simulated for stack in plan.stacks for run in stack.runs):
         raise ValueError(f"the executor has simulated={executor.simulated}, which some of the runs do not")
-    for stack, outcome in executor.run(plan.stacks, observer.advance):
-        if isinstance(outcome, Died):
-            tables, seconds = failed_tables(stack, outcome.message, context), 0.0
+    for stack, outcome in train_stacks(executor, plan.stacks, observer.advance):
+        if isinstance(outcome, str):
+            tables, seconds = failed_tables(stack, outcome, context), 0.0
         else:
             tables, seconds = trained_tables(stack, outcome, context), outcome.seconds
         # The old result of a retrained run stays stored until the new result arrives.

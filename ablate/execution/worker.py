@@ -80,7 +80,10 @@ class MessageHandler:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            return TooLarge()
+            return TooLarge(
+                "a single run does not fit into the memory of the GPU; choose a smaller --batch-size or network, "
+                "or --device cpu"
+            )
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -36,3 +36,8 @@ ACTIVATIONS: dict[str, ActivationInfo] = {
     "tanhshrink": ActivationInfo(is_monotone=True, seconds=3.5e-9),
     "softshrink": ActivationInfo(is_monotone=True),
 }
+
+
+def is_users_own(activation: str) -> bool:
+    """Returns whether an activation is a user's own function, `package.module:Name`."""
+    return ":" in activation

@@ -39,6 +39,7 @@ class Stack:
     runs: tuple[Run, ...]  # at least one
     evals_per_epoch: int
     padding: int = 0  # number of copies of the last run that fill up the stack, see `train_stack`
+    has_fixed_size: bool = False  # whether its size affects results, so that fewer runs need more padding
 
     @property
     def size(self) -> int:
@@ -78,17 +79,18 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
 
     `gpu_memory` is the number of bytes of GPU memory per worker; None means a CPU.
     """
-    by_key: dict[object, list[Run]] = defaultdict(list)  # all runs of a stack have the same key
+    by_kind: dict[object, list[Run]] = defaultdict(list)
     for run in runs:
-        levels = tuple(value for name, value in run.factors.items() if not ROLES[name].varies_in_stack)
-        by_key[levels, run.data, run.code, run.diagnostics].append(run)
-    groups = list(by_key.values())
+        by_kind[_kind(run)].append(run)
+    groups = list(by_kind.values())
     if gpu_memory is None:
         limits = [_cpu_limit(groups, sizes, jobs)] * len(groups)
     else:
         limits = [_gpu_limit(group[0], sizes, gpu_memory) for group in groups]
     stacks = [
-        Stack(part, sizes.evals_per_epoch, 0 if gpu_memory is None else limit - len(part))
+        Stack(part, sizes.evals_per_epoch)
+        if gpu_memory is None
+        else Stack(part, sizes.evals_per_epoch, limit - len(part), has_fixed_size=True)
         for group, limit in zip(groups, limits, strict=True)
         for part in _cut(group, limit)
     ]
@@ -106,6 +108,21 @@ def halves(stack: Stack) -> list[Stack]:
     size = (stack.size + 1) // 2
     parts = [part for part in (stack.runs[:size], stack.runs[size:]) if part]
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
+
+
+def with_runs(stack: Stack, runs: tuple[Run, ...]) -> Stack:
+    """Returns a stack with some of the runs of a stack, and of its size if that affects results."""
+    return replace(stack, runs=runs, padding=stack.size - len(runs) if stack.has_fixed_size else 0)
+
+
+def kind_of(stack: Stack) -> object:
+    """Returns what the runs of a stack have in common; two stacks of the same kind can be one stack."""
+    return _kind(stack.runs[0])
+
+
+def _kind(run: Run) -> object:
+    levels = tuple(value for name, value in run.factors.items() if not ROLES[name].varies_in_stack)
+    return levels, run.data, run.code, run.diagnostics
 
 
 def _cpu_limit(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> int:

@@ -25,8 +25,8 @@ class FakeExecutor:
     def __init__(self, outcome):
         self.outcome, self.trained = outcome, []
 
-    def run(self, stacks, on_run_steps):
-        for stack in stacks:
+    def run(self, pending, on_run_steps):
+        while stack := pending.take(0):
             self.trained.append(stack)
             yield stack, self.outcome
 
@@ -52,7 +52,7 @@ def test_the_engine_is_timed_over_all_its_stacks(monkeypatch):
 @pytest.mark.parametrize(
     ("outcome", "says"),
     [
-        (Died("a worker died"), "a worker died"),
+        (Died("a worker died", by_signal=False), "a worker died"),
         (SimpleNamespace(divergences=(None, object())), "--lr: runs of"),
     ],
 )

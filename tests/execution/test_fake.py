@@ -5,6 +5,7 @@ import pytest
 
 from ablate.execution.fake import FakeExecutor
 from ablate.execution.local import LocalExecutor
+from ablate.execution.retry import train_stacks
 from ablate.experiment.grid import expand
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import build
@@ -16,7 +17,7 @@ EXPERIMENT = build({"activation": "relu", "dropout": "0", "seeds": 3, "epochs": 
 def outcomes():
     plan = make_plan(expand(EXPERIMENT, simulated=True), sizes_of(EXPERIMENT), 1)
     steps = []
-    outcomes = list(FakeExecutor(sizes_of(EXPERIMENT)).run(plan.stacks, steps.append))
+    outcomes = list(train_stacks(FakeExecutor(sizes_of(EXPERIMENT)), plan.stacks, steps.append))
     assert sum(steps) == plan.run_steps
     return outcomes
 

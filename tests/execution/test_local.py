@@ -10,8 +10,8 @@ import torch
 
 from ablate.data.arrays import prepare
 from ablate.errors import AblateError, SpecError
-from ablate.execution.executor import Died
 from ablate.execution.local import LocalExecutor
+from ablate.execution.retry import train_stacks
 from ablate.experiment.grid import expand
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
@@ -37,7 +37,7 @@ def _train(runs, jobs):
     steps = []
     with LocalExecutor(jobs) as executor:
         executor.use(prepare(EXPERIMENT))
-        curves = _curves(executor.run(plan.stacks, steps.append))
+        curves = _curves(train_stacks(executor, plan.stacks, steps.append))
     assert sum(steps) == plan.run_steps
     return curves
 
@@ -69,9 +69,8 @@ def test_a_killed_worker_costs_its_stack_alone_and_is_replaced(trained):
     killer = Stack((killer.runs[0].with_settings(activation="tests.execution.test_local:killer"),), 1)
     with LocalExecutor(2) as executor:
         executor.use(prepare(EXPERIMENT))
-        outcomes = dict(executor.run([killer, *others], lambda steps: None))
-    assert isinstance(outcomes[killer], Died)
-    assert "SIGKILL" in outcomes[killer].message
+        outcomes = dict(train_stacks(executor, [killer, *others], lambda steps: None))
+    assert "SIGKILL" in outcomes[killer]
     for stack in others:
         assert isinstance(outcomes[stack], StackResult)
     np.testing.assert_array_equal(
@@ -93,7 +92,7 @@ def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
         with pytest.raises(SpecError, match=r"no\.such") as error:
-            list(executor.run([stack], lambda steps: None))
+            list(train_stacks(executor, [stack], lambda steps: None))
     assert "in a worker process" in "".join(error.value.__notes__)
 
 
@@ -102,7 +101,7 @@ def test_a_stack_too_large_for_its_memory_is_trained_in_halves(trained):
     large = Stack(tuple(run.with_settings(activation="tests.execution.test_local:of_two") for run in runs), 1)
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
-        outcomes = list(executor.run([large], lambda steps: None))
+        outcomes = list(train_stacks(executor, [large], lambda steps: None))
     assert [len(stack.runs) for stack, _ in outcomes] == [2, 1, 2]
     for (stack, result), part in zip(outcomes, (runs[:2], runs[2:3], runs[3:]), strict=True):
         assert [run.seed for run in stack.runs] == [run.seed for run in part]
@@ -130,7 +129,7 @@ def test_a_worker_that_dies_while_it_starts_is_an_error_that_says_how(monkeypatc
     with LocalExecutor(2) as executor:
         executor.use(prepare(EXPERIMENT))
         with pytest.raises(AblateError, match="a worker process ended with exit code 3 while it started"):
-            list(executor.run(_one_run_stacks(1), lambda steps: None))
+            list(train_stacks(executor, _one_run_stacks(1), lambda steps: None))
 
 
 def dies_at_once(connection, folder, device):
@@ -143,13 +142,15 @@ def test_what_is_gone_on_with_is_multiplied_as_it_was():
         assert executor.numerics == {"gemm": "onednn"}
 
 
-def test_a_single_run_too_large_for_its_memory_is_an_error_that_names_the_flags():
-    (stack,) = _one_run_stacks(1)
+def test_a_single_run_too_large_for_its_memory_fails_with_a_reason_that_names_the_flags():
+    stack, other = _one_run_stacks(2)
     stack = Stack((stack.runs[0].with_settings(activation="tests.execution.test_local:of_none"),), 1)
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
-        with pytest.raises(AblateError, match=r"--device: a single run .* --batch-size .* --device cpu"):
-            list(executor.run([stack], lambda steps: None))
+        outcomes = dict(train_stacks(executor, [stack, other], lambda steps: None))
+    assert "a single run does not fit" in outcomes[stack]
+    assert "--batch-size" in outcomes[stack]
+    assert isinstance(outcomes[other], StackResult)
 
 
 def test_leaving_the_context_ends_the_workers_whatever_they_do():
@@ -161,7 +162,7 @@ def test_leaving_the_context_ends_the_workers_whatever_they_do():
             Stack(tuple(run.with_settings(epochs=10_000) for run in stack.runs), 1)
             for stack in _one_run_stacks(1)
         ]
-        outcomes = executor.run(long, _interrupt)
+        outcomes = train_stacks(executor, long, _interrupt)
         with pytest.raises(KeyboardInterrupt):
             next(outcomes)
         directory = executor.directory.name

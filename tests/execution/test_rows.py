@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ablate.execution.fake import FakeExecutor
+from ablate.execution.retry import train_stacks
 from ablate.execution.rows import RowContext, failed_tables, trained_tables
 from ablate.experiment.grid import expand, varied
 from ablate.experiment.plan import make_plan, sizes_of
@@ -21,7 +22,7 @@ CONTEXT = RowContext("digits", "mlp", varied(EXPERIMENT), EXPERIMENT.split_sizes
 @pytest.fixture
 def trained():
     plan = make_plan(expand(EXPERIMENT), sizes_of(EXPERIMENT), 1)
-    ((stack, result),) = FakeExecutor(sizes_of(EXPERIMENT)).run(plan.stacks, lambda steps: None)
+    ((stack, result),) = train_stacks(FakeExecutor(sizes_of(EXPERIMENT)), plan.stacks, lambda steps: None)
     return stack, result
 
 

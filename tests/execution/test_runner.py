@@ -4,6 +4,7 @@ import pytest
 
 from ablate.execution.executor import Died
 from ablate.execution.fake import FakeExecutor
+from ablate.execution.pending import Pending
 from ablate.execution.rows import RowContext
 from ablate.execution.runner import train_all
 from ablate.experiment.grid import expand, varied
@@ -18,11 +19,14 @@ CONTEXT = RowContext(EXPERIMENT.dataset, EXPERIMENT.model, varied(EXPERIMENT), S
 
 
 class Mortal(FakeExecutor):
-    """Loses the worker of the first stack."""
+    """Loses its worker in every stack with a run of seed 0."""
 
-    def run(self, stacks, on_run_steps):
-        yield stacks[0], Died("killed")
-        yield from super().run(stacks[1:], on_run_steps)
+    def run(self, pending, on_run_steps):
+        while stack := pending.take(0):
+            if any(run.seed == 0 for run in stack.runs):
+                yield stack, Died("killed", by_signal=False)
+            else:
+                yield from super().run(Pending([stack]), on_run_steps)
 
 
 class Recorder:
@@ -63,19 +67,20 @@ def test_every_stack_is_stored_and_reported(train):
     assert folder.metadata()["simulated"] == "true"
 
 
-def test_a_stack_whose_worker_died_is_stored_as_failed(train):
+def test_only_the_runs_that_cannot_be_trained_are_stored_as_failed(train):
     folder, recorder, plan = train(Mortal(SIZES))
-    failed = [run.run_id for run in plan.stacks[0].runs]
-    assert {run for run, status in folder.statuses().items() if status == "failed"} == set(failed)
-    assert recorder.statuses[0] == {"failed": len(failed)}
-    assert set(folder.read("runs").set_index("run_id").loc[failed, "message"]) == {"killed"}
+    statuses = folder.read("runs").set_index("seed")[["status", "message"]]
+    assert set(statuses.loc[0, "status"]) == {"failed"}
+    assert set(statuses.loc[0, "message"]) == {"killed"}
+    assert set(statuses.loc[[1, 2], "status"]) == {"finished"}
+    assert sum(statuses.get("failed", 0) for statuses in recorder.statuses) == 4
+    assert recorder.steps == plan.run_steps * 2 // 3
 
 
 def test_training_stops_at_the_first_failure_if_asked(train):
-    folder, recorder, plan = train(Mortal(SIZES), fail_fast=True)
-    assert len(plan.stacks) > 1
-    assert len(recorder.statuses) == 1
-    assert set(folder.statuses().values()) == {"failed"}
+    folder, recorder, _ = train(Mortal(SIZES), fail_fast=True)
+    assert [statuses for statuses in recorder.statuses if "failed" in statuses] == recorder.statuses[-1:]
+    assert len(folder.statuses()) < len(expand(EXPERIMENT))
 
 
 def test_made_up_results_are_never_stored_as_those_of_trained_runs(train):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from ablate.cli.shared.grid import Grid
 from ablate.cli.shared.running import Training
 from ablate.cli.shared.stderr import say
+from ablate.experiment.activations import is_users_own
 from ablate.experiment.grid import varied
 from ablate.experiment.plan import Plan, sizes_of
 from ablate.experiment.toml import to_toml
@@ -70,7 +71,9 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
     with LocalExecutor(workers, gpus, library) as local:
         from ablate.data.arrays import prepare
 
-        foreign = [run.activation for stack in plan.stacks for run in stack.runs if ":" in run.activation]
+        foreign = [
+            run.activation for stack in plan.stacks for run in stack.runs if is_users_own(run.activation)
+        ]
         if foreign:  # built-in functions are known without torch
             from ablate.nn.activations import resolve
 

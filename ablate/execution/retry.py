@@ -1,0 +1,81 @@
+"""What follows a failed attempt at a stack, with any executor: the same runs in smaller stacks, at last alone.
+
+The results of a run do not depend on its stack, so every run that can be trained gets the results that it would have
+had without the failure. Only runs that also fail on their own are failed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from ablate.execution.executor import Died, Executor, Failed, TooLarge
+from ablate.execution.pending import Pending
+from ablate.experiment.activations import is_users_own
+from ablate.experiment.grid import Run
+from ablate.experiment.plan import Stack, halves, with_runs
+from ablate.training.result import StackResult
+
+# Number of times that a single run is trained before it fails. All attempts but the first are made while no other stack
+# is in training, so that all memory is free.
+_ATTEMPTS = {Failed: 1, TooLarge: 2, Died: 3}
+
+
+def train_stacks(
+    executor: Executor, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
+) -> Iterator[tuple[Stack, StackResult | str]]:
+    """Yields stacks with their results, or with the reason why their runs failed, until every run was yielded.
+
+    Args:
+        executor: Executor that makes the attempts.
+        stacks: Stacks to train; those whose training fails are yielded in parts.
+        on_run_steps: Function that receives the steps done since its last call, summed over runs. The number is
+            negative if the steps of a failed attempt are lost.
+    """
+    pending, steps, attempts = Pending(stacks), Counter[Stack](), Counter[Stack]()
+
+    def advance(stack: Stack, run_steps: int) -> None:
+        steps[stack] += run_steps
+        on_run_steps(run_steps)
+
+    for stack, outcome in executor.run(pending, advance):
+        if not isinstance(outcome, Died | TooLarge | Failed):
+            yield stack, outcome
+            continue
+        on_run_steps(-steps.pop(stack, 0))
+        attempts[stack] += 1
+        if not _try_again(pending, stack, outcome, attempts[stack]):
+            yield stack, outcome.message
+
+
+def _try_again(pending: Pending, stack: Stack, outcome: Died | TooLarge | Failed, attempts: int) -> bool:
+    """Adds the runs of a failed stack to the pending stacks again; returns False if its only run has failed."""
+    if parts := _parts(stack, outcome):
+        if isinstance(outcome, TooLarge) or (isinstance(outcome, Died) and outcome.by_signal):
+            pending.limit(stack, parts[0].size)
+        pending.put_first(parts)
+        return True
+    if attempts >= _ATTEMPTS[type(outcome)] or (isinstance(outcome, Died) and not outcome.by_signal):
+        return False
+    pending.put_alone(stack)
+    return True
+
+
+def _parts(stack: Stack, outcome: Died | TooLarge | Failed) -> list[Stack]:
+    """Returns the stacks to try next; none for a single run.
+
+    Runs of a user's own functions are separated first: a function that fails is tried in each of its runs alone.
+    """
+    suspects = [run for run in stack.runs if _is_suspect(run, outcome)]
+    others = tuple(run for run in stack.runs if run not in suspects)
+    if isinstance(outcome, Failed):
+        parts = [others, *((run,) for run in suspects)] if len(stack.runs) > 1 else []
+    elif suspects and others:
+        parts = [others, tuple(suspects)]
+    else:
+        return halves(stack) if stack.size > 1 else []
+    return [with_runs(stack, part) for part in parts if part]
+
+
+def _is_suspect(run: Run, outcome: Died | TooLarge | Failed) -> bool:
+    if isinstance(outcome, Failed):
+        return bool(run.activation == outcome.activation)
+    return isinstance(outcome, Died) and is_users_own(run.activation)
