@@ -231,7 +231,7 @@ def _clipped(low: float, high: float) -> Activation:
     )
 
 
-# Constants of selu from Klambauer et al., "Self-Normalizing Neural Networks", 2017; the others are defaults of torch.
+# Constants of selu from Klambauer et al., "Self-Normalizing Neural Networks", 2017; all others are torch's defaults.
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
 # Kernels by their names in `experiment.activations.ACTIVATIONS`; functions with parameters are in parametric.py.

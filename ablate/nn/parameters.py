@@ -1,4 +1,4 @@
-"""Parameters and running statistics of a stack, declared by the layers that own them."""
+"""The parameters and running statistics of a stack, and the declarations of these tensors."""
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
@@ -10,13 +10,17 @@ from torch import Tensor
 
 from ablate.nn.members import Member
 
-# Vectorized kernels process the last elements of a buffer, if they do not fill a register, with scalar code that rounds
-# differently. Every parameter starts and ends on a multiple of this number, so no element of a run is among them.
+# If the last elements of a buffer do not fill a vector register, vectorized kernels process them with scalar code, and
+# scalar code rounds differently. Every parameter starts and ends on a multiple of this number, so that scalar code
+# processes no element of a run.
 ALIGNMENT = 64
 
 
 class Parameter(NamedTuple):
-    """Views of a tensor that a layer owns and of its gradient. The gradient of a running statistic is empty."""
+    """A tensor that a layer owns, and its gradient; both are views of tensors in `StackParameters`.
+
+    The gradient of a running statistic is an empty tensor.
+    """
 
     value: Tensor
     grad: Tensor
@@ -28,15 +32,16 @@ def _unchanged(value: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Spec:
-    """One tensor that a run owns: a trained parameter or a running statistic.
+    """The declaration of one tensor that a run owns: a trained parameter or a running statistic.
 
     Attributes:
-        name: Name of the layer, a dot, and a short name, as in `member_state`.
-        initial: Function that returns a member's value before training, float64, with axes in torch's order.
+        name: Name of the tensor: the name of the layer, a dot, and a short name, such as `linear.0.weight`.
+        initial: Function that returns the value of the tensor for a member before training, in float64 and with axes in
+            the order of `torch.nn`.
         is_trained: Whether the tensor is a trained parameter, not a running statistic.
-        is_fused: Whether the layer can apply the update of plain SGD itself, see `linear.StackedLinear`.
-        activation: Activation of the runs that own the tensor, or None if all runs own it.
-        stored: Function that converts the value from torch's order of axes to the order in memory.
+        is_fused: Whether the layer can update the tensor itself under plain SGD, see `linear.StackedLinear`.
+        activation: Name of the activation whose runs own the tensor, or None if all runs own the tensor.
+        stored: Function that converts the tensor from the axis order of `torch.nn` to the axis order in memory.
         restored: Inverse of `stored`.
     """
 
@@ -49,7 +54,7 @@ class Spec:
     restored: Callable[[Tensor], Tensor] = _unchanged
 
     def is_owned_by(self, member: Member) -> bool:
-        """Says whether a run has this tensor."""
+        """Returns whether a run has this tensor."""
         return self.activation in (None, member.activation)
 
 
@@ -62,7 +67,7 @@ def constant_spec(
 
 
 def initial_values(specs: Iterable[Spec], member: Member, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Returns the initial parameters of one run by name, with axes in torch's order."""
+    """Returns the initial values of one run's trained parameters by name, with axes in the order of `torch.nn`."""
     return {
         spec.name: spec.initial(member).to(dtype)
         for spec in specs
@@ -73,7 +78,8 @@ def initial_values(specs: Iterable[Spec], member: Member, dtype: torch.dtype) ->
 class StackParameters:
     """All parameters of a stack as views of one flat buffer, so that one fused optimizer call updates every run.
 
-    The first axis of a tensor has one entry for each run that owns it. These runs are adjacent.
+    The first axis of each tensor has one entry for each run that owns the tensor. The runs that own a tensor are
+    adjacent.
 
     Args:
         specs: Declarations of the tensors of all layers.
@@ -83,10 +89,10 @@ class StackParameters:
 
     Attributes:
         flat: All trained values, shape (elements,).
-        flat_grad: Their gradients, same shape.
-        fused: Slice of `flat` with the weights whose layers can apply the update of plain SGD themselves.
-        values: Parameters and running statistics by name, each of shape (owning runs, ...).
-        grads: Gradients of the parameters, same shapes.
+        flat_grad: Gradients of all trained values, in the shape of `flat`.
+        fused: Slice of `flat` that holds the weights which their layers can update themselves under plain SGD.
+        values: Parameters and running statistics by name, each of shape (number of owning runs, ...).
+        grads: Gradients of the parameters by name, in the shapes of the parameters.
     """
 
     def __init__(
@@ -113,7 +119,10 @@ class StackParameters:
             self.values.setdefault(name, stack).copy_(stack)
 
     def owned(self, layer: str, run: int | None = None) -> dict[str, Parameter]:
-        """Returns the tensors of a layer by short name: for all runs, or for one run without the runs axis."""
+        """Returns the tensors of a layer by short name, such as `weight`, for all runs or for one run.
+
+        For one run, the tensors lack the axis that counts runs.
+        """
         owned = {}
         for spec in self.specs if run is None else self._owned_by(run):
             owner, _, short = spec.name.rpartition(".")
@@ -125,7 +134,10 @@ class StackParameters:
         return owned
 
     def member_state(self, run: int) -> dict[str, Tensor]:
-        """Returns copies of one run's parameters and running statistics by name, in torch's order of axes."""
+        """Returns copies of one run's parameters and running statistics by name.
+
+        The axes of the copies are in the order of `torch.nn`.
+        """
         return {
             spec.name: spec.restored(self.values[spec.name][self._index(spec, run)]).clone(
                 memory_format=torch.contiguous_format
@@ -134,11 +146,15 @@ class StackParameters:
         }
 
     def count(self, run: int) -> int:
-        """Returns the number of trained values of one run."""
+        """Returns how many numbers one run trains, which is the number of elements of all its parameters."""
         return sum(self.values[spec.name][0].numel() for spec in self._owned_by(run) if spec.is_trained)
 
     def twin(self) -> "StackParameters":
-        """Returns a copy for members without dropout. It shares parameter values, but no gradients or statistics."""
+        """Returns a copy in which all members have dropout rate 0.
+
+        The copy shares the values of the parameters with the original, but has its own gradients and running
+        statistics.
+        """
         twin = copy(self)
         twin.members = tuple(replace(member, dropout=(0.0,) * len(member.dropout)) for member in self.members)
         twin.flat_grad = torch.zeros_like(self.flat)
@@ -152,14 +168,17 @@ class StackParameters:
         return [spec for spec in self.specs if spec.is_owned_by(self.members[run])]
 
     def _index(self, spec: Spec, run: int) -> int:
-        """Returns the position of a run among the owners of a tensor."""
+        """Returns the position of a run among the runs that own a tensor."""
         return run if spec.activation is None else sum(map(spec.is_owned_by, self.members[:run]))
 
     def _views(self, flat: Tensor) -> dict[str, Tensor]:
         return {name: flat[part].view(shape) for name, (part, shape) in self.layout.items()}
 
     def _initial(self, spec: Spec, dtype: torch.dtype) -> list[Tensor]:
-        """Returns the initial values of a tensor's owners. Runs with the same seed and activation share one tensor."""
+        """Returns the initial values of a declared tensor, one for each member that owns the tensor.
+
+        Members with the same seed and activation get the same tensor object.
+        """
         drawn: dict[tuple[int, str], Tensor] = {}
         owners = [member for member in self.members if spec.is_owned_by(member)]
         for member in owners:
@@ -170,5 +189,5 @@ class StackParameters:
 
 
 def padded(size: int) -> int:
-    """Returns the size rounded up to a multiple of the alignment."""
+    """Returns the given number of elements, rounded up to a multiple of `ALIGNMENT`."""
     return -(-size // ALIGNMENT) * ALIGNMENT

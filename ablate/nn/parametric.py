@@ -1,4 +1,4 @@
-"""Activation functions with trained parameters. Only the runs that use such a function own its parameters."""
+"""Activation functions with trained parameters, which exist only in the runs that use these functions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,11 +11,12 @@ from ablate.nn.parameters import Parameter, Spec, StackParameters, constant_spec
 
 
 class Parametric(NamedTuple):
-    """An activation with one parameter per run and layer, called `weight` as in torch.nn.
+    """An activation with one trained parameter per run and layer; the parameter is called `weight`, as in torch.nn.
 
     Attributes:
         initial: Value of the parameter before training.
-        make: Function that returns the activation for parameters of shape (runs, 1), or (1,) for one run.
+        make: Function that makes the activation from its parameters, whose shape is (runs, 1) for a stack and (1,) for
+            one run.
     """
 
     initial: float
@@ -23,7 +24,7 @@ class Parametric(NamedTuple):
 
 
 def prelu(slope: Parameter) -> Activation:
-    """Returns y = max(z, 0) + slope * min(z, 0) with one slope per run (He et al., 2015)."""
+    """Returns the activation y = max(z, 0) + slope * min(z, 0) with one slope per run (He et al., 2015)."""
     factor, slope_grad = slope.value.view(-1, 1, 1), slope.grad.view(-1)
 
     def forward(z: Tensor, out: Tensor) -> None:
@@ -43,7 +44,10 @@ PARAMETRIC: dict[str, Parametric] = {"prelu": Parametric(0.25, prelu)}
 
 
 def slope_specs(prefix: str, layer: int) -> list[Spec]:
-    """Returns the declarations of the parameters of a layer's activations, each owned by the runs that use it."""
+    """Returns the declarations of the parameters of all parametric activations in one layer.
+
+    Only the runs with a parametric activation own the parameter of this activation.
+    """
     return [
         constant_spec(f"{prefix}{name}.{layer}.weight", (1,), function.initial, activation=name)
         for name, function in PARAMETRIC.items()
@@ -53,13 +57,16 @@ def slope_specs(prefix: str, layer: int) -> list[Spec]:
 def slopes(
     parameters: StackParameters, prefix: str, layer: int, run: int | None = None
 ) -> dict[str, Parameter]:
-    """Returns the parameters of a layer's activations by activation name, for all runs or for one run."""
+    """Returns the parameters of the parametric activations in one layer by name of the activation.
+
+    The parameters are those of all runs of the stack, or of one run if `run` is given.
+    """
     owned = {name: parameters.owned(f"{prefix}{name}.{layer}", run) for name in PARAMETRIC}
     return {name: own["weight"] for name, own in owned.items() if own}
 
 
 def before_training(name: str, dtype: torch.dtype) -> Activation:
-    """Returns a parametric activation with its initial parameter."""
+    """Returns the parametric activation with this name, with the value that its parameter has before training."""
     function = PARAMETRIC[name]
     value = torch.full((1,), function.initial, dtype=dtype)
     return function.make(Parameter(value, torch.empty_like(value)))

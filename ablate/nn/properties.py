@@ -1,4 +1,4 @@
-"""Properties of an activation function: its range, its largest derivative, its mean, whether it has kinks."""
+"""Properties of an activation function, such as its range, its largest derivative, its mean and its smoothness."""
 
 import math
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from ablate.nn.gains import curve, expectation, gain, grid, largest_derivative
 
 # A function is zero-centred if its mean for z from N(0, 1) is below this share of its root mean square.
 CENTRED = 0.01
-# On a finer grid, the largest change of a smooth function's derivative between neighbours shrinks in proportion to the
-# step. At a jump it does not. A function counts as smooth if that change shrinks by at least half as much as the step.
+# The derivative of a smooth function changes between neighbouring grid points in proportion to the step of the grid. At
+# a jump, the change does not shrink with the step. If the step shrinks by the factor 16, a function counts as smooth if
+# the largest change of its derivative shrinks by at least half this factor.
 _COARSE, _REFINEMENT = 2.0**-8, 16
 # f is unbounded if its largest value still grows by more than this share from |z| = 1e3 to 1e6.
 _GROWTH = 0.01
@@ -22,13 +23,13 @@ class Properties:
     """Properties of an activation function, all computed numerically.
 
     Attributes:
-        name: Name of the function.
-        low: Infimum, or -inf if there is none.
-        high: Supremum, or inf if there is none.
+        name: Name of the activation function.
+        low: Infimum of the function, or -inf if the function is unbounded below.
+        high: Supremum of the function, or inf if the function is unbounded above.
         largest_derivative: Largest |f'(z)|.
-        mean: Mean E[f(z)] for z from N(0, 1).
-        is_zero_centred: Whether the mean is below 1 % of the root mean square sqrt(E[f(z)^2]).
-        is_smooth: Whether the derivative has no jump.
+        mean: Mean E[f(z)] of the function f for z from N(0, 1).
+        is_zero_centred: Whether |E[f(z)]| is below 1 % of the root mean square sqrt(E[f(z)^2]) for z from N(0, 1).
+        is_smooth: Whether the derivative of the function has no jump.
         gain: Factor 1 / sqrt(E[f(z)^2]), by which `--init auto-gain` scales weights.
     """
 
@@ -44,7 +45,7 @@ class Properties:
 
 @dataclass(frozen=True)
 class Curve:
-    """A function and its derivative at some points, for a plot.
+    """The values of an activation function and of its derivative at some points, for a plot.
 
     Attributes:
         name: Name of the function.
@@ -60,10 +61,12 @@ class Curve:
 
 
 def properties(name: str) -> Properties:
-    """Returns the properties of the activation with this name. Parameters have their initial values.
+    """Returns the properties of the activation function with this name.
+
+    A parametric activation, such as prelu, has its initial parameter.
 
     Raises:
-        SpecError: There is no such activation.
+        SpecError: No activation has this name, or its gain is not defined.
     """
     mean = expectation(name, lambda y: y)
     low, high = _range(name)
@@ -80,10 +83,10 @@ def properties(name: str) -> Properties:
 
 
 def sampled(name: str, reach: float = 5.0) -> Curve:
-    """Returns an activation and its derivative at 401 points from -reach to reach.
+    """Returns the values of an activation function and of its derivative at 401 points from -reach to reach.
 
     Raises:
-        SpecError: There is no such activation.
+        SpecError: No activation has this name.
     """
     z = grid(reach, reach / 200)
     y, derivative = curve(name, z)
@@ -98,7 +101,10 @@ def _range(name: str) -> tuple[float, float]:
 
 
 def _bound(near: float, far: Tensor, farther: Tensor) -> float:
-    """Returns the largest value near 0 and at the ends, or infinity if the values at the ends keep growing."""
+    """Returns the largest value of a function, or infinity if the function keeps growing for large |z|.
+
+    `near` is the largest value at moderate |z|. `far` and `farther` hold the values at a large |z| and at a larger |z|.
+    """
     before, after = max(near, float(far.max())), max(near, float(farther.max()))
     return math.inf if after - before > _GROWTH * max(abs(before), 1.0) else after
 

@@ -1,6 +1,7 @@
-"""The reference network of one run, from plain `torch.nn` and autograd, with the random streams of the stack.
+"""The reference network of one run, made of plain `torch.nn` modules, with the same random numbers as in a stack.
 
-It is slow and simple on purpose. For one run it computes the same as a stacked network computes for that member.
+The reference network uses autograd and is slow and simple on purpose. A stacked network must compute, for each of its
+runs, the same as the reference network of this run.
 """
 
 from collections import OrderedDict
@@ -45,22 +46,23 @@ MODULES: dict[str, type[nn.Module]] = {
 
 
 class PlainLayerNorm(nn.LayerNorm):
-    """`nn.LayerNorm` over the channels at each position, as on tensors with the channels last."""
+    """`nn.LayerNorm` over the channels at each spatial position, for tensors with the channels on axis 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalizes x, shape (batch, units, *spatial)."""
+        """Normalizes x, a tensor of shape (batch, units, *spatial)."""
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class PlainRMSNorm(nn.RMSNorm):
-    """`nn.RMSNorm` over the channels at each position, as on tensors with the channels last."""
+    """`nn.RMSNorm` over the channels at each spatial position, for tensors with the channels on axis 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalizes x, shape (batch, units, *spatial)."""
+        """Normalizes x, a tensor of shape (batch, units, *spatial)."""
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
-# Modules by their names in `experiment.norms.NORMS`, given the numbers of units or channels and of spatial axes.
+# Functions that make a module, by name in `experiment.norms.NORMS`. Their arguments are the number of units or channels
+# and the number of spatial axes.
 NORM_MODULES: dict[str, Callable[[int, int], nn.Module]] = {
     "batch": lambda units, axes: {0: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[axes](units),
     "layer": lambda units, axes: PlainLayerNorm(units),
@@ -70,7 +72,7 @@ NORM_MODULES: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class PlainDropout(nn.Module):
-    """Inverted dropout with the uniforms of a seed, a layer and a step. It is active in training only."""
+    """Inverted dropout whose random numbers depend only on the seed, the layer and the step; off in eval mode."""
 
     def __init__(self, rate: float, seed: int, layer: int) -> None:
         super().__init__()
@@ -78,7 +80,7 @@ class PlainDropout(nn.Module):
         self.step = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drops units of x, shape (batch, features)."""
+        """Applies dropout to the units of x, a tensor of shape (batch, features)."""
         if not self.training:
             return x
         drawn = uniforms(self.seed, self.layer, range(self.step, self.step + 1), (x.shape[1], x.shape[0]))
@@ -90,30 +92,32 @@ class PlainChannelDropout(PlainDropout):
     """Inverted dropout of whole channels of a sample, as in `nn.Dropout2d` and `nn.Dropout3d`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drops channels of x, shape (batch, channels, *spatial)."""
+        """Applies dropout to whole channels of x, a tensor of shape (batch, channels, *spatial)."""
         kept = super().forward(x.new_ones(x.shape[:2]))
         return x * kept.view(*x.shape[:2], *(1,) * (x.ndim - 2))
 
 
 def plain_network(mlp: MLP, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
-    """Returns one run's network for inputs of shape (batch, features). Its initial values are those of the stack.
+    """Returns the MLP of one run as a plain torch network, for inputs of shape (batch, features).
 
-    Its parameters have the names of `StackParameters.member_state`.
+    The parameters of the network have the same names and the same initial values as those of the run in a stack, see
+    `StackParameters.member_state`. In the names, a space replaces the first dot.
     """
     network = nn.Sequential(OrderedDict(_dense(mlp, member)))
     return _with_values(network, initial_values(mlp.specs("torch"), member, dtype), dtype)
 
 
 def plain_conv_network(net: ConvNet, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
-    """Returns one run's network for inputs (batch, channels, *spatial). Its initial values are those of the stack.
+    """Returns the convolutional network of one run as a plain torch network, for inputs (batch, channels, *spatial).
 
-    Its parameters have the names of `StackParameters.member_state`.
+    The parameters of the network have the same names and the same initial values as those of the run in a stack, see
+    `StackParameters.member_state`. In the names, a space replaces the first dot.
     """
     axes = len(net.kernel)
     convolution, pool = {2: (nn.Conv2d, nn.MaxPool2d), 3: (nn.Conv3d, nn.MaxPool3d)}[axes]
     layers: list[NamedLayer] = []
     for block, (inputs, outputs) in enumerate(zip(net.inputs, net.channels, strict=True)):
-        # The layer number selects the uniforms. Hidden layers are numbered first, then blocks.
+        # Random numbers depend on the number of the layer. Hidden layers are numbered first, then blocks.
         dropout = PlainChannelDropout(member.dropout[block], member.seed, len(net.hidden) + block)
         layers += in_order(
             net.norm,
@@ -157,7 +161,7 @@ def _with_values(network: nn.Sequential, values: dict[str, Tensor], dtype: torch
 
 
 def plain_state(network: nn.Sequential) -> dict[str, Tensor]:
-    """Returns copies of the parameters and running statistics under the names of `StackParameters.member_state`."""
+    """Returns copies of a network's parameters and running statistics, named as in `StackParameters.member_state`."""
     return {
         name.replace(" ", ".", 1): value.detach().clone()
         for name, value in network.state_dict().items()

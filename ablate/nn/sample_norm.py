@@ -1,4 +1,4 @@
-"""Normalizations with the statistics of a single sample: layer, RMS and group normalization."""
+"""Normalizations with the statistics of a single sample: layer norm, RMS norm and group norm."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -23,16 +23,18 @@ class _Buffers(NamedTuple):
 
 
 class SampleNorm:
-    """y = gamma * u + beta with u = (z - mean) / sqrt(mean((z - mean)^2) + eps); the same in training and at inference.
+    """Computes y = gamma * u + beta with the normalized input u = (z - mean) / sqrt(mean((z - mean)^2) + eps).
 
-    Without centring, the mean is 0 and there is no beta. All tensors are viewed with four axes, and means are over some
-    of these axes. Equals `torch.nn.LayerNorm`, `GroupNorm` and, without centring, `RMSNorm`.
+    The layer computes the same in training and at inference. If `centres` is false, the mean is not subtracted and
+    there is no beta, as in RMS normalization. The layer views all tensors with four axes and takes means over some of
+    these axes. Depending on the arguments, the layer computes the same as `torch.nn.LayerNorm`, `GroupNorm` or
+    `RMSNorm`.
 
     Args:
-        owned: Tensors by name: weight (gamma) and, with centring, bias (beta).
+        owned: Tensors of the layer by name: weight (gamma) and, if `centres` is true, bias (beta).
         shape: Shape of gamma with four axes.
-        view: Function that returns the view of z with four axes.
-        axes: Axes over which means are taken.
+        view: Function that returns a view of z with four axes.
+        axes: Axes of this view over which means are taken.
         centres: Whether the mean is subtracted.
     """
 
@@ -55,16 +57,16 @@ class SampleNorm:
         self.rstd = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y, and keeps u for `backward`."""
+        """Returns y, and keeps the normalized input u for `backward`."""
         buffers = self.buffers_for(z)
         self.rstd = self._normalize(buffers.z, buffers.u, buffers.y)
         return buffers.out
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and replaces the gradient of y by the gradient of z, in place.
+        """Writes the gradients of gamma and beta, and overwrites `grad`, the gradient of y, with the gradient of z.
 
-        If g is the gradient of u, the gradient of z is (g - mean(g) - u * mean(g * u)) / std. Without centring, the
-        term mean(g) is absent.
+        If g is the gradient of the normalized input u, the gradient of z is (g - mean(g) - u * mean(g * u)) / std. If
+        the mean of z is not subtracted, the term mean(g) is absent from the gradient of z.
         """
         g, scratch = self.grad_view(grad), self.buffers_for.value.scratch
         u, gamma = self.buffers_for.value.u, self.gamma.value
@@ -86,7 +88,10 @@ class SampleNorm:
         return y
 
     def _normalize(self, z: Tensor, u: Tensor, y: Tensor) -> Tensor:
-        """Writes u and y and returns 1 / std. Products and sums are separate calls, so that all kernels round alike."""
+        """Writes the normalized input into u and the output into y, and returns 1 / std.
+
+        Products and sums are computed by separate calls, so that all kernels round in the same way.
+        """
         centred = torch.sub(z, z.mean(self.axes, keepdim=True), out=u) if self.centres else z
         power = torch.mul(centred, centred, out=y).mean(self.axes, keepdim=True)
         rstd = power.add_(constant(self.eps, z.dtype)).rsqrt_()

@@ -1,4 +1,7 @@
-"""The stacked network trains many networks as one. Each equals the plain network of `reference`."""
+"""The stacked network, which trains the networks of many runs as one network.
+
+For each run, the stacked network computes the same as the plain network in the module `reference`.
+"""
 
 from collections.abc import Sequence
 from copy import copy
@@ -16,18 +19,20 @@ from ablate.nn.parameters import StackParameters
 
 
 class StackedNetwork:
-    """One network per member, for inputs of shape (runs or 1, batch, *sample) in the layout that `arrange` returns.
+    """The networks of all members of a stack, computed together.
 
-    Training and inference differ in normalization and dropout. Forward and backward passes are explicit for each layer
-    and use permanent buffers. A step builds no autograd graph, and nothing in it depends on the value of a tensor.
+    The network reads inputs of shape (runs, batch, *sample), or (1, batch, *sample) if all runs share the inputs, in
+    the layout that `arrange` returns. Only normalization and dropout differ between training and inference. The forward
+    and backward passes of all layers are written out and use permanent buffers. A training step builds no autograd
+    graph, and the operations of a step do not depend on the values of tensors.
 
     Args:
-        architecture: Architecture shared by the members.
+        architecture: Architecture that all members share.
         members: One member per run; members with the same activation must be adjacent.
-        dtype: Type of parameters and samples: float32, or float64 for a comparison with the reference.
+        dtype: Type of parameters and samples: float32, or float64 for a comparison with the reference network.
         device: Device of all tensors.
-        init: Name of the scale of initial weights, see `initial.weight_specs`.
-        precision: Precision of products and convolutions, see `linear.multiplication`.
+        init: Scheme of the initial weights: `torch`, `kaiming` or `auto-gain`, see `initial.weight_specs`.
+        precision: Precision of matrix products and convolutions: `fp32`, `tf32` or `bf16`, see `linear.multiplication`.
     """
 
     def __init__(
@@ -50,7 +55,10 @@ class StackedNetwork:
         self.linears = [layer for layer in self.layers if isinstance(layer, StackedLinear)]
 
     def prepare(self, step: int, batch: int) -> None:
-        """Makes the dropout uniforms of a step, counted from 0. `train_step` itself needs nothing from the host."""
+        """Makes the random numbers for dropout in a step, so that `train_step` needs no data from the CPU.
+
+        Steps are counted from 0.
+        """
         for dropout in self.dropouts:
             dropout.prepare(step, batch)
 
@@ -59,9 +67,10 @@ class StackedNetwork:
 
         Args:
             x: Inputs of shape (runs, batch, *sample), or (1, batch, *sample) if all runs see the same inputs.
-            labels: Labels of shape (runs, batch) or (1, batch).
-            negative_rate: Minus the learning rate of plain SGD. If given, all gradients are multiplied by it, and the
-                weights of linear layers are updated at once (`StackedLinear.is_fused`).
+            labels: Labels of shape (runs, batch), or (1, batch) if all runs have the same labels.
+            negative_rate: Minus the learning rate of plain SGD, or None. If `negative_rate` is given, all gradients are
+                multiplied by this factor, and linear layers update their weights in the backward pass
+                (`StackedLinear.is_fused`).
         """
         for layer in self.layers:
             x = layer.forward(x)
@@ -75,13 +84,19 @@ class StackedNetwork:
         return losses
 
     def logits(self, x: Tensor) -> Tensor:
-        """Returns the outputs at inference, shape (runs, classes, samples), for x as in `train_step`."""
+        """Returns the logits at inference, shape (runs, classes, samples).
+
+        The inputs x have the same shape as in `train_step`.
+        """
         for layer in self.layers:
             x = layer.infer(x)
         return x
 
     def twin(self) -> "StackedNetwork":
-        """Returns a copy without dropout for diagnostics. It shares only the parameter values with this network."""
+        """Returns a copy without dropout, on which diagnostics compute their quantities.
+
+        The copy shares only the values of the parameters with the original network.
+        """
         twin = copy(self)
         twin._build(self.parameters.twin(), is_observed=True)
         return twin

@@ -9,22 +9,22 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """The result of a function of a tensor, kept while the function is called with the identical tensor object.
+    """Caches the result of a function of a tensor while the function is called with the same tensor object.
 
-    Creating a view costs as much as a small kernel. The buffers of a network are permanent, so a layer receives the
-    same tensor object at every step. It needs to make its views, and buffers of the same shape, only once.
+    Creating a view takes as long as a small kernel. A layer receives the same tensor object at every step, because the
+    buffers of a network are permanent. With this cache, a layer creates its views and its buffers only once.
 
     Args:
-        make: Function that returns views of the tensor, and buffers that depend only on its shape.
+        make: Function that returns views of a tensor, and buffers that depend only on the shape of the tensor.
     """
 
     def __init__(self, make: Callable[[Tensor], T]) -> None:
         self.make = make
-        self.tensor: Tensor | None = None  # held, so that no other tensor can take its identity
+        self.tensor: Tensor | None = None  # kept alive, so that no new tensor can be the same object
         self.value: T
 
     def __call__(self, tensor: Tensor) -> T:
-        """Returns the result for this tensor object, and computes it if it is not cached."""
+        """Returns the cached result for this tensor object, or computes and caches the result."""
         if self.tensor is not tensor:
             self.tensor, self.value = tensor, self.make(tensor)
         return self.value

@@ -1,1 +1,1 @@
-"""Stacked convolutional networks: layers of one run each, with the channels last."""
+"""Stacked convolutional networks, made of layers that compute one run each, on tensors with the channels last."""

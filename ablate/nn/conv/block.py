@@ -1,4 +1,4 @@
-"""One block of one run of a convolutional network, and the layers that only such blocks have."""
+"""The layers of one convolutional block of one run, in the order in which they are computed."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,11 @@ from ablate.nn.parameters import Parameter
 
 
 class ConvActivation:
-    """y = f(z) for z of shape (batch, *spatial, channels) of one run. Training and inference are the same.
+    """Computes y = f(z) for z of shape (batch, *spatial, channels) of one run, in training and at inference.
 
     Args:
         name: Name of the activation.
-        parameters: Parameters by activation name as in `StackedActivation`, each of shape (1,).
+        parameters: Trained parameters of the parametric activations by name of the activation, each of shape (1,).
     """
 
     def __init__(self, name: str, parameters: Mapping[str, Parameter]) -> None:
@@ -29,7 +29,7 @@ class ConvActivation:
         self.z = self.y = torch.empty(0)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y; it may overwrite z with the values that `backward` needs."""
+        """Returns y = f(z) in training, and may overwrite z with the values that `backward` needs."""
         self.z = z
         if self.y.shape != z.shape:
             self.y = torch.empty_like(z)
@@ -37,29 +37,30 @@ class ConvActivation:
         return self.y
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Replaces the gradient of y by the gradient of z, in place, and writes the gradients of the parameters."""
+        """Overwrites `grad`, the gradient of y, with the gradient of z, and writes the gradients of the parameters."""
         self.function.backward(grad, self.z, self.y)
         return grad
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y as a new tensor."""
+        """Returns y = f(z) as a new tensor."""
         y = torch.empty_like(z)
         self.function.forward(z, y)
         return y
 
     def observed(self) -> tuple[Tensor, Tensor]:
-        """Returns y and f'(z) of the last `forward`, each (1, channels, samples * positions)."""
+        """Returns y and f'(z) of the last call of `forward`, each of shape (1, channels, samples * positions)."""
         return _by_channel(self.y), _by_channel(self.backward(torch.ones_like(self.y)))
 
 
 class ChannelDropout(OnlyInTraining):
-    """Dropout of whole channels of a sample, for one block of one run; the identity at inference.
+    """Dropout of whole channels of a sample, for one block of one run; does nothing at inference.
 
-    Neighbouring positions of a channel are strongly correlated, so dropping single positions would do little (Tompson
-    et al., "Efficient Object Localization Using Convolutional Networks", 2015). Equals `torch.nn.Dropout2d` and 3d.
+    Neighbouring positions of a channel are strongly correlated, so dropping single positions would have little effect
+    (Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015). The layer works like
+    `torch.nn.Dropout2d` and `torch.nn.Dropout3d`.
 
     Args:
-        dropout: Dropout of the block for all runs, with a mask of shape (channels, batch) for each run.
+        dropout: Dropout of the block for all runs, which makes a mask of shape (channels, batch) for each run.
         run: Index of the run.
     """
 
@@ -68,7 +69,7 @@ class ChannelDropout(OnlyInTraining):
         self.mask = self.out = torch.empty(0)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Returns y, shape (batch, *spatial, channels), with dropped channels at 0 and the others scaled."""
+        """Returns y, shape (batch, *spatial, channels), with dropped channels set to 0 and kept channels scaled."""
         mask = self.dropout.mask(self.run).T.contiguous()
         self.mask = mask.view(len(y), *(1,) * (y.ndim - 2), -1)
         if self.out.shape != y.shape:
@@ -76,7 +77,7 @@ class ChannelDropout(OnlyInTraining):
         return torch.mul(y, self.mask, out=self.out)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Replaces the gradient of the output by the gradient of y, in place."""
+        """Overwrites `grad`, the gradient of the layer's output, with the gradient of the layer's input."""
         return grad.mul_(self.mask)
 
 
@@ -90,19 +91,20 @@ def block_layers(
     *,
     is_observed: bool,
 ) -> list[Layer]:
-    """Returns the convolution, norm, activation, channel dropout and max pooling of a block in computation order.
+    """Returns the layers of a block (convolution, norm, activation, dropout, max pooling) in computation order.
 
-    Pooling is computed as early as possible without a change of the result, because it reduces the data to a quarter or
-    an eighth. It commutes with dropout of whole channels, with a monotone activation, and with one half of batch norm.
+    Max pooling reduces the data to a quarter or an eighth, so it is computed as early as possible without changing the
+    result. Max pooling commutes with dropout of whole channels, with a monotone activation, and with the second half of
+    batch norm (see `ConvBatchNorm`).
 
     Args:
         level: Level of the factor `norm`.
-        convolution: Convolution, into which batch norm before the activation is folded at inference.
+        convolution: The convolution; at inference, it includes a batch norm that follows directly.
         norm: Normalization, or None.
         activation: The activation.
         dropout: Channel dropout, or None.
         pool: The pooling.
-        is_observed: Whether diagnostics observe the activation, which must then precede the pooling.
+        is_observed: Whether diagnostics observe the activation; an observed activation must precede the pooling.
     """
     layers: list[Layer] = in_order(level, convolution, norm, activation, None)
     is_before = not is_observed and activation.is_monotone and layers[-1] is activation
@@ -116,5 +118,5 @@ def block_layers(
 
 
 def _by_channel(z: Tensor) -> Tensor:
-    """Views (batch, *spatial, channels) as (1, channels, batch * positions)."""
+    """Returns a view of z, shape (batch, *spatial, channels), with the shape (1, channels, batch * positions)."""
     return z.view(-1, z.shape[-1]).T.unsqueeze(0)

@@ -1,4 +1,4 @@
-"""The convolution of one run, computed with torch's own forward and backward kernels, with the channels last."""
+"""The convolution layer of one run, computed by torch's own kernels on tensors with the channels last."""
 
 import torch
 from torch import Tensor
@@ -11,17 +11,19 @@ aten = torch.ops.aten
 
 
 class Convolution:
-    """z = W * x + b, padded to keep the spatial sizes. Training and inference are the same.
+    """Computes the convolution z = W * x + b, padded so that z has the spatial sizes of x.
 
-    x has shape (batch, *spatial, inputs) and z has shape (batch, *spatial, outputs). This is torch's channels_last
-    format in memory. It is the fastest format for convolutions on a CPU, for one or three channels as well as for many.
+    x has shape (batch, *spatial, inputs) and z has shape (batch, *spatial, outputs), which is torch's channels_last
+    format in memory. The channels_last format is the fastest for convolutions on a CPU, for one or three channels as
+    well as for many.
 
     Args:
-        weight: Kernel of shape (outputs, *kernel, inputs), with odd sizes.
+        weight: Kernel of shape (outputs, *kernel, inputs), with odd sizes along the spatial axes.
         bias: Bias of shape (outputs,), or None.
-        precision: Precision of operands and results. bf16 rounds them to bfloat16; fp32 and tf32 use the same calls.
+        precision: Precision of operands and results: bf16 rounds them to bfloat16; fp32 and tf32 use the same calls.
         needs_input_grad: Whether `backward` returns the gradient of x.
-        folded: Batch norm directly after the convolution, folded into the kernel at inference, or None.
+        folded: The batch norm directly after the convolution, or None. At inference, the convolution includes this
+            batch norm: its kernel and bias are scaled and shifted accordingly.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Convolution:
         return self._product(x, self.weight.value, None if self.bias is None else self.bias.value)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns z, or the output of batch norm if it is folded in."""
+        """Returns z at inference, or the output of the batch norm that the convolution includes (argument `folded`)."""
         weight, bias = self.weight.value, None if self.bias is None else self.bias.value
         if self.folded:
             slope, bias = self.folded.inference_line()
@@ -52,7 +54,7 @@ class Convolution:
         return self._product(x, weight, bias)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of the parameters and returns the gradient of x, or an empty tensor if not needed."""
+        """Writes the gradients of the parameters and returns the gradient of x, if needed, else an empty tensor."""
         operands = (tensor.to(self.rounded) for tensor in (grad, self.x, self.weight.value))
         x_grad, weight_grad = _gradients(*operands, needs_input_grad=self.needs_input_grad)
         self.weight.grad.copy_(weight_grad)
@@ -66,14 +68,14 @@ class Convolution:
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Returns W * x + b, shape (batch, *spatial, outputs)."""
+    """Returns the convolution W * x + b, a tensor of shape (batch, *spatial, outputs)."""
     return _channels_last(
         aten.convolution(_channels_first(x), _channels_first(weight), bias, *_geometry(weight))
     )
 
 
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, *, needs_input_grad: bool) -> tuple[Tensor, Tensor]:
-    """Returns the gradients of x (empty if not needed) and of the weight, given the gradient of z."""
+    """Returns the gradients of x (empty if not needed) and of the weight, given the gradient of the output z."""
     tensors = map(_channels_first, (grad, x, weight))
     x_grad, weight_grad, _ = aten.convolution_backward(
         *tensors, None, *_geometry(weight), [needs_input_grad, True, False]
@@ -88,10 +90,13 @@ def _geometry(weight: Tensor) -> tuple[object, ...]:
 
 
 def _channels_first(x: Tensor) -> Tensor:
-    """Returns a view of (batch, *spatial, channels) as (batch, channels, *spatial)."""
+    """Returns a view of x, shape (batch, *spatial, channels), with the axes (batch, channels, *spatial)."""
     return x.movedim(-1, 1)
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """Returns (batch, channels, *spatial) as contiguous (batch, *spatial, channels), copied only if necessary."""
+    """Returns x, shape (batch, channels, *spatial), as a contiguous tensor of shape (batch, *spatial, channels).
+
+    x is copied only if necessary.
+    """
     return x.movedim(1, -1).contiguous()

@@ -1,4 +1,4 @@
-"""Convolutional networks: their parameters and stacked layers. The blocks are computed one run at a time."""
+"""Convolutional networks: their parameters and stacked layers, where blocks are computed one run at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,20 +24,23 @@ from ablate.nn.norms import norm_specs
 from ablate.nn.parameters import Spec, StackParameters
 from ablate.nn.parametric import slope_specs, slopes
 
-# Samples of a run that pass through all blocks together at inference, few enough to stay in cache. The number is fixed,
-# because the bits of a convolution may depend on it.
+# Number of samples of a run that pass through all blocks together at inference, few enough to stay in cache. The number
+# is fixed, because the bits of a convolution may depend on the number of samples.
 CHUNK = 32
 
 
 @dataclass(frozen=True)
 class ConvNet:
-    """Blocks of convolution, [norm], activation, [norm], [channel dropout] and max pooling; then an MLP.
+    """The architecture of a convolutional network: convolutional blocks, followed by an MLP.
+
+    A block consists of a convolution, an activation, an optional normalization before or after the activation, optional
+    dropout of whole channels, and max pooling.
 
     Attributes:
         model: Name of the model, `cnn` or `cnn3d`.
         sample: Shape of a sample, (channels, height, width) or (channels, frames, height, width).
-        channels: Output channels of the convolution of each block.
-        hidden: Widths of the hidden layers.
+        channels: Number of output channels of each block.
+        hidden: Widths of the hidden layers of the MLP.
         classes: Number of outputs.
         norm: Level of the factor `norm`, for blocks and hidden layers.
     """
@@ -51,22 +54,22 @@ class ConvNet:
 
     @property
     def has_bias(self) -> bool:
-        """Whether convolutions have a bias. They have none if the next normalization would subtract it."""
+        """Whether convolutions have a bias; they have none if the next normalization would cancel the bias."""
         return not makes_bias_redundant(self.norm)
 
     @property
     def kernel(self) -> tuple[int, ...]:
-        """Size of a kernel along each spatial axis."""
+        """Size of the convolution kernels along each spatial axis."""
         return (KERNEL,) * (len(self.sample) - 1)
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """Input channels of each block."""
+        """Number of input channels of each block."""
         return (self.sample[0], *self.channels[:-1])
 
     @property
     def sizes(self) -> tuple[tuple[int, ...], ...]:
-        """Spatial sizes of the input of each block, followed by those of the output of the last block."""
+        """The spatial sizes of each block's input, followed by the spatial sizes of the last block's output."""
         return sizes_by_block(self.model, self.sample, len(self.channels))
 
     @property
@@ -77,15 +80,15 @@ class ConvNet:
 
     @property
     def tail(self) -> MLP:
-        """The fully connected layers, whose inputs are the features of the last block."""
+        """The MLP after the last block, whose input is the flattened output of the last block."""
         features = flat_features(self.model, self.sample, self.channels)
         return MLP(features, self.hidden, self.classes, self.norm, is_standardized=False)
 
     def specs(self, init: Init) -> list[Spec]:
-        """Returns the declarations of all parameters and running statistics."""
+        """Returns the declarations of all parameters and running statistics of the network."""
         positions, channels = prod(self.sizes[-1]), self.channels[-1]
-        # torch orders the features of the last block by channel and position. Here they are ordered by position and
-        # channel, as the convolutions write them, so that no step has to reorder them.
+        # In torch, the flattened output of the last block is ordered by channel, then by position. Here the order is by
+        # position, then by channel, as convolutions write their output, so that no step has to reorder values.
         first, *others = self.tail.specs(init)
         stored, restored = partial(_turned, rows=channels), partial(_turned, rows=positions)
         specs = [replace(first, stored=stored, restored=restored), *others]
@@ -102,8 +105,11 @@ class ConvNet:
         return specs
 
     def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
-        """Returns the layers for inputs of shape (runs or 1, batch, *spatial, channels)."""
-        # The layer number selects the uniforms. Hidden layers are numbered first, then blocks.
+        """Returns the stacked layers for inputs of shape (runs, batch, *spatial, channels).
+
+        If all runs share the inputs, the shape of the inputs is (1, batch, *spatial, channels).
+        """
+        # Random numbers depend on the number of the layer. Hidden layers are numbered first, then blocks.
         dropouts = [
             stacked_dropout(parameters, block, len(self.hidden) + block, width)
             for block, width in enumerate(self.channels)
@@ -133,7 +139,7 @@ class ConvNet:
 
     @staticmethod
     def arrange(samples: Tensor) -> Tensor:
-        """Returns samples of shape (samples, channels, *spatial) with the channels last, the fastest layout here."""
+        """Returns samples of shape (samples, channels, *spatial) with the channels last, the fastest memory layout."""
         return samples.movedim(1, -1).contiguous()
 
     def _block(
@@ -152,15 +158,15 @@ class ConvNet:
 
 
 class _Blocks:
-    """The blocks of all runs as one layer.
+    """All convolutional blocks of all runs as one layer.
 
-    One convolution keeps a core busy. Runs are therefore computed one after another, while their data is in cache, and
-    only the fully connected layers are stacked.
+    A single convolution keeps a core busy. The blocks are therefore computed for one run after another, so that the
+    data of a run stays in cache. Only the fully connected layers are computed for all runs together.
 
     Args:
         layers: Layers of each run.
-        dropouts: Dropouts of the blocks, each for all runs.
-        shape: Shape of the output of the last block for one sample, (*spatial, channels).
+        dropouts: Dropout layers of the blocks, each for all runs.
+        shape: Shape of the last block's output for one sample, (*spatial, channels).
     """
 
     def __init__(
@@ -170,7 +176,11 @@ class _Blocks:
         self.features = self.samples_last = torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns features of shape (runs, features, batch), for x of shape (runs or 1, batch, *spatial, channels)."""
+        """Returns the flattened output of the last block, shape (runs, features, batch).
+
+        The input x has the shape (runs, batch, *spatial, channels), or (1, batch, *spatial, channels) if all runs share
+        x.
+        """
         if self.features.shape[1:2] != x.shape[1:2]:
             self.features = self._new_features(x)
             self.samples_last = self.features.transpose(1, 2)
@@ -184,7 +194,7 @@ class _Blocks:
         return self.samples_last
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of the parameters and returns an empty tensor, as the gradient of x is not needed."""
+        """Writes the gradients of the parameters and returns an empty tensor, as no layer needs the gradient of x."""
         for layers, features in zip(self.layers, grad.transpose(1, 2), strict=True):
             part = self._pictures(features)
             for layer in reversed(layers):
@@ -192,7 +202,7 @@ class _Blocks:
         return grad.new_empty(0)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns the features at inference, in the shape that `forward` returns."""
+        """Returns the flattened output of the last block at inference, shape (runs, features, batch)."""
         features = self._new_features(x)
         for run, layers in enumerate(self.layers):
             chunks = torch.split(x[run % len(x)], CHUNK), torch.split(features[run], CHUNK)
@@ -206,12 +216,12 @@ class _Blocks:
         return x.new_empty((len(self.layers), x.shape[1], prod(self.shape)))
 
     def _pictures(self, features: Tensor) -> Tensor:
-        """Views (samples, features) as (samples, *spatial, channels)."""
+        """Returns a view of `features`, shape (samples, features), with the shape (samples, *spatial, channels)."""
         return features.view(-1, *self.shape)
 
 
 def _turned(x: Tensor, rows: int) -> Tensor:
-    """Returns x, shape (..., rows * columns), reordered from row-major to column-major."""
+    """Returns x, whose last axis holds a matrix with `rows` rows, reordered from row-major to column-major."""
     return x.view(*x.shape[:-1], rows, -1).transpose(-1, -2).flatten(-2)
 
 

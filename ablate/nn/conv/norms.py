@@ -1,4 +1,4 @@
-"""Normalizations of the channels of one run, by name."""
+"""The normalizations of convolutional blocks by name, each for the channels of one run."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,23 +17,26 @@ aten = torch.ops.aten
 
 
 class ConvBatchNorm(BatchNorm):
-    """y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (batch, *spatial, channels).
+    """Computes y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (batch, *spatial, channels).
 
-    Training uses the mean and the biased variance over the batch and all positions, and updates running averages of the
-    mean and the unbiased variance. Inference uses the running averages (Ioffe and Szegedy, 2015, section 3.2). Equals
-    `torch.nn.BatchNorm2d` and `BatchNorm3d`.
+    In training, mean and var are the mean and the biased variance over the batch and all positions, and the layer
+    updates running averages of the mean and of the unbiased variance. At inference, mean and var are the running
+    averages (Ioffe and Szegedy, 2015, section 3.2). The layer computes the same as `torch.nn.BatchNorm2d` and
+    `torch.nn.BatchNorm3d`.
 
-    If max pooling follows directly, half of the work can be done after it, on a quarter or an eighth of the data:
-    y = |gamma| * u + beta with u = sign(gamma) * (z - mean) / sqrt(var + eps). The largest u of a window gives the
+    If max pooling follows directly, batch norm is computed in two halves. The first half computes u = sign(gamma) * (z
+    - mean) / sqrt(var + eps) before the pooling. The second half computes y = |gamma| * u + beta after the pooling, on
+    a quarter or an eighth of the data. The result is the same, because the largest u of a pooling window gives the
     largest y.
 
     Args:
-        owned: Tensors as in `BatchNorm`, each of shape (channels,).
+        owned: Tensors of the layer by the names given in `BatchNorm`, each of shape (channels,).
 
     Attributes:
-        folded: Layer that computes all of batch norm; at inference it is folded into the preceding convolution.
-        standardize: Layer that computes the half before the pooling, folded likewise.
-        scale: Layer that computes the half after the pooling, folded likewise.
+        folded: Layer that computes all of batch norm in training, and nothing at inference (see `Folded`).
+        standardize: Layer that computes the half of batch norm before the pooling in training, and nothing at
+            inference.
+        scale: Layer that computes the half of batch norm after the pooling in training, and nothing at inference.
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -46,7 +49,7 @@ class ConvBatchNorm(BatchNorm):
         self.scale = Folded(self._scale, self._scale_backward)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y of this batch, updates the running averages, and keeps z for `backward`."""
+        """Returns y in training, updates the running averages, and keeps z for `backward`."""
         self.z, self.samples = z, z.numel() // z.shape[-1]
         if self.y.shape != z.shape:
             self.y = torch.empty_like(z)
@@ -58,7 +61,7 @@ class ConvBatchNorm(BatchNorm):
         return torch.addcmul(self.bias.value - self.batch_mean * slope, z, slope, out=self.y)
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and returns the gradient of z."""
+        """Writes the gradients of gamma and beta and returns the gradient of the input z."""
         z_grad, weight_grad, bias_grad = aten.native_batch_norm_backward(
             _flat(grad),
             _flat(self.z),
@@ -77,7 +80,7 @@ class ConvBatchNorm(BatchNorm):
         return result
 
     def _standardize(self, z: Tensor) -> Tensor:
-        """Replaces z by u, in place, and updates the running averages."""
+        """Computes the first half of batch norm: overwrites z with u, and updates the running averages."""
         mean, var = aten.batch_norm_update_stats(_flat(z), self.running_mean, self.running_var, MOMENTUM)
         self.sign = torch.copysign(constant(1, z.dtype), self.weight.value)
         self.slope = torch.rsqrt(var + EPS).mul_(self.sign)
@@ -85,17 +88,22 @@ class ConvBatchNorm(BatchNorm):
         return self.u
 
     def _scale(self, pooled: Tensor) -> Tensor:
-        """Returns y for the pooled u, and keeps the pooled u for `_scale_backward`."""
+        """Computes the second half of batch norm, y = |gamma| * u + beta, for the pooled values of u.
+
+        The pooled values of u are kept for `_scale_backward`.
+        """
         self.pooled = pooled
         if self.y.shape != pooled.shape:
             self.y = torch.empty_like(pooled)
         return torch.addcmul(self.bias.value, pooled, self.weight.value.abs(), out=self.y)
 
     def _scale_backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta and replaces the gradient of y by a term of that of z, in place.
+        """Writes the gradients of gamma and beta, and overwrites `grad` with the first term of the gradient of z.
 
-        If g is the gradient of u, the gradient of z is slope * (g - mean(g) - u * mean(g * u)), with means over all
-        positions of u. g is 0 where u is not its window's largest, so both sums can follow the pooling.
+        At the start, `grad` is the gradient of y. If g is the gradient of u, the gradient of z is slope * (g - mean(g)
+        - u * mean(g * u)) with slope = sign(gamma) / sqrt(var + eps) and means over all positions of u. Both means can
+        be computed from the pooled values alone, because g is 0 at all positions where u is not the largest value of
+        its pooling window.
         """
         rows, channels = self.u[..., 0].numel(), grad.shape[-1]
         along = (grad * self.pooled).view(-1, channels).sum(0)
@@ -106,33 +114,43 @@ class ConvBatchNorm(BatchNorm):
         return grad.mul_(factor)
 
     def _standardize_backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of z, given its first term from the backward pass of the pooling. Overwrites u."""
+        """Returns the gradient of z, given its first term from the backward pass of the pooling, and overwrites u.
+
+        See `_scale_backward` for the three terms of the gradient of z.
+        """
         return torch.addcmul(grad, self.u, self.along_u, out=self.u).add_(self.constant)
 
     def infer(self, z: Tensor) -> Tensor:
-        """Returns y, computed with the running averages."""
+        """Returns y at inference, computed with the running averages."""
         slope, offset = self.inference_line()
         return torch.addcmul(offset, z, slope)
 
 
 class Folded(OnlyInTraining):
-    """Batch norm, or a half of it, as a layer. At inference it does nothing, because the convolution includes it."""
+    """A layer that computes batch norm, or one half of it, in training and does nothing at inference.
+
+    At inference, the convolution before this layer includes the whole batch norm.
+    """
 
     def __init__(self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor], Tensor]) -> None:
         self.forward, self.backward = forward, backward
 
 
 def _flat(z: Tensor) -> Tensor:
-    """Views (batch, *spatial, channels) as pictures (batch, channels, positions, 1) in torch's channels_last format."""
+    """Returns a view of z, shape (batch, *spatial, channels), as pictures of shape (batch, channels, positions, 1).
+
+    In memory, the pictures are in torch's channels_last format.
+    """
     return z.view(len(z), -1, 1, z.shape[-1]).permute(0, 3, 1, 2)
 
 
 def _within_samples(
     owned: Mapping[str, Parameter], *, grouped: bool = False, centres: bool = True
 ) -> SampleNorm:
-    """Returns a normalization of (batch, *spatial, channels), viewed as (batch, positions, groups, channels).
+    """Returns a layer that normalizes each sample of a tensor of shape (batch, *spatial, channels) by itself.
 
-    If `grouped`, means are over the positions and channels of a group; otherwise over all channels at each position.
+    The layer views the tensor as (batch, positions, groups, channels of a group). If `grouped` is true, means are over
+    all positions and all channels of a group. If `grouped` is false, means are over all channels at one position.
     """
     channels = len(owned["weight"].value)
     groups = group_count(channels) if grouped else 1
@@ -150,5 +168,5 @@ CONV_NORMS: dict[str, Callable[[Mapping[str, Parameter]], Layer]] = {
 
 
 def conv_norm(level: str, owned: Mapping[str, Parameter]) -> Layer | None:
-    """Returns the normalization of one run's channels, or None for `off`."""
+    """Returns the normalization of one run's channels, or None if the level of the factor `norm` is `off`."""
     return None if level == OFF else CONV_NORMS[norm_name(level)](owned)

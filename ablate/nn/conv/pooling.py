@@ -1,4 +1,4 @@
-"""Max pooling over windows of two that do not overlap, for one run, on samples with the channels last."""
+"""Max pooling over windows of two positions per axis without overlap, for one run, with the channels last."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,25 @@ aten = torch.ops.aten
 
 
 class MaxPool:
-    """y = the largest value of each window. Training and inference are the same. Equals `torch.nn.MaxPool2d` or 3d.
+    """Computes the largest value of each window, like `torch.nn.MaxPool2d` and `torch.nn.MaxPool3d`.
 
-    x has shape (batch, *spatial, channels). Axes are halved one after another, by operations on two strided halves of a
-    buffer. Their kernels are vectorized, while torch's own kernels scatter by index, on a GPU in no fixed order.
-    Positions that remain after the last whole window are ignored and get no gradient.
+    The layer computes the same in training and at inference, on tensors of shape (batch, *spatial, channels). It halves
+    one axis after another by the elementwise maximum of the even and the odd positions. Elementwise operations have
+    vectorized kernels, whereas torch's own kernels for max pooling scatter by index, on a GPU in no fixed order.
+    Positions after the last whole window are ignored and get no gradient.
 
     Args:
-        window: Window size of each spatial axis, 1 or 2.
+        window: Size of the pooling window along each spatial axis, 1 or 2.
     """
 
     def __init__(self, window: Sequence[int]) -> None:
         self.axes = [axis for axis, size in enumerate(window, start=1) if size == 2]
         self.steps: list[Tensor] = []
         self.grads: list[Tensor] = []
-        self.rests: list[Tensor] = []  # of the gradients, where positions are left over after whole windows
+        self.rests: list[Tensor] = []  # parts of `grads` at the positions after the last whole window
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns y and keeps x for `backward`."""
+        """Returns the largest value of each window, and keeps x for `backward`."""
         if not self.steps or self.steps[0].shape != x.shape:
             self._make_buffers(x)
         self.steps[0] = x
@@ -35,9 +36,9 @@ class MaxPool:
         return self.steps[-1]
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of x. The gradient of a window goes to the first of its largest values."""
+        """Returns the gradient of x; the gradient of a window goes to the first of the largest values in the window."""
         for rest in self.rests:
-            rest.zero_()  # what comes before the pooling may have overwritten the gradient of the last step
+            rest.zero_()  # in the last step, the layers before the pooling may have overwritten this gradient
         for step in reversed(range(len(self.axes))):
             first, second = _halves(self.steps[step], self.axes[step])
             first_grad, second_grad = _halves(self.grads[step], self.axes[step])
@@ -49,7 +50,7 @@ class MaxPool:
         return grad
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns y as a new tensor, and keeps nothing for `backward`."""
+        """Returns the largest value of each window as a new tensor, and keeps nothing for `backward`."""
         for axis in self.axes:
             x = torch.maximum(*_halves(x, axis))
         return x
@@ -65,7 +66,10 @@ class MaxPool:
 
 
 def _halves(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Returns views of the first and of the second element of each pair along an axis."""
+    """Returns a view of the even positions and a view of the odd positions along an axis.
+
+    If the number of positions is odd, the last position is in neither view.
+    """
     whole = x.narrow(axis, 0, x.shape[axis] // 2 * 2)
     ahead = (slice(None),) * axis
     return whole[(*ahead, slice(0, None, 2))], whole[(*ahead, slice(1, None, 2))]
