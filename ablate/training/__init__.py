@@ -1,1 +1,1 @@
-"""One stack trained and evaluated on one device."""
+"""Training and evaluation of one stack on one device."""

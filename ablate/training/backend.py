@@ -1,4 +1,4 @@
-"""Settings of the process that trains: threads, floating-point modes and memory, the same for every result."""
+"""Settings of a process that trains: threads, floating-point modes and memory, the same for every result."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import sys
 from ablate.experiment.spec import Precision
 
 # Environment variables that numeric libraries read when they are loaded. A process has one thread: two threads gain
-# little in a stack of small products, and lose much as soon as another process needs the core.
+# little for the small matrix products of a stack, and lose much as soon as another process needs the core.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Without this setting, the rounding of MKL's small products depends on the alignment of their operands. The bits of a
 # run would then depend on its position in a stack.
@@ -23,14 +23,18 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
 def set_environment() -> None:
-    """Sets `ENVIRONMENT` for this process and the processes it starts. Call it before torch is imported."""
+    """Sets the environment variables of `ENVIRONMENT` for this process and the processes that it starts.
+
+    Call this function before torch is imported.
+    """
     os.environ.update(ENVIRONMENT)
 
 
 def prepare_process() -> None:
-    """Applies the settings that affect bits and speed to a process that trains.
+    """Applies the settings on which the bits of results and the speed of training depend to this process.
 
-    Denormal numbers are flushed to zero, because the moments of dead units become denormal and take twice the time.
+    Denormal numbers are flushed to zero. Otherwise, the optimizer's moments of dead units would become denormal, and
+    arithmetic on denormal numbers takes twice the time.
     """
     import torch
 
@@ -41,7 +45,7 @@ def prepare_process() -> None:
 
 
 def prepare_cuda(precision: Precision) -> None:
-    """Applies the settings that affect bits on a GPU: deterministic kernels, and TF32 only if `precision` is tf32."""
+    """Makes a GPU use deterministic kernels, and allows the rounding to TF32 only if `precision` is `tf32`."""
     import torch
 
     torch.use_deterministic_algorithms(True)
@@ -55,9 +59,10 @@ def prepare_cuda(precision: Precision) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep freed memory for the next buffer. It does nothing on systems other than Linux.
+    """Makes glibc keep freed memory for the next buffer; does nothing on systems other than Linux.
 
-    By default, glibc returns every block of some megabytes to the system. The next block then faults every 4 KiB.
+    By default, glibc returns freed blocks of some megabytes to the operating system. The next buffer of this size then
+    causes a page fault every 4 KiB.
     """
     if not sys.platform.startswith("linux"):
         return

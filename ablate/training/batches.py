@@ -1,4 +1,4 @@
-"""The batches of a stack. Each run sees the training data in the order of its seed."""
+"""The batches of a stack, in which each run sees the training data in an order that depends on its seed."""
 
 import torch
 from torch import Tensor
@@ -10,16 +10,17 @@ from ablate.nn.stacked import StackedNetwork
 
 
 class Batches:
-    """Full batches, in the order of each run's seed, gathered on the device that holds the data.
+    """The full batches of all runs, gathered on the device that holds the data.
 
-    `prepare` does the work that needs the host, and writes into a permanent buffer. `gather` does not need the host, so
-    it can be recorded and replayed.
+    `prepare` does the work that needs the CPU and writes the result into a permanent buffer. `gather` needs no data
+    from the CPU, so its operations can be recorded in a CUDA graph and replayed.
 
     Attributes:
-        x: Training inputs as the network reads them, shape (samples, ...).
+        x: Training inputs in the layout that the network reads, shape (samples, ...).
         y: Labels, shape (samples,).
         per_epoch: Number of full batches in an epoch.
-        index: Indices of the samples of the prepared step, shape (runs, batch), or (1, batch) if shared by all runs.
+        index: Indices of the samples in the current step's batches, shape (runs, batch), or (1, batch) if all runs
+            share one batch.
     """
 
     def __init__(self, network: StackedNetwork, dataset: Dataset, batch_size: int) -> None:
@@ -37,7 +38,7 @@ class Batches:
         self.flat_index, self.flat_inputs = self.index.view(-1), self.inputs.flatten(0, 1)
 
     def prepare(self, step: int) -> None:
-        """Writes the indices of the samples of a step."""
+        """Writes the indices of the samples in a step's batches into the buffer `index`."""
         epoch, batch = divmod(step, self.per_epoch)
         if epoch != self.epoch:
             self.epoch = epoch
@@ -47,6 +48,9 @@ class Batches:
         torch.index_select(chosen, 0, self.order_of_run, out=self.index)
 
     def gather(self) -> tuple[Tensor, Tensor]:
-        """Returns the prepared step's inputs (runs or 1, batch, ...) and labels (runs or 1, batch)."""
+        """Returns the inputs (runs or 1, batch, ...) and labels (runs or 1, batch) of the prepared step.
+
+        The first axis of inputs and labels has one entry if all runs share one batch.
+        """
         torch.index_select(self.x, 0, self.flat_index, out=self.flat_inputs)
         return self.inputs, self.y[self.index]

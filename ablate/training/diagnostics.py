@@ -1,11 +1,12 @@
 """Diagnostics of the layers of a stack at every evaluation: activations, gradients and changes of the weights.
 
-The probe is one fixed batch for all runs: at most 128 samples of the fixed training subset, evenly spaced because a
-file may be sorted by class. A training step without an update is computed on it. Batch norm uses the statistics of the
-probe. There is no dropout, so that the quantities depend on the network alone and not on a mask.
+Diagnostics are computed on the probe, one fixed batch for all runs. The probe consists of at most 128 samples of the
+fixed training subset, evenly spaced because the samples of a file may be sorted by class. On the probe, a training step
+without an update of the weights is computed. In this step, batch norm uses the statistics of the probe. The step uses
+no dropout, so that the diagnostics depend on the network alone and not on a dropout mask.
 
-Diagnostics do not change any result. A twin network computes the step and shares only the values of the parameters. No
-random generator is used.
+Diagnostics do not change any result: the step is computed by a copy of the network that shares only the values of the
+parameters, and no random generator is used.
 """
 
 import math
@@ -21,9 +22,9 @@ from ablate.nn.stacked import StackedNetwork
 from ablate.training.result import LayerValues
 
 SAMPLES = 128
-# A unit is dead if the size of its activation's derivative is below this for every sample of the probe.
+# A unit is dead if the absolute value of its activation's derivative is below this limit for every sample of the probe.
 DEAD = 1e-6
-# A unit is saturated at a sample if the size of the derivative is below this share of the function's largest one.
+# A unit is saturated at a sample if |f'(z)| is below this share of the largest |f'| of the activation function f.
 SATURATED = 0.05
 
 Quantities = dict[str, Tensor]
@@ -31,27 +32,30 @@ Row = dict[tuple[str, str], Tensor]
 
 
 class Diagnostics:
-    """The quantities of every layer of a network at each evaluation.
+    """Diagnostic quantities of every layer of a network at each evaluation.
 
-    For each hidden layer or block, over its units and the samples of the probe, per run:
+    For each hidden layer and each convolutional block, the following quantities are computed for each run over the
+    units of the layer and the samples of the probe. Here f is the activation function and z is its input.
 
     - activation_mean, activation_std: mean and standard deviation of f(z).
-    - dead_share: share of units with |f'(z)| < 1e-6 for every sample, so that no gradient passes.
-    - saturated_share: share of all |f'(z)| below 5 % of the largest |f'| of the function; about a half for relu.
+    - dead_share: share of units that pass on no gradient, because |f'(z)| < 1e-6 for every sample.
+    - saturated_share: share of all values |f'(z)| that are below 5 % of the largest |f'| of the function; about a half
+      for relu.
     - running_mean_shift: root mean square over units of (batch mean - running mean) / sqrt(running variance + eps).
-    - running_std_ratio: mean over units of sqrt((batch variance + eps) / (running variance + eps)), both unbiased.
+    - running_std_ratio: mean over units of sqrt((batch variance + eps) / (running variance + eps)), where both
+      variances are unbiased.
 
-    The last two exist only for norms with running statistics. The units of a block are its channels. They are observed
-    at every position of every sample, before the pooling.
+    running_mean_shift and running_std_ratio exist only for normalizations with running statistics. The units of a
+    convolutional block are its channels. Channels are observed at every position of every sample, before max pooling.
 
-    For every layer, the output included:
+    For each hidden layer, each convolutional block and the output layer, two more quantities are computed:
 
     - gradient_norm: Euclidean norm of the gradient of the mean loss with respect to the layer's weights.
     - update_ratio: norm of the change of the weights in the last step, divided by the norm of the weights before that
       step; undefined at the first evaluation.
 
     Args:
-        network: Network to observe; it is never changed.
+        network: Network to observe, which diagnostics never change.
         dataset: Dataset whose fixed training subset contains the probe.
     """
 
@@ -66,11 +70,11 @@ class Diagnostics:
         self.rows: list[Row] = []
 
     def before_last_step(self) -> None:
-        """Copies the weights. Call it before the last step that precedes an evaluation."""
+        """Copies the weights; must be called before the last step that precedes an evaluation."""
         self.before = self.network.parameters.flat.clone()
 
     def evaluate(self) -> None:
-        """Computes and stores the quantities of the network in its current state."""
+        """Computes and stores the diagnostic quantities of the network in its current state."""
         row: Row = {}
         self.twin.train_step(self.x, self.y)
         for name, blocks in self.network.blocks.items():
@@ -83,14 +87,18 @@ class Diagnostics:
         self.rows.append(row)
 
     def result(self) -> LayerValues:
-        """Returns all quantities as arrays."""
+        """Returns all diagnostic quantities of all evaluations as arrays."""
         names = tuple(dict.fromkeys(name for row in self.rows for name in row))
         absent = self.network.parameters.flat.new_full((len(self.network.members),), torch.nan)
         rows = [torch.stack([row.get(name, absent).double() for name in names]) for row in self.rows]
         return LayerValues(names, torch.stack(rows).cpu().numpy())
 
     def _of_blocks(self, seen: list[Block], trained: list[Block]) -> Quantities:
-        """Returns the quantities of a layer, given one block for all runs or one block for each run."""
+        """Returns the diagnostic quantities of one layer for all runs.
+
+        `seen` holds the blocks of the network's copy that has seen the probe, and `trained` holds the same blocks of
+        the network itself. Both lists have one block for all runs, or one block for each run.
+        """
         parts, limits = [], torch.split(self.limits, len(self.limits) // len(seen))
         for twin, block, limit in zip(seen, trained, limits, strict=True):
             part = _activation_quantities(*twin.activation.observed(), limit)
@@ -103,7 +111,7 @@ class Diagnostics:
         row = {}
         for name, parameter in self.network.weights.items():
             weight = self.network.parameters.values[parameter]
-            # This view of the copy corresponds to the view of the flat parameters that the weight is.
+            # The weight is a view of the flat parameters; the same view of their copy is the old weight.
             old = before.as_strided(weight.shape, weight.stride(), weight.storage_offset())
             row[name, "update_ratio"] = _norms(weight - old) / _norms(old)
         return row
@@ -115,7 +123,10 @@ def _evenly_spaced(indices: Tensor, count: int) -> Tensor:
 
 
 def _activation_quantities(y: Tensor, derivative: Tensor, limits: Tensor) -> Quantities:
-    """Returns the quantities of f(z) and f'(z), each (runs, units, samples). `limits` are the saturation limits."""
+    """Returns the diagnostic quantities of y = f(z) and its derivative f'(z), each of shape (runs, units, samples).
+
+    A value of |f'(z)| below the run's entry in `limits` counts as saturated.
+    """
     mean = y.mean((1, 2), keepdim=True)
     size = derivative.abs_()
     dead_share = (size.amax(2) < DEAD).double().mean(1)
@@ -131,7 +142,7 @@ def _activation_quantities(y: Tensor, derivative: Tensor, limits: Tensor) -> Qua
 
 
 def _running_quantities(seen: BatchNorm, trained: BatchNorm, runs: int) -> Quantities:
-    """Returns the differences between the statistics of the probe and the running statistics."""
+    """Returns measures of the difference between the statistics of the probe and the running statistics."""
     mean, var = (part.view(runs, -1) for part in seen.batch_statistics())
     running_mean, running_var = (part.view(runs, -1) for part in (trained.running_mean, trained.running_var))
     denominator = running_var + EPS
@@ -142,6 +153,6 @@ def _running_quantities(seen: BatchNorm, trained: BatchNorm, runs: int) -> Quant
 
 
 def _norms(x: Tensor) -> Tensor:
-    """Returns the Euclidean norm of each run's part, shape (runs,)."""
+    """Returns the Euclidean norm of x for each run, shape (runs,), where the first axis of x counts the runs."""
     norms: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
     return norms

@@ -1,4 +1,4 @@
-"""Scores of a stack in eval mode: mean cross-entropy and accuracy of each run on a set of samples."""
+"""Scores of a stack in eval mode: the mean cross-entropy and the accuracy of each run on a set of samples."""
 
 import torch
 import torch.nn.functional as F
@@ -7,12 +7,15 @@ from torch import Tensor
 from ablate.nn.activation import LANES
 from ablate.nn.stacked import StackedNetwork
 
-# Samples in one pass, a multiple of LANES. It is fixed, since the bits of a product may depend on its width.
+# Number of samples in one forward pass, a multiple of LANES. The number is fixed, because the bits of a matrix product
+# may depend on its number of columns.
 CHUNK = 256
 
 
 class EvaluationSet:
-    """Samples in chunks of `CHUNK`; the last chunk is padded with zeros to a multiple of `LANES`.
+    """A set of samples on which runs are scored, in chunks of `CHUNK` samples.
+
+    The last chunk is padded with zeros to a multiple of `LANES`.
 
     Args:
         name: Prefix of the score columns, `train` or `val`.
@@ -27,7 +30,7 @@ class EvaluationSet:
         self.chunks = [_padded(part).unsqueeze(0) for part in torch.split(x, CHUNK)]
 
     def scores(self, network: StackedNetwork) -> dict[str, Tensor]:
-        """Returns the scores of each run by column name of `curves`, each float64 of shape (runs,)."""
+        """Returns the scores of each run, by column name in the table `curves`, each float64 of shape (runs,)."""
         device = network.parameters.flat.device
         loss = torch.zeros(len(network.members), dtype=torch.float64, device=device)
         correct = torch.zeros(len(network.members), dtype=torch.int64, device=device)
@@ -43,9 +46,10 @@ class EvaluationSet:
 
 
 def _correct(logits: Tensor, index: Tensor) -> Tensor:
-    """Returns the number of correctly classified samples per run, shape (runs,). Of equal logits the first counts.
+    """Returns the number of correctly classified samples per run, shape (runs,).
 
-    The result is that of `argmax`. Its kernel is ten times slower, so it is called only if there are ties or NaN.
+    If several logits are the largest, the first of them is the prediction, as for `argmax`. The kernel of `argmax` is
+    ten times slower, so `argmax` is called only if there are equal largest logits or NaN.
     """
     largest = logits.amax(1, keepdim=True)
     is_largest = logits == largest

@@ -1,8 +1,9 @@
-"""The library for float32 matrix products on a CPU, chosen once per command and the same in all its workers.
+"""The library for float32 matrix products (GEMM) on a CPU, chosen once per command and the same in all its workers.
 
-torch sends products to MKL. On some processors MKL uses older kernels than the processor supports. If bfloat16 is
-permitted inside products, torch sends them to oneDNN, which has newer kernels. On a processor with bfloat16 units,
-oneDNN rounds to bfloat16; on others it computes in float32. So both accuracy and speed are measured.
+By default, torch computes matrix products with MKL. On some processors, MKL uses older kernels than the processor
+supports. If torch may use bfloat16 inside float32 products, torch uses oneDNN instead, which has newer kernels. oneDNN
+then rounds to bfloat16 if the processor has bfloat16 units, and computes in float32 on all other processors. Therefore
+both the accuracy and the speed of oneDNN are measured before it is chosen.
 """
 
 import time
@@ -19,26 +20,30 @@ from ablate.training.result import MatmulLibrary
 
 GEMMS: tuple[MatmulLibrary, ...] = get_args(MatmulLibrary)
 
-# Limit of the error of a float32 product against float64, relative to its largest element; with bfloat16 it is 1e-3.
+# Limit of the error of a float32 product against float64, relative to the largest element of the product. Products
+# with bfloat16 have an error of about 1e-3.
 SINGLE_ERROR = 1e-5
-# A smaller gain does not justify different bits, and noise could make two calibrations disagree.
+# Smallest speed-up for which oneDNN is chosen. A smaller speed-up does not justify different bits, and noise could make
+# two calibrations disagree.
 WORTHWHILE = 1.6
 _ROUNDS = 9
 
 
 def use(gemm: MatmulLibrary) -> None:
-    """Makes torch use a library for the float32 products of this process."""
+    """Makes torch use the given library (MKL or oneDNN) for the float32 matrix products of this process."""
     torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]  # not in stubs
 
 
 def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int) -> MatmulLibrary:
-    """Returns the library for the stacks of a run: MKL unless torch would send all products of the run to oneDNN.
+    """Returns the library (MKL or oneDNN) for stacks with runs like the given run.
 
-    torch decides by the size of a batched product, slices included. A small product could go to one library if a run is
-    alone and to the other in a stack, which gives different bits.
+    If calibration has chosen oneDNN, torch still computes small batched matrix products with another library, and the
+    size of a batched product grows with the number of runs in a stack. A small product could therefore be computed by
+    different libraries, with different bits, if the run is alone and if the run is in a stack. oneDNN is returned only
+    if torch would compute all products of the run with it.
 
     Args:
-        gemm: Library chosen by the calibration.
+        gemm: Library that the calibration has chosen.
         run: Any run of a stack.
         sample: Shape of one sample.
         classes: Number of outputs.
@@ -49,7 +54,7 @@ def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int
 
 
 def calibrate() -> MatmulLibrary:
-    """Measures both libraries and returns oneDNN if it is accurate and clearly faster, else MKL."""
+    """Measures MKL and oneDNN on this machine and returns oneDNN if it is accurate and clearly faster, else MKL."""
     weight, x = _operands()
     seconds = {}
     for gemm in GEMMS:
@@ -59,7 +64,10 @@ def calibrate() -> MatmulLibrary:
 
 
 def choose(onednn_error: float, gain: float) -> MatmulLibrary:
-    """Returns the library to use, given the error of oneDNN and its gain, the time of MKL over that of oneDNN."""
+    """Returns the library to use, given the error of oneDNN and its speed-up over MKL.
+
+    The speed-up, `gain`, is the time of MKL divided by the time of oneDNN.
+    """
     return "onednn" if onednn_error < SINGLE_ERROR and gain > WORTHWHILE else "mkl"
 
 
@@ -72,7 +80,7 @@ def error(gemm: MatmulLibrary) -> float:
 
 
 def _operands() -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the weights and inputs of a layer of a stack."""
+    """Returns random weights and inputs in the shapes that a linear layer of a stack has."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(8, 100, 784, generator=generator), torch.randn(8, 784, 64, generator=generator)
 

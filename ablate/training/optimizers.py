@@ -1,7 +1,7 @@
-"""Optimizers and learning-rate schedules over the flat parameters of a stack.
+"""Optimizers and learning-rate schedules for all parameters of a stack, stored in one flat tensor.
 
-torch's fused kernels are called as in `torch.optim`, but without its wrapper. In a step of small networks the wrapper
-costs more than the kernel itself, and its first use takes a second of imports.
+torch's fused kernels are called directly instead of through `torch.optim`. In a step of small networks, the Python code
+of `torch.optim` takes longer than the kernel itself, and its first use takes a second of imports.
 """
 
 import math
@@ -21,28 +21,31 @@ EPS = 1e-8
 
 
 class Optimizer(Protocol):
-    """Updates the flat parameters in place, using their gradient."""
+    """Interface of the optimizers, which update the flat parameters of a stack in place, using their gradient."""
 
     @property
     def negative_rate(self) -> Tensor | None:
-        """Minus the learning rate if `train_step` is to scale gradients by it and to update the weights, else None."""
+        """Minus the learning rate if `train_step` must update weights itself, otherwise None.
+
+        `train_step` then multiplies all gradients by this factor.
+        """
         ...
 
     def set_rate(self, rate: float) -> None:
-        """Sets the learning rate of the steps that follow."""
+        """Sets the learning rate of all following steps."""
         ...
 
     def step(self) -> None:
-        """Takes one step. It needs no data from the host."""
+        """Updates the parameters once, without data from the CPU."""
         ...
 
 
 class PlainSGD:
-    """Gradient descent without momentum and decay, as `torch.optim.SGD`.
+    """Stochastic gradient descent without momentum and weight decay, as in `torch.optim.SGD`.
 
     Args:
-        parameters: Parameters of the stack. `train_step` updates those in `fused`. For the others, it writes the
-            changes in place of the gradients.
+        parameters: Parameters of the stack. `train_step` itself updates the parameters in the slice `fused`. For all
+            other parameters, `train_step` writes minus the learning rate times the gradient, and `step` adds it.
     """
 
     def __init__(self, parameters: StackParameters) -> None:
@@ -55,12 +58,12 @@ class PlainSGD:
         self.negative_rate.fill_(-rate)
 
     def step(self) -> None:
-        """Updates the parameters that `train_step` has not updated."""
+        """Updates the parameters that `train_step` has not updated itself."""
         self.values.add_(self.changes)
 
 
 class _Kernel:
-    """Common part of the optimizers that call one of torch's fused kernels."""
+    """Base class of the optimizers that call one of torch's fused kernels."""
 
     negative_rate = None
 
@@ -76,12 +79,12 @@ class _Kernel:
 
 
 class SGD(_Kernel):
-    """Stochastic gradient descent, as `torch.optim.SGD`.
+    """Stochastic gradient descent with momentum or weight decay, as in `torch.optim.SGD`.
 
     Args:
         parameters: Parameters of the stack.
-        momentum: Factor of the running sum of gradients; 0 means that there is no sum.
-        weight_decay: L2 penalty added to the gradient.
+        momentum: Factor of the running sum of gradients; with 0, no running sum is kept.
+        weight_decay: Factor of the L2 penalty, whose gradient is added to the gradient of the loss.
     """
 
     def __init__(self, parameters: StackParameters, momentum: float, weight_decay: float) -> None:
@@ -107,12 +110,12 @@ class SGD(_Kernel):
 
 
 class Adam(_Kernel):
-    """Adam (Kingma and Ba, 2015), or AdamW with decoupled decay (Loshchilov and Hutter, 2019), as in `torch.optim`.
+    """Adam (Kingma and Ba, 2015) or AdamW (Loshchilov and Hutter, 2019), as in `torch.optim`.
 
     Args:
         parameters: Parameters of the stack.
-        weight_decay: L2 penalty added to the gradient, or the decoupled decay if `decoupled`.
-        decoupled: Whether the decay is decoupled, as in AdamW.
+        weight_decay: Factor of the L2 penalty in Adam, or of the decoupled weight decay in AdamW.
+        decoupled: Whether the weight decay is decoupled from the gradient, as in AdamW.
     """
 
     def __init__(self, parameters: StackParameters, weight_decay: float, *, decoupled: bool) -> None:
@@ -156,14 +159,15 @@ OPTIMIZERS: dict[str, Callable[[Run, StackParameters], Optimizer]] = {
 
 
 def optimizer_for(run: Run, parameters: StackParameters) -> Optimizer:
-    """Returns the optimizer with the settings of a run for the parameters of its whole stack."""
+    """Returns the optimizer for all parameters of a stack, with the settings of one of its runs."""
     return OPTIMIZERS[run.optimizer](run, parameters)
 
 
 def rate_factor(schedule: Schedule, step: int, steps: int) -> float:
-    """Returns the factor of the learning rate at a step, counted from 0.
+    """Returns the factor by which a schedule multiplies the learning rate at a step, counted from 0.
 
-    The cosine factor is 0.5 * (1 + cos(pi * step / steps)), from 1 to 0 without restarts (Loshchilov and Hutter, 2017).
+    The factor of the cosine schedule is 0.5 * (1 + cos(pi * step / steps)), which falls from 1 to 0 without restarts
+    (Loshchilov and Hutter, 2017).
     """
     match schedule:
         case "constant":

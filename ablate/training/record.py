@@ -1,4 +1,4 @@
-"""The record of a stack in training: the scores of each evaluation and the divergences of its runs."""
+"""The record of a stack in training: the scores of all runs at each evaluation, and the runs that have diverged."""
 
 import math
 from dataclasses import dataclass, field
@@ -19,9 +19,10 @@ EXPLODED = 1000.0
 
 @dataclass
 class Record:
-    """The evaluations of a stack so far, and the divergences of its runs.
+    """The scores of a stack at all evaluations so far, and the divergences of its runs.
 
-    A diverged run stays in the stack, where it cannot affect other runs. Its scores after the divergence are ignored.
+    A diverged run stays in the stack, where it cannot affect other runs. The scores of a run after its divergence are
+    ignored.
     """
 
     network: StackedNetwork
@@ -46,7 +47,10 @@ class Record:
         return len(self.divergences) == len(self.network.members)
 
     def evaluate(self, step: int, losses: Tensor) -> None:
-        """Scores all runs after `step` steps. `losses` are those since the last evaluation, shape (steps, runs)."""
+        """Scores all runs after `step` training steps.
+
+        `losses` holds the training losses since the last evaluation, shape (steps, runs).
+        """
         losses = losses.cpu()
         running = (
             losses.T.contiguous().double().mean(1)
@@ -77,7 +81,7 @@ class Record:
             self.divergences[run] = Divergence(at, message)
 
     def result(self, seconds: float) -> StackResult:
-        """Returns the curves of all runs as arrays."""
+        """Returns the learning curves of all runs as arrays."""
         steps = np.array(self.steps, dtype=np.int64)
         members = range(len(self.network.members))
         return StackResult(

@@ -1,4 +1,4 @@
-"""The result of training a stack: the curves of its runs as plain arrays, without torch."""
+"""The result of training a stack: the learning curves of its runs as plain arrays, without torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,10 @@ MatmulLibrary = Literal["mkl", "onednn"]
 
 @dataclass(frozen=True)
 class Divergence:
-    """The step, counted from 1, at which a loss was too large, or a loss or score not finite, and a message."""
+    """The divergence of a run: the step at which it happened, counted from 1, and a message.
+
+    A run diverges if a training loss is too large or not finite, or if a score is not finite.
+    """
 
     step: int
     message: str
@@ -22,11 +25,11 @@ class Divergence:
 
 @dataclass(frozen=True)
 class LayerValues:
-    """Diagnostics of the layers of a stack. `diagnostics.Diagnostics` defines the quantities.
+    """The diagnostic quantities of the layers of a stack, which are defined in `diagnostics.Diagnostics`.
 
     Attributes:
         names: Pairs of layer and quantity, such as `("hidden.0", "dead_share")`.
-        values: Values of shape (evaluations, names, runs); NaN where a quantity is not defined.
+        values: Values of shape (evaluations, names, runs); NaN if a quantity is not defined.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -35,17 +38,17 @@ class LayerValues:
 
 @dataclass(frozen=True)
 class StackResult:
-    """Curves of the runs of a stack, in the stack's order.
+    """Learning curves and other results of the runs of a stack, in the order of the stack.
 
     Attributes:
-        steps: Number of steps before each evaluation, from 0, shape (evaluations,).
+        steps: Number of training steps before each evaluation, starting at 0, shape (evaluations,).
         epochs: Number of passes over the training data before each evaluation, shape (evaluations,).
-        curves: Scores by column of `store.schema.CURVES`, each of shape (evaluations, runs); `running_loss` is NaN at
-            the first evaluation.
+        curves: Scores by column name in `store.schema.CURVES`, each of shape (evaluations, runs). The column
+            `running_loss` is NaN at the first evaluation.
         divergences: Divergence of each run, or None if the run finished.
         parameters: Number of trained parameters of each run.
-        seconds: Duration of the whole stack, evaluations included.
-        device: Kind of the device that trained the stack.
+        seconds: Duration of training the whole stack in seconds, evaluations included.
+        device: Kind of the device that trained the stack, `cpu` or `cuda`.
         layers: Diagnostics of the layers, or None if they were not requested.
     """
 

@@ -1,4 +1,4 @@
-"""The steps of a stack: computed directly on a CPU; on CUDA, one is recorded as a graph and then replayed."""
+"""The training steps of a stack; on CUDA, one step is recorded as a CUDA graph and then replayed."""
 
 from functools import cache
 
@@ -10,21 +10,21 @@ from ablate.nn.stacked import StackedNetwork
 from ablate.training.batches import Batches
 from ablate.training.optimizers import optimizer_for, rate_factor
 
-# Number of steps before the recording. In the first, libraries choose their kernels and layers allocate buffers.
+# Number of steps before the recording. In the first step, libraries choose their kernels and layers allocate buffers.
 WARM_UP = 3
 
 
 class Steps:
-    """Trains a stack step by step. All buffers of a step are permanent.
+    """Trains a stack step by step. All buffers that a step uses are permanent.
 
-    Data from the host (indices of samples, uniforms, the learning rate) is written to buffers before a step. On CUDA,
-    the step can then be replayed from a `torch.cuda.CUDAGraph` with a single launch.
+    Data that the CPU provides (indices of samples, random numbers for dropout, the learning rate) is written to buffers
+    before a step. A step on a GPU can therefore be replayed from a `torch.cuda.CUDAGraph` with a single launch.
 
     Args:
         network: Network whose parameters are updated in place.
         batches: Batches of the same stack.
         run: Any run of the stack; all runs share the settings that affect a step.
-        total: Total number of steps, on which a learning-rate schedule depends.
+        total: Total number of training steps, on which the learning-rate schedule depends.
     """
 
     def __init__(self, network: StackedNetwork, batches: Batches, run: Run, total: int) -> None:
@@ -37,7 +37,10 @@ class Steps:
         self.losses = torch.empty(0)
 
     def take(self, step: int) -> Tensor:
-        """Takes a step, counted from 0, and returns the loss of each run as a new tensor of shape (runs,)."""
+        """Performs one training step and returns the loss of each run as a new tensor of shape (runs,).
+
+        Steps are counted from 0.
+        """
         self._prepare(step)
         if not self.is_cuda:
             return self._step()
@@ -65,7 +68,10 @@ class Steps:
         return losses
 
     def _step_on_stream(self) -> Tensor:
-        """Takes a step on the side stream. CUDA requires this of the steps before a recording."""
+        """Performs a training step on the CUDA stream that is also used for recording.
+
+        CUDA requires that the steps before a recording are performed on another stream than the default one.
+        """
         stream = _side_stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -76,5 +82,5 @@ class Steps:
 
 @cache
 def _side_stream() -> torch.cuda.Stream:
-    """Returns the stream for recording steps, one per process, because every stream allocates a workspace."""
+    """Returns the CUDA stream for recording steps, only one per process because every stream allocates a workspace."""
     return torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap

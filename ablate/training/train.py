@@ -1,4 +1,4 @@
-"""Training of one stack from its first step to its last, with an evaluation before the first and at each due step."""
+"""Training of one stack from its first step to its last, with evaluations before the first and at scheduled steps."""
 
 import time
 from collections.abc import Callable
@@ -22,14 +22,16 @@ from ablate.training.steps import Steps
 def train_stack(
     stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None
 ) -> StackResult:
-    """Trains every run of a stack, each on the batches of its own seed, and returns their curves.
+    """Trains every run of a stack, each on the batches of its own seed, and returns the learning curves of the runs.
 
-    Every step uses a full batch; samples left over at the end of an epoch are skipped. Training runs on the device that
-    holds the dataset. If the plan requires padding, copies of the last run fill the stack and are discarded. They keep
-    the stack size constant, and therefore also the choice of kernels.
+    Every step uses a full batch; samples that do not fill a batch at the end of an epoch are skipped. Training runs on
+    the device that holds the dataset. If the plan requires padding, copies of the last run fill up the stack, and their
+    results are discarded. Padding keeps the number of runs in a stack constant, and therefore also the choice of
+    kernels.
 
     Args:
-        stack: Runs that differ in activation, dropout and seed only. Diagnostics are for all of them or none.
+        stack: Runs that differ only in activation, dropout and seed. Either all runs of a stack have diagnostics or
+            none.
         dataset: Standardized tensors in memory, on any device.
         on_steps: Function called at every evaluation with the number of steps since the previous one.
     """
