@@ -1,1 +1,1 @@
-"""The typed experiment, its grid of runs, their random streams and their stacks."""
+"""The experiment: its settings, its grid of runs, the random streams of a run, and stacks of runs trained together."""

@@ -1,4 +1,7 @@
-"""Facts about the activations by name, without torch; `nn` holds the kernels under the same names."""
+"""Facts about the activation functions, by name.
+
+This module does not import torch; `ablate.nn` implements the functions under the same names.
+"""
 
 from dataclasses import dataclass
 
@@ -8,8 +11,8 @@ class ActivationInfo:
     """Facts about one activation function."""
 
     aliases: tuple[str, ...] = ()
-    is_monotone: bool = False  # whether it never decreases, so that max pooling commutes with it
-    seconds: float = 1e-9  # per element of a hidden layer and step, forward and backward, on one core
+    is_monotone: bool = False  # whether the function never decreases, so that max pooling commutes with it
+    seconds: float = 1e-9  # time per element of a hidden layer in one step (forward and backward) on one core
     has_parameters: bool = False
 
 
@@ -20,7 +23,7 @@ ACTIVATIONS: dict[str, ActivationInfo] = {
     "tanh": ActivationInfo(is_monotone=True),
     "relu": ActivationInfo(is_monotone=True),
     "leaky_relu": ActivationInfo(("lrelu",), is_monotone=True),
-    "prelu": ActivationInfo(has_parameters=True),  # decreasing if its slope becomes negative
+    "prelu": ActivationInfo(has_parameters=True),  # decreases if its slope becomes negative
     "elu": ActivationInfo(is_monotone=True, seconds=3e-9),
     "selu": ActivationInfo(is_monotone=True, seconds=3e-9),
     "celu": ActivationInfo(is_monotone=True, seconds=3e-9),

@@ -1,4 +1,4 @@
-"""Checks of combinations of settings: each setting may be legal although the combination is not."""
+"""Checks of combinations of settings: a combination may be illegal although each of its settings is legal."""
 
 from itertools import product
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def check_as_a_whole(experiment: "Experiment") -> None:
-    """Checks that model, layers, rates, data and batches fit together.
+    """Checks that the model, layers, dropout rates, dataset and batch sizes of an experiment fit together.
 
     Raises:
-        ValueError: They do not fit together; the message names the flags to change.
+        ValueError: The settings do not fit together; the message names the command-line options to change.
     """
     _check_model(experiment)
     if experiment.tune and experiment.learning_rate != ("auto",):

@@ -1,6 +1,7 @@
-"""The cost of a run in seconds and bytes, estimated from its sizes and from speeds measured on one server core.
+"""The estimated cost of a run in seconds and bytes, from the run's sizes and from speeds measured on one server core.
 
-They determine the size and order (longest first) of stacks and appear in `ablate plan`. They never affect results.
+The estimates determine the size of stacks (runs trained together) and their order (longest first), and `ablate plan`
+prints the estimates. The estimates never affect results.
 """
 
 from dataclasses import dataclass
@@ -16,17 +17,18 @@ from ablate.experiment.optimizers import OPTIMIZERS
 
 FLOP_SECONDS = 1 / 90e9
 ELEMENT_SECONDS = 2e-9
-# Time of a step of a stack in addition to the time of its runs: the overhead of calls.
+# Time of one step of a stack in addition to the time of its runs: the overhead of function calls.
 STACK_STEP_SECONDS = 0.8e-3
-# Time before the first step and after the last step: start-up and writing of tables.
+# Time before the first step (start-up) and after the last step (writing of tables).
 PROCESS_SECONDS = 6.0
-# Cost of an evaluation relative to a training step: a forward pass has a third of the matrix products of a step.
+# Cost of an evaluation relative to a training step. An evaluation is a forward pass, which has a third of the matrix
+# products of a training step.
 EVALUATION_SHARE = 0.4
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that a cost depends on in addition to the sizes of the run."""
+    """The sizes of the dataset and the evaluation on which the cost of a run depends."""
 
     features: int  # numbers in one sample
     classes: int
@@ -37,7 +39,7 @@ class Sizes:
 
 
 class _Block(NamedTuple):
-    """The cost of one block of a run for one sample."""
+    """The cost of one convolutional block of a run for one sample."""
 
     weights: int
     products: int  # number of multiplications in a forward pass
@@ -45,7 +47,7 @@ class _Block(NamedTuple):
 
 
 def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
-    """Returns the cost of each block of a run; an mlp has no blocks."""
+    """Returns the cost of each convolutional block of a run. A multilayer perceptron has no blocks."""
     spatial = sizes_by_block(run.model, sizes.sample, len(run.channels))
     kernels = pairwise((*sizes.sample[:1], *run.channels))
     weights = [inputs * outputs * KERNEL ** len(spatial[0]) for inputs, outputs in kernels]
@@ -54,18 +56,21 @@ def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
 
 
 def _widths(run: Run, sizes: Sizes) -> tuple[int, ...]:
-    """Returns the number of inputs of the first fully connected layer and the number of outputs of each."""
+    """Returns the number of inputs of the first fully connected layer and the numbers of outputs of all such layers."""
     inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
     return (inputs, *run.hidden, sizes.classes)
 
 
 def _dense_count(run: Run, sizes: Sizes) -> int:
-    """Returns the approximate number of parameters in fully connected layers: one product each per sample."""
+    """Returns the approximate number of parameters in fully connected layers.
+
+    Each parameter costs one multiplication per sample in a forward pass.
+    """
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(_widths(run, sizes)))
 
 
 def parameter_count(run: Run, sizes: Sizes) -> int:
-    """Returns the approximate number of parameters of a run."""
+    """Returns the approximate number of parameters of a run's network."""
     return _dense_count(run, sizes) + sum(block.weights for block in _blocks(run, sizes))
 
 
@@ -75,11 +80,11 @@ def step_count(run: Run, sizes: Sizes) -> int:
 
 
 def run_flops(run: Run, sizes: Sizes) -> int:
-    """Returns the floating-point operations of all matrix products of a run.
+    """Returns the number of floating-point operations in all matrix products of a run.
 
-    A multiply-add counts as two operations. A step has one forward and two backward products per layer, except that the
-    first layer needs no gradient of its input. An evaluation is one forward pass over the validation set and the
-    training samples that are scored with it.
+    A multiply-add counts as two operations. A training step has one forward product and two backward products per
+    layer, except that the first layer needs no gradient of its input. An evaluation is one forward pass over the
+    validation set and over the training samples that the evaluation also scores.
     """
     products = [block.products for block in _blocks(run, sizes)]
     products += [inputs * outputs for inputs, outputs in pairwise(_widths(run, sizes))]
@@ -89,7 +94,7 @@ def run_flops(run: Run, sizes: Sizes) -> int:
 
 
 def run_seconds(run: Run, sizes: Sizes) -> float:
-    """Returns the approximate time in seconds that one core spends on a run in a stack."""
+    """Returns the approximate time in seconds that one core spends on a run that is trained in a stack."""
     blocks = _blocks(run, sizes)
     products = _dense_count(run, sizes) + sum(block.products for block in blocks)
     elements = sum(run.hidden) + sum(block.elements for block in blocks)
@@ -102,7 +107,10 @@ def run_seconds(run: Run, sizes: Sizes) -> float:
 
 
 def run_bytes(run: Run, sizes: Sizes) -> int:
-    """Returns the approximate memory of a run in a stack in bytes: parameters, gradients, moments and buffers."""
+    """Returns the approximate memory of a run in a stack, in bytes.
+
+    The memory holds parameters, gradients, optimizer moments and buffers.
+    """
     states = OPTIMIZERS[run.optimizer].buffers * parameter_count(run, sizes)
     # Dropout stores the uniform random numbers of sixteen steps and needs twice that memory to draw them.
     buffers = (6 * max(run.batch_size, 256) + 32 * run.batch_size) * sum(run.hidden)
@@ -110,5 +118,8 @@ def run_bytes(run: Run, sizes: Sizes) -> int:
 
 
 def activation_bytes(run: Run, sizes: Sizes) -> int:
-    """Returns the approximate memory of a run's blocks in a step: outputs, gradients and pooled outputs."""
+    """Returns the approximate memory of a run's convolutional blocks in one step, in bytes.
+
+    The memory holds outputs, gradients and pooled outputs.
+    """
     return int(4 * 5 * run.batch_size * sum(block.elements for block in _blocks(run, sizes)))

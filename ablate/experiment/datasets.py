@@ -1,6 +1,6 @@
-"""Facts about the datasets by name, known without reading the data.
+"""Facts about the datasets, by name, that are known without reading the data.
 
-A new dataset of pictures in one of torchvision's formats needs only an entry in `DATASETS`.
+To add a dataset of pictures in one of torchvision's file formats, add an entry to `DATASETS`.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from typing import Literal
 from ablate.errors import SpecError, not_one_of
 from ablate.experiment.npz_header import npz_shapes
 
-# The dataset of videos: its name, the number of frames, and the height and width of a frame.
+# The dataset of videos: its name, the number of frames in a video, and the height (and width) of a frame.
 MOVING, FRAMES, MOVING_SIZE = "moving-digits", 6, 16
 NPZ = "npz:"
 
 
 @dataclass(frozen=True)
 class Files:
-    """The names of the files of a dataset in torchvision's folders."""
+    """The names of the files in which torchvision stores a dataset."""
 
     format: Literal["idx", "cifar"]
     kind: str  # name of the class in `torchvision.datasets` that downloads the files
@@ -28,7 +28,7 @@ class Files:
     test: tuple[str, ...]
 
     def are_in(self, root: Path) -> bool:
-        """Returns whether all files exist below this data folder."""
+        """Returns whether all files of the dataset exist in the data folder `root`."""
         return all((root / self.folder / name).is_file() for name in (*self.train, *self.test))
 
 
@@ -36,7 +36,7 @@ class Files:
 class DatasetInfo:
     """Facts about a dataset."""
 
-    shape: tuple[int, ...]  # of one sample, channels first
+    shape: tuple[int, ...]  # shape of one sample, channels first
     classes: int | None  # number of labels; None if only the data determine it
     samples: int  # training samples, validation samples included
     test_samples: int  # samples in the dataset's own test set; 0 if a test set must be split off
@@ -50,11 +50,11 @@ class DatasetInfo:
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """Returns the facts about a dataset; for an `npz:` file only the headers are read.
+    """Returns the facts about a dataset. If the dataset is an `npz:` file, only the headers of the file are read.
 
     Raises:
         SpecError: No dataset has this name.
-        DataError: The file is missing, is not an npz file, or holds arrays with wrong names or shapes.
+        DataError: The npz file is missing, is not an npz file, or contains arrays with wrong names or shapes.
     """
     if name.startswith(NPZ):
         shapes = npz_shapes(npz_path(name))
@@ -67,17 +67,24 @@ def dataset_info(name: str) -> DatasetInfo:
 
 
 def npz_path(name: str) -> Path:
-    """Returns the path in a dataset name that starts with `npz:`."""
+    """Returns the path of the file in a dataset name such as `npz:FILE`."""
     return Path(name.removeprefix(NPZ))
 
 
 def canonical(name: str) -> str:
-    """Returns the short name of a dataset with two names: `moving-digits` has direction labels by default."""
+    """Returns the preferred name of a dataset.
+
+    The dataset `moving-digits:direction` has the shorter name `moving-digits`, because direction labels are the
+    default.
+    """
     return MOVING if name == f"{MOVING}:direction" else name
 
 
 def fingerprint(name: str) -> str:
-    """Returns the identifier of a dataset's content: its name, or for an `npz:` file a hash of its bytes."""
+    """Returns a text that identifies the content of a dataset.
+
+    The text is the dataset's name or, for an `npz:` file, a hash of the bytes of the file.
+    """
     if not name.startswith(NPZ):
         return canonical(name)
     with npz_path(name).open("rb") as file:
@@ -85,7 +92,7 @@ def fingerprint(name: str) -> str:
 
 
 def _idx(about: str, kind: str) -> DatasetInfo:
-    """Returns the facts about a dataset with the same sizes and file names as MNIST."""
+    """Returns the facts about a dataset that has the same sizes and file names as MNIST."""
     train, test = ((f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte") for part in ("train", "t10k"))
     return DatasetInfo((1, 28, 28), 10, 60_000, 10_000, about, Files("idx", kind, f"{kind}/raw", train, test))
 

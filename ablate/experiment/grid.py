@@ -1,4 +1,4 @@
-"""The grid: an experiment expanded into runs. The id of a run is a hash of everything that determines its result."""
+"""The grid: all runs of an experiment. The id of a run is a hash of everything that determines the run's result."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.experiment.roles import named, roles_of
 from ablate.experiment.spec import FACTORS, ROLES, Experiment
 
-# Increased whenever the same settings would give different results. The version is part of every run id and of the
-# settings that all runs of a folder share, so old and new results are never confused and never share a folder.
+# The version increases whenever the same settings would give different results. The version is part of every run id and
+# of the settings that all runs of a folder share, so old and new results are never confused and never share a folder.
 NUMERICS_VERSION = 4
 NUMERICS = "numerics_version"  # key of the version in `Run.data`
 SIMULATED = "simulated"  # key of `Run.simulated` in `Run.data`
@@ -26,21 +26,22 @@ SIMULATED = "simulated"  # key of `Run.simulated` in `Run.data`
 
 @dataclass(frozen=True)
 class Run:
-    """One network trained once: a variant and a seed, with everything that determines the result.
+    """One training of one network: a variant and a seed, with everything that determines the result.
 
-    Every setting of the experiment is an attribute: `run.activation`, `run.hidden`, `run.precision`. Each factor has
-    one level, with `auto` resolved. The level of dropout has one rate per block and hidden layer.
+    Every setting of the experiment is an attribute of a run, for example `run.activation`, `run.hidden` and
+    `run.precision`. A run has one level of each factor, in which the word `auto` is replaced by the actual value. The
+    level of `dropout` has one rate for each convolutional block and hidden layer.
     """
 
     factors: Mapping[str, Any] = field(hash=False)  # the level of each factor
-    common: Mapping[str, Any] = field(hash=False)  # the other settings, the same for all runs
+    common: Mapping[str, Any] = field(hash=False)  # all other settings, which are the same for all runs
     seed: int  # seed of the initial weights, the batch order and the dropout uniforms
-    data: str  # everything that runs of an experiment share and that affects results, as canonical JSON
-    code: str = ""  # hash of the source of a user's own activation; empty for the built-in ones
-    simulated: bool = False  # whether results are simulated instead of trained; `data` contains it too
+    data: str  # everything that all runs of an experiment share and that affects results, as canonical JSON
+    code: str = ""  # hash of the source of a user's own activation; empty for built-in activations
+    simulated: bool = False  # whether results are simulated instead of trained; `data` contains this fact too
 
     def __getattr__(self, name: str) -> Any:
-        # Python calls this method for names that are not attributes; `vars` is empty while a run is unpickled.
+        # Python calls this method only for names that are not attributes. While a run is unpickled, `vars` is empty.
         for settings in (vars(self).get("factors", {}), vars(self).get("common", {})):
             if name in settings:
                 return settings[name]
@@ -48,34 +49,48 @@ class Run:
 
     @cached_property
     def run_id(self) -> str:
-        """A hash, as 16 hex digits, of everything that determines the result, without device, jobs, stack, views."""
+        """A hash of everything that determines the result of the run, as 16 hexadecimal digits.
+
+        Device, number of workers, stack and diagnostics do not affect the hash.
+        """
         content = {"factors": dict(self.factors), "seed": self.seed, "data": self.data, "code": self.code}
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def level(self, factor: str) -> str:
-        """Returns the text of this run's level of a factor; equal rates of all layers are written as one rate."""
+        """Returns this run's level of a factor as text.
+
+        If all layers have the same dropout rate, the text is a single rate.
+        """
         value = self.factors[factor]
         is_one_rate = factor == "dropout" and len(set(value)) == 1
         return label(value[:1] if is_one_rate else value)
 
     def settings_as_stored(self) -> dict[str, Any]:
-        """Returns the levels of the factors as stored in the results: numbers as numbers, other levels as text."""
+        """Returns this run's levels of all factors in the form stored with results.
+
+        Numeric levels stay numbers; all other levels become text.
+        """
         texts = {name: self.level(name) for name in self.factors}
         return texts | {name: value for name, value in self.factors.items() if isinstance(value, int | float)}
 
     def with_settings(self, **settings: Any) -> "Run":
-        """Returns a copy with other settings; `data` is kept, so shared settings that affect results cannot change."""
+        """Returns a copy of the run with some settings changed.
+
+        The attribute `data` does not change, so shared settings that affect results cannot be changed.
+        """
         factors = {name: settings.pop(name, value) for name, value in self.factors.items()}
         return replace(self, factors=factors, common={**self.common, **settings})
 
 
 def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
-    """Returns every run of the grid; later factors vary faster than earlier ones, and seeds vary fastest.
+    """Returns every run of an experiment's grid.
 
-    `simulated` is whether results will be simulated; simulated runs have different ids.
+    In the order of runs, later factors vary faster than earlier factors, and seeds vary fastest. `simulated` tells
+    whether the results will be simulated instead of trained. A simulated run and a trained run with the same settings
+    have different ids.
 
     Raises:
-        SpecError: Two variants give the same network and training, for example `--momentum 0,0.9` with adam.
+        SpecError: Two variants have the same network and the same training, for example `--momentum 0,0.9` with adam.
     """
     roles = roles_of(type(experiment).model_fields)
     factors = named(roles, "factor")
@@ -97,7 +112,10 @@ def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...
 
 
 def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """Returns a text that names the levels of two variants that give the same run."""
+    """Returns an error message for two variants that give the same run.
+
+    The message names the levels in which they differ.
+    """
     pairs = {name: (label(first[name]), label(second[name])) for name in first}
     differing = ", ".join(f"{name} {one} and {other}" for name, (one, other) in pairs.items() if one != other)
     network = f"{first['activation']} norm={first['norm']}, {first['optimizer']}"
@@ -105,7 +123,10 @@ def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
 
 
 def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
-    """Returns the levels with explicit values for `auto` and for settings that the model or optimizer lacks."""
+    """Returns the levels of one variant with actual values instead of `auto`.
+
+    Settings that the model or the optimizer lacks get a fixed value.
+    """
     optimizer = OPTIMIZERS[levels["optimizer"]]
     channels = experiment.channels_of(levels["channels"])
     hidden = experiment.hidden_of(levels["hidden"])
@@ -121,10 +142,12 @@ def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache
 def _code(activation: str) -> str:
-    """Returns a hash of the file that defines a user's own activation: a changed file gives a different run.
+    """Returns a hash of the file that defines a user's own activation.
+
+    If the file changes, the hash and therefore the run id change.
 
     Raises:
-        SpecError: The module does not exist.
+        SpecError: The module of the activation does not exist.
     """
     module, _, function = activation.partition(":")
     if not function:
@@ -140,18 +163,24 @@ def _code(activation: str) -> str:
 
 
 def varied(experiment: Experiment) -> tuple[str, ...]:
-    """Returns the factors in variant names: those that are always included, and those with several levels."""
+    """Returns the factors whose levels make up variant names.
+
+    A factor is included if its role requires it or if it has several levels.
+    """
     is_varied = {name: len(getattr(experiment, name)) > 1 for name in FACTORS}
     return tuple(name for name in FACTORS if is_varied[name] or ROLES[name].names_every_variant)
 
 
 def variant_name(run: Run, factors: Sequence[str]) -> str:
-    """Returns the name of a run's variant, which lists its levels: `relu norm=batch dropout=0.5`."""
+    """Returns the name of a run's variant, which lists its levels of `factors`: `relu norm=batch dropout=0.5`."""
     return name_of({factor: run.level(factor) for factor in factors}, factors)
 
 
 def name_of(levels: Mapping[str, Any], factors: Sequence[str]) -> str:
-    """Returns the variant name that lists the levels (given as text) of these factors."""
+    """Returns the variant name that lists the levels of the given factors.
+
+    `levels` maps each factor to its level as text.
+    """
     return " ".join(
         str(levels[factor]) if factor == "activation" else f"{ROLES[factor].short or factor}={levels[factor]}"
         for factor in factors

@@ -1,13 +1,16 @@
-"""Levels as text: the text of a factor's value in names, tables and files."""
+"""Levels as text: how names, tables and files write a level of a factor."""
 
 from typing import Any
 
-# The level of a factor that a model does not have, for example the channels of an mlp.
+# The level of a factor that a model does not have, for example the channels of a multilayer perceptron.
 NONE = "none"
 
 
 def label(value: Any) -> str:
-    """Returns the text of a level, which its parser accepts: `0.2`, `100/50`, `relu`; `none` for no layers."""
+    """Returns a level as text, for example `0.2`, `100/50` or `relu`, or `none` for an empty tuple of layers.
+
+    The parser of the factor accepts this text.
+    """
     if isinstance(value, tuple):
         return "/".join(label(part) for part in value) or NONE
     return f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The models by name: the sample shapes that they accept, their default widths and the sizes between blocks."""
+"""Facts about the models, by name: accepted shapes of samples, default widths, and sizes of data between blocks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class ModelInfo:
     """Facts about one model.
 
     Attributes:
-        axes: Names of a sample's axes; empty if samples of any shape are accepted and flattened.
-        channels: Default number of channels of each block's convolution.
-        hidden: Default widths of the hidden layers.
-        about: Description in one line, for `ablate list models`.
+        axes: Names of the axes of a sample; empty if the model accepts samples of any shape and flattens them.
+        channels: Default numbers of output channels of the convolutions, one per block.
+        hidden: Default widths of the hidden fully connected layers.
+        about: Description of the model in one line, for `ablate list models`.
     """
 
     axes: tuple[str, ...]
@@ -33,14 +33,15 @@ class ModelInfo:
 
 
 def window(model: Model, frames: int, block: int) -> Size:
-    """Returns the pooling window of a block: 2 along height and width and, for videos, 2 along frames.
+    """Returns the size of a block's pooling window: 2 along height and width and, for videos, 2 along frames.
 
-    The first block does not pool frames, "with the intention of not to merge the temporal signal too early" (Tran et
-    al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015). A single frame is not pooled either.
+    For videos, the window of the first block has size 1 along frames, "with the intention of not to merge the temporal
+    signal too early" (Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015). If only a
+    single frame is left, the window also has size 1 along frames.
 
     Args:
         model: `cnn` or `cnn3d`.
-        frames: Number of frames before the pooling; ignored for pictures.
+        frames: Number of frames before the pooling of this block; ignored for pictures.
         block: Index of the block, counted from 0.
     """
     if model == "cnn":
@@ -49,14 +50,14 @@ def window(model: Model, frames: int, block: int) -> Size:
 
 
 def sizes_by_block(model: Model, sample: Size, blocks: int) -> tuple[Size, ...]:
-    """Returns the spatial sizes of each block's input, followed by the sizes of the last block's output.
+    """Returns the spatial size of the input of each block, and of the output of the last block.
 
-    Rows that do not fill a pooling window are dropped: 7 rows become 3. A size of 0 means that the sample is too small
-    for this number of blocks.
+    Rows that do not fill a pooling window are dropped, so 7 rows become 3. A size of 0 means that the sample is too
+    small for this number of blocks.
 
     Args:
         model: `cnn` or `cnn3d`.
-        sample: Shape (channels, height, width) or (channels, frames, height, width).
+        sample: Shape of a sample, (channels, height, width) or (channels, frames, height, width).
         blocks: Number of blocks.
     """
     sizes = [sample[1:]]
@@ -68,14 +69,17 @@ def sizes_by_block(model: Model, sample: Size, blocks: int) -> tuple[Size, ...]:
 
 
 def flat_features(model: Model, sample: Size, channels: tuple[int, ...]) -> int:
-    """Returns the number of inputs of the first linear layer."""
+    """Returns the number of inputs of a model's first fully connected layer."""
     if model == "mlp":
         return prod(sample)
     return channels[-1] * prod(sizes_by_block(model, sample, len(channels))[-1])
 
 
 def misfit(model: Model, sample: Size, channels: tuple[int, ...]) -> str:
-    """Returns the reason why a model rejects such samples, as part of a sentence; empty if it accepts them."""
+    """Returns the reason why a model rejects samples of this shape, as part of a sentence.
+
+    The text is empty if the model accepts the samples.
+    """
     axes = MODELS[model].axes
     shown = "x".join(map(str, sample))
     if axes and len(sample) != len(axes):
@@ -96,7 +100,10 @@ def misfit(model: Model, sample: Size, channels: tuple[int, ...]) -> str:
 
 
 def misfit_rates(rates: tuple[float, ...], channels: tuple[int, ...], hidden: tuple[int, ...]) -> str:
-    """Returns the reason why dropout rates do not fit the layers, as part of a sentence; empty if they do."""
+    """Returns the reason why the dropout rates do not fit the layers, as part of a sentence.
+
+    The text is empty if the rates fit.
+    """
     count = len(channels) + len(hidden)
     if len(rates) in (1, count):
         return ""
@@ -108,7 +115,10 @@ def misfit_rates(rates: tuple[float, ...], channels: tuple[int, ...], hidden: tu
 
 
 def misfit_norms(levels: Sequence[str], channels: Size, hidden: Size) -> str:
-    """Returns the reason why normalizations do not fit the layers' widths, as a sentence; empty if they do."""
+    """Returns the reason why a normalization does not fit the widths of the layers, as a sentence.
+
+    The text is empty if all normalizations fit.
+    """
     for level in levels:
         least = 1 if level == OFF else NORMS[norm_name(level)].min_units
         for flag, widths in (("--channels", channels), ("--hidden", hidden)):

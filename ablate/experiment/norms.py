@@ -1,4 +1,7 @@
-"""Facts about the normalizations by name, without torch; `nn` holds the kernels under the same names."""
+"""Facts about the normalizations, by name.
+
+This module does not import torch; `ablate.nn` implements the normalizations under the same names.
+"""
 
 from dataclasses import dataclass
 
@@ -10,10 +13,12 @@ class NormInfo:
     """Facts about one normalization.
 
     Attributes:
-        about: Description in one line, for a help text.
-        makes_bias_redundant: Whether it subtracts a mean per unit, which cancels the bias of the layer before.
-        min_units: Smallest number of units or channels of a layer: two if statistics are taken within one sample.
-        seconds: Time per element of a hidden layer and step, forward and backward, on one core.
+        about: Description of the normalization in one line, for a help text.
+        makes_bias_redundant: Whether the normalization subtracts a mean per unit, which cancels the bias of the
+            preceding layer.
+        min_units: Smallest legal number of units or channels of a layer; two if statistics are computed within one
+            sample.
+        seconds: Time per element of a hidden layer in one training step (forward and backward) on one core.
     """
 
     about: str
@@ -24,7 +29,8 @@ class NormInfo:
 
 MOST_GROUPS = 8
 
-# A unit is a channel of a convolution or a unit of a hidden layer. The definitions follow torch.nn.
+# In the descriptions, a unit is a channel of a convolution or a unit of a hidden layer. The definitions follow
+# torch.nn.
 NORMS: dict[str, NormInfo] = {
     "batch": NormInfo("each unit over the batch (Ioffe and Szegedy, 2015)", makes_bias_redundant=True),
     "layer": NormInfo(
@@ -46,20 +52,30 @@ NORM_ALIASES = {"pre": "batch", "post": "batch" + AFTER}
 
 
 def group_count(units: int) -> int:
-    """Returns the largest divisor of `units` up to 8 that gives groups of at least two units, or else 1."""
+    """Returns the number of groups of group normalization for a layer with `units` units.
+
+    The result is the largest divisor of `units` up to 8 that gives groups of at least two units, or 1 if no such
+    divisor exists.
+    """
     return next((n for n in range(MOST_GROUPS, 1, -1) if units % n == 0 and units >= 2 * n), 1)
 
 
 def norm_name(level: str) -> str:
-    """Returns the key of `NORMS` for a level other than `off`: `batch` for `batch-post`."""
+    """Returns the key of `NORMS` for a level of the factor `norm`, such as `batch` for `batch-post`.
+
+    The level is not `off`.
+    """
     return level.removesuffix(AFTER)
 
 
 def is_after_activation(level: str) -> bool:
-    """Returns whether a level places the normalization after the activation."""
+    """Returns whether a level of the factor `norm` places the normalization after the activation."""
     return level.endswith(AFTER)
 
 
 def makes_bias_redundant(level: str) -> bool:
-    """Returns whether a level cancels the bias of the layer before it; False after an activation."""
+    """Returns whether a level of the factor `norm` cancels the bias of the preceding layer.
+
+    A normalization after the activation cancels no bias.
+    """
     return level != OFF and not is_after_activation(level) and NORMS[norm_name(level)].makes_bias_redundant

@@ -1,4 +1,4 @@
-"""The shapes of the arrays in an npz file, read from the headers without loading any array."""
+"""The shapes of the arrays in an npz file, read from the file headers without loading any array."""
 
 import ast
 import zlib
@@ -7,7 +7,7 @@ from zipfile import BadZipFile, ZipFile
 
 from ablate.errors import DataError
 
-# The arrays that an npz file may hold; the last two must occur together.
+# The arrays that an npz file may contain. The arrays `x_test` and `y_test` must occur together.
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 # Exceptions of Python's zip and literal parsers for files that are damaged, encrypted or of another format.
@@ -16,10 +16,10 @@ _BAD_HEADER = (LookupError, SyntaxError, TypeError, ValueError)
 
 
 def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Returns the shapes of x_train, y_train and, if the file has them, x_test and y_test.
+    """Returns the shapes of the arrays x_train, y_train and, if the npz file has a test set, x_test and y_test.
 
     Raises:
-        DataError: The file is missing, is not an npz file, or holds arrays with wrong names or shapes.
+        DataError: The file is missing, is not an npz file, or contains arrays with wrong names or shapes.
     """
     try:
         with ZipFile(path) as archive:
@@ -48,7 +48,7 @@ def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _npy_shape(archive: ZipFile, member: str) -> tuple[int, ...]:
-    """Returns the shape in the header of an npy file of format 1 to 3."""
+    """Returns the shape that the header of an npy file (format version 1 to 3) states."""
     with archive.open(member) as file:
         head = file.read(4096)
     if head[:6] != b"\x93NUMPY":

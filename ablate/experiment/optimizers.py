@@ -1,17 +1,24 @@
-"""Facts about the optimizers by name, without torch; `training` holds the kernels under the same names."""
+"""Facts about the optimizers, by name.
+
+This module does not import torch; `ablate.training` implements the optimizers under the same names.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class OptimizerInfo:
-    """Facts about one optimizer; `auto` means these rates: torch's defaults, or 0.1 for sgd (no default in torch)."""
+    """Facts about one optimizer.
+
+    `learning_rate` and `weight_decay` are the values of the setting `auto`: torch's defaults, or a learning rate of 0.1
+    for sgd, for which torch has no default.
+    """
 
     learning_rate: float
     weight_decay: float
     buffers: int  # stored numbers per parameter: its value, its gradient and the optimizer's state
-    seconds: float  # per parameter and step, on one core
-    has_momentum: bool = False  # whether the setting `momentum` applies to it
+    seconds: float  # time per parameter and step on one core
+    has_momentum: bool = False  # whether the setting `momentum` applies to the optimizer
 
 
 OPTIMIZERS: dict[str, OptimizerInfo] = {

@@ -1,7 +1,8 @@
-"""Parsers of settings: each parser reads and checks one value from text or TOML.
+"""Parsers of settings: each parser checks and converts one value that comes from text or TOML.
 
-A parser takes the user's input and returns the value. For illegal input it raises `ValueError` with a part of a
-sentence that states the received value and the legal values. `spec` puts the flag in front of it.
+A parser takes the user's input and returns the value of a setting. For illegal input, a parser raises `ValueError` with
+a part of a sentence that states the received value and the legal values. The module `spec` completes the error message
+by putting the command-line option in front.
 """
 
 import math
@@ -32,12 +33,12 @@ def choice(*legal: str) -> Parser:
 
 
 def norm(received: Any) -> str:
-    """Parses a level of the factor `norm`; the aliases `pre` and `post` are defined in `norms`."""
+    """Parses a level of the factor `norm`. The module `norms` defines the levels and the aliases `pre` and `post`."""
     return str(choice(*NORM_LEVELS)(NORM_ALIASES.get(received, received)))
 
 
 def activation(received: Any) -> str:
-    """Parses an activation: a name or alias (case-insensitive), or `package.module:Name` for a user's function."""
+    """Parses an activation: a name or alias in upper or lower case, or `package.module:Name` for a user's function."""
     if isinstance(received, str) and re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", received):
         return received
     word = str(received).lower()
@@ -48,7 +49,7 @@ def activation(received: Any) -> str:
 
 
 def whole(low: int, high: float = math.inf) -> Parser:
-    """Returns a parser of whole numbers from `low` to `high`; without `high` there is no upper limit."""
+    """Returns a parser of whole numbers from `low` to `high`. By default there is no upper limit."""
     legal = f"a whole number of at least {low}" + (f" and at most {high}" if high < math.inf else "")
 
     def parse(received: Any) -> int:
@@ -62,7 +63,10 @@ def whole(low: int, high: float = math.inf) -> Parser:
 
 
 def real(legal: str, allowed: Callable[[float], bool]) -> Parser:
-    """Returns a parser of finite real numbers that `allowed` accepts; `legal` describes these numbers in errors."""
+    """Returns a parser of finite real numbers that `allowed` accepts.
+
+    In error messages, `legal` describes the accepted numbers.
+    """
 
     def parse(received: Any) -> float:
         try:
@@ -77,12 +81,12 @@ def real(legal: str, allowed: Callable[[float], bool]) -> Parser:
 
 
 def auto_or(parser: Parser) -> Parser:
-    """Returns a parser that accepts the word `auto` in addition to what `parser` accepts."""
+    """Returns a parser that accepts the word `auto` and, in addition, everything that `parser` accepts."""
     return lambda received: received if received == "auto" else parser(received)
 
 
 def per_layer(parser: Parser) -> Parser:
-    """Returns a parser of one value per layer, separated by slashes: `100/50`."""
+    """Returns a parser of values separated by slashes, one value per layer: `100/50`."""
 
     def parse(received: Any) -> tuple[Any, ...]:
         parts = received.split("/") if isinstance(received, str) else received
@@ -92,7 +96,10 @@ def per_layer(parser: Parser) -> Parser:
 
 
 def list_of(parser: Parser) -> Parser:
-    """Returns a parser of levels: comma-separated text, a list or one value; rejects empty and repeated levels."""
+    """Returns a parser of the levels of a factor: comma-separated text, a list or one value.
+
+    The parser rejects empty and repeated levels.
+    """
 
     def parse(received: Any) -> tuple[Any, ...]:
         if isinstance(received, str):
@@ -130,12 +137,18 @@ WIDTHS = per_layer(whole(1))
 
 
 def channels(received: Any) -> Any:
-    """Parses the channels of blocks, or `none`, which is the value in the results of an mlp."""
+    """Parses the numbers of channels of convolutional blocks.
+
+    The input may also be `none`, which the results of a multilayer perceptron contain.
+    """
     return () if received == NONE else auto_or(WIDTHS)(received)
 
 
 def networks(received: Any) -> Any:
-    """Parses the widths of the networks to compare; rejects a bare list of numbers in a file as ambiguous."""
+    """Parses the widths of the hidden layers of all networks to compare.
+
+    A list of plain numbers in a TOML file is rejected as ambiguous: it could mean one network or several networks.
+    """
     if isinstance(received, list) and len(received) > 1 and all(type(part) is int for part in received):
         one, many = "/".join(map(str, received)), ", ".join(f'"{part}"' for part in received)
         raise ValueError(
@@ -146,7 +159,7 @@ def networks(received: Any) -> Any:
 
 
 def tuned(received: Any) -> tuple[float, ...]:
-    """Parses `learning_rate=0.01,0.1` into the candidate learning rates; an empty value means no tuning."""
+    """Parses text such as `learning_rate=0.01,0.1` into candidate learning rates. An empty value means no tuning."""
     if received in ("", (), []):
         return ()
     name, _, rates = str(received).partition("=")
@@ -160,7 +173,7 @@ def tuned(received: Any) -> tuple[float, ...]:
 
 
 def switch(received: Any) -> bool:
-    """Parses true or false."""
+    """Parses a setting that is either true or false."""
     if not isinstance(received, bool):
         raise ValueError(f"{received!r} is neither true nor false")
     return received

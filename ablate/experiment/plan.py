@@ -1,4 +1,7 @@
-"""The plan: runs grouped into stacks that train together. Stack sizes depend on the cache and the number of workers."""
+"""The plan: runs grouped into stacks, which are trained as one network each.
+
+Sizes of stacks depend on the CPU cache and the number of workers.
+"""
 
 import math
 from collections import defaultdict
@@ -34,7 +37,10 @@ GPU_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Stack:
-    """Runs trained as one network: they differ only in activation, dropout and seed, and are grouped by activation."""
+    """Runs that are trained together as one network.
+
+    All runs of a stack are equal except for activation, dropout and seed. Runs with the same activation are adjacent.
+    """
 
     runs: tuple[Run, ...]  # at least one
     evals_per_epoch: int
@@ -43,12 +49,12 @@ class Stack:
 
     @property
     def size(self) -> int:
-        """Number of trained networks, padding included."""
+        """Number of networks in the stack, padding included."""
         return len(self.runs) + self.padding
 
     @property
     def label(self) -> str:
-        """A description in one line: `relu gelu norm=batch seeds 0-1`, `9 activations norm=off seed 3`."""
+        """A description of the stack in one line: `relu gelu norm=batch seeds 0-1`, `9 activations norm=off seed 3`."""
         names = list(dict.fromkeys(run.activation for run in self.runs))
         activations = " ".join(names) if len(names) <= 3 else f"{len(names)} activations"
         seeds = sorted({run.seed for run in self.runs})
@@ -58,7 +64,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stacks to train in their starting order (most expensive first), with estimates."""
+    """The stacks to train, in their starting order (most expensive first), with estimates of time and memory."""
 
     stacks: tuple[Stack, ...]
     seconds: float  # total time with the planned number of workers, start-up included
@@ -67,7 +73,10 @@ class Plan:
 
 
 def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
-    """Returns the sizes that costs depend on; assumes ten classes if only the data determine the number."""
+    """Returns the sizes on which the cost of a run depends.
+
+    If the number of classes is known only from the data, ten classes are assumed.
+    """
     info = dataset_info(experiment.dataset)
     train, val, _ = experiment.split_sizes
     outputs = classes or info.classes or 10
@@ -75,9 +84,9 @@ def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
 
 
 def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None) -> Plan:
-    """Returns the plan that trains these runs with `jobs` workers.
+    """Returns the plan that trains the given runs with `jobs` worker processes.
 
-    `gpu_memory` is the number of bytes of GPU memory per worker; None means a CPU.
+    `gpu_memory` is the number of bytes of GPU memory per worker, or None for training on a CPU.
     """
     by_kind: dict[object, list[Run]] = defaultdict(list)
     for run in runs:
@@ -104,7 +113,7 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
 
 
 def halves(stack: Stack) -> list[Stack]:
-    """Returns two stacks of half the size with the runs of a stack, which must have at least two runs."""
+    """Splits a stack of at least two runs into two stacks of half the size."""
     size = (stack.size + 1) // 2
     parts = [part for part in (stack.runs[:size], stack.runs[size:]) if part]
     return [replace(stack, runs=part, padding=size - len(part)) for part in parts]
@@ -126,7 +135,7 @@ def _kind(run: Run) -> object:
 
 
 def _cpu_limit(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> int:
-    """Returns the maximum number of runs in a stack on a CPU."""
+    """Returns the maximum number of runs in a stack that trains on a CPU."""
     held = max((cost.activation_bytes(group[0], sizes) for group in groups), default=0)
     limit = max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
     # The limit decreases until there is a stack for each worker or for each run.
@@ -137,7 +146,10 @@ def _cpu_limit(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> int:
 
 
 def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
-    """Returns the stack size on a GPU: a power of two that depends on the network and not on the other runs."""
+    """Returns the size of stacks that train on a GPU.
+
+    The size is a power of two that depends on the network of `run` and not on the other runs of the plan.
+    """
     limit = GPU_CONV_RUNS if run.channels else GPU_RUNS
     while limit > 1 and limit * cost.run_bytes(run, sizes) > GPU_SHARE * memory:
         limit //= 2
@@ -145,9 +157,10 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
 
 
 def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
-    """Splits a group into stacks of at most `limit` runs; the runs of a seed stay together if they fit.
+    """Splits a group of runs into stacks of at most `limit` runs.
 
-    Runs with the same seed share batches and dropout uniforms, so a stack with fewer seeds reads and draws less.
+    If all runs of a seed fit into one stack, they stay together. Runs with the same seed share batches and the uniform
+    random numbers of dropout, so a stack with fewer seeds reads less data and draws fewer random numbers.
     """
     by_seed = groupby(sorted(group, key=lambda run: (run.seed, _order(run))), key=lambda run: run.seed)
     parts = [part for _, runs in by_seed for part in _even(list(runs), limit)]
@@ -156,7 +169,10 @@ def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
 
 
 def _even(items: Sequence[T], limit: int) -> list[list[T]]:
-    """Splits items into the fewest lists of at most `limit` items; keeps the order; lengths differ by at most 1."""
+    """Splits items, in unchanged order, into the smallest number of lists with at most `limit` items.
+
+    The lengths of the lists differ by at most 1.
+    """
     count = math.ceil(len(items) / limit)
     bounds = [len(items) * part // count for part in range(count + 1)]
     return [list(items[start:stop]) for start, stop in pairwise(bounds)]
@@ -174,7 +190,7 @@ def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
 
 
 def _makespan(seconds: Iterable[float], jobs: int) -> float:
-    """Returns the time at which the last worker finishes if each free worker takes the next stack."""
+    """Returns the total time until the last worker finishes, if each free worker takes the next stack."""
     free = [0.0] * jobs
     for duration in seconds:
         free[free.index(min(free))] += duration

@@ -1,4 +1,4 @@
-"""Presets: named groups of settings, for the figures of a lecture and for a first try."""
+"""Presets: named groups of settings for the figures of a lecture and for a first experiment."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ class Preset:
 
 
 def preset_settings(name: str) -> dict[str, Any]:
-    """Returns the settings of the preset of this name.
+    """Returns the settings of the preset with this name.
 
     Raises:
         SpecError: No preset has this name.

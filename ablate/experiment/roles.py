@@ -1,4 +1,7 @@
-"""Roles of settings: the properties of each field of an experiment. Run ids, columns, headings and flags use them."""
+"""Roles of settings: the properties of each field of an experiment.
+
+Run ids, table columns, headings and command-line options are derived from the roles.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,26 +20,26 @@ Kind = Literal["factor", "shared", "view"]
 class Role:
     """The role of a setting, given in the annotation of its field.
 
-    A factor has levels, and variants differ in these levels. A shared setting is the same for all runs of an
-    experiment. A view changes what is observed but no result.
+    A factor has levels, and variants differ in their levels. A shared setting is the same for all runs of an
+    experiment. A view changes which quantities are recorded, but changes no result.
     """
 
     kind: Kind
-    about: str  # help text: the meaning of its values and the legal values
+    about: str  # help text: the meaning of the setting and its legal values
     parse: Parser  # function that reads and checks the user's input
     plural: str = ""  # plural noun for its levels, such as `dropout rates`; only for factors
     short: str = ""  # name of the setting in variant names; by default the field's name
-    flags: tuple[str, ...] = ()  # spellings of its option; by default derived from the field's name
-    not_in_run_id: str = ""  # reason for excluding it from the run id; empty if it is included
-    changes_cost: bool = False  # whether the time of one training step depends on it
-    names_every_variant: bool = False  # whether variant names include it even if it has one level
-    varies_in_stack: bool = False  # whether runs in the same stack may differ in it
+    flags: tuple[str, ...] = ()  # spellings of the option; by default derived from the field's name
+    not_in_run_id: str = ""  # reason why the run id excludes the setting; empty if the run id includes it
+    changes_cost: bool = False  # whether the time of one training step depends on the setting
+    names_every_variant: bool = False  # whether all variant names include the setting
+    varies_in_stack: bool = False  # whether runs in the same stack may differ in the setting
     goes_with: str = ""  # factor for which each level may have its own value of this setting
     order: tuple[str, ...] = ()  # levels in the order of reports; numeric levels are sorted
 
     @property
     def is_shared(self) -> bool:
-        """Whether all runs of an experiment share the setting and it changes their results."""
+        """Whether all runs of an experiment share the setting and the setting changes their results."""
         return self.kind == "shared" and not self.not_in_run_id
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -60,12 +63,12 @@ def roles_of(fields: Mapping[str, FieldInfo]) -> dict[str, Role]:
 
 
 def named(roles: Mapping[str, Role], kind: Kind) -> tuple[str, ...]:
-    """Returns the names of the settings of one kind."""
+    """Returns the names of all settings of one kind: factors, shared settings or views."""
     return tuple(name for name, role in roles.items() if role.kind == kind)
 
 
 def stored_type(field: FieldInfo) -> type[int] | type[float] | type[str]:
-    """Returns the stored type of a factor's levels: int or float for numbers, str for everything else."""
+    """Returns the type in which levels of a factor are stored: int or float for numbers, str for everything else."""
     level: Any = get_args(field.annotation)[0]
     parts = (level,) if get_origin(level) is tuple else (get_args(level) or (level,))
     return next((number for number in (int, float) if number in parts), str)

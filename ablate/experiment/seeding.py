@@ -1,4 +1,4 @@
-"""Random streams: every random choice is a pure function of (seed, purpose, keys)."""
+"""Random streams: every random choice is determined by a seed, a purpose and further keys."""
 
 from hashlib import blake2b
 from typing import Literal, get_args
@@ -8,10 +8,11 @@ PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 def derive(seed: int, purpose: Purpose, *keys: int | str) -> int:
-    """Returns a 63-bit stream seed derived from a seed, a purpose and further keys such as a layer or an epoch.
+    """Returns the seed of a random stream: 63 bits derived from a seed, a purpose and keys such as a layer or an epoch.
 
-    Streams with different purposes or keys are independent, so a draw in one part of a run never affects another part.
-    Variants with the same seed therefore share initial weights, batch order and dropout uniforms.
+    Streams with different purposes or keys are independent, so a random draw in one part of a run never affects another
+    part of the run. Variants with the same seed therefore share initial weights, batch order and the uniform random
+    numbers of dropout.
     """
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in (seed, purpose, *keys))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

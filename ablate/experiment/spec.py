@@ -30,7 +30,10 @@ _FRACTION = real("a number above 0 and below 1", lambda x: 0 < x < 1)
 
 
 def _auto(facts: Mapping[Any, Any], attribute: str) -> str:
-    """Returns the meaning of `auto` for all entries of a fact table with a value: `auto is sgd 0.1, adam 0.001`."""
+    """Returns a help text that says what `auto` means for each entry of `facts`: `auto is sgd 0.1, adam 0.001`.
+
+    Entries whose value is empty are left out.
+    """
     values = {name: getattr(info, attribute) for name, info in facts.items()}
     return "auto is " + ", ".join(f"{name} {label(value)}" for name, value in values.items() if value != ())
 
@@ -44,10 +47,11 @@ def _shared(about: str, parse: Parser, **role: Any) -> Role:
 
 
 class Experiment(BaseModel):
-    """A grid: a tuple of levels for each factor, and the settings that all its runs share.
+    """The settings of a grid: a tuple of levels for each factor, and one value for each setting that all runs share.
 
-    Each field is a key of experiment.toml, an option of the command line (`norm` is `--norm`) and an environment
-    variable (`ABLATE_NORM`). `roles.Role` describes its other properties. Settings are defined only in this class.
+    Each field is a key of experiment.toml, an option of the command line and an environment variable; for example, the
+    field `norm` is the option `--norm` and the variable `ABLATE_NORM`. The class `roles.Role` describes the other
+    properties of a field. Settings are defined only in this class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -180,7 +184,7 @@ class Experiment(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Raises an error for a subclass with a setting that has no role."""
+        """Raises a TypeError if a subclass of `Experiment` has a setting without a role."""
         super().__pydantic_init_subclass__(**kwargs)
         roles_of(cls.model_fields)
 
@@ -190,16 +194,22 @@ class Experiment(BaseModel):
         return self
 
     def channels_of(self, level: Widths) -> tuple[int, ...]:
-        """Returns the channels of a level; `auto` means the model's default, and an mlp has no channels."""
+        """Returns the channels of one level of the factor `channels`.
+
+        The level `auto` means the model's default; a multilayer perceptron has no channels.
+        """
         return MODELS[self.model].channels if level == "auto" else level
 
     def hidden_of(self, level: Widths) -> tuple[int, ...]:
-        """Returns the widths of the hidden layers in one level of the factor; `auto` means the model's default."""
+        """Returns the widths of the hidden layers for one level of the factor `hidden`.
+
+        The level `auto` means the model's default.
+        """
         return MODELS[self.model].hidden if level == "auto" else level
 
     @property
     def split_sizes(self) -> tuple[int, int, int]:
-        """Numbers of training, validation and test samples."""
+        """The numbers of training, validation and test samples."""
         info = dataset_info(self.dataset)
         test = info.test_samples or round(info.samples * self.test_fraction)
         rest = info.samples if info.test_samples else info.samples - test
@@ -214,20 +224,21 @@ SHARED = tuple(name for name in ROLES if ROLES[name].is_shared)
 
 
 def flags(field: str) -> tuple[str, ...]:
-    """Returns the spellings of the option that sets a field; the preferred spelling comes first."""
+    """Returns all spellings of the command-line option that sets a field. The preferred spelling comes first."""
     return ROLES[field].flags or ("--" + field.replace("_", "-"),)
 
 
 def flag(field: str) -> str:
-    """Returns the preferred spelling of the option that sets a field."""
+    """Returns the preferred spelling of the command-line option that sets a field."""
     return flags(field)[0]
 
 
 def build(settings: Mapping[str, Any]) -> Experiment:
-    """Returns the experiment with these settings, and with defaults for all other settings.
+    """Returns the experiment with the given settings and with defaults for all other settings.
 
     Raises:
-        SpecError: A key is unknown or a value is illegal; the message has the value, the legal values and the flag.
+        SpecError: A key is unknown or a value is illegal. The message states the value, the legal values and the
+            command-line option.
     """
     for key in settings:
         if key not in ROLES:

@@ -1,4 +1,4 @@
-"""Experiments as TOML: conversion to TOML and reading of TOML files."""
+"""Experiments as TOML: conversion of an experiment to TOML, and reading of TOML files."""
 
 import tomllib
 from pathlib import Path
@@ -15,7 +15,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Returns the settings in a TOML file without checking them.
 
     Raises:
-        SpecError: The file is missing or is not TOML.
+        SpecError: The file is missing, cannot be read or is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -26,12 +26,18 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def to_toml(experiment: Experiment) -> str:
-    """Returns the resolved experiment as TOML; `read_toml` and `build` restore the same experiment from it."""
+    """Returns all settings of an experiment as TOML, defaults included.
+
+    `read_toml` and `build` restore the same experiment from this TOML.
+    """
     return tomli_w.dumps({name: _plain(name, getattr(experiment, name)) for name in ROLES})
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Converts a value for TOML: a level given per layer becomes text, and a list of one level becomes the level."""
+    """Converts the value of a setting to a value for TOML.
+
+    A level with one value per layer becomes text, and a list of a single level becomes this level.
+    """
     if name == "tune":
         return f"learning_rate={','.join(map(label, value))}" if value else ""
     if not isinstance(value, tuple):

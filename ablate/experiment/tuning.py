@@ -1,4 +1,4 @@
-"""Tuning: a grid that selects each variant's learning rate with seeds that the comparison does not use."""
+"""Tuning: a separate grid, with seeds that the experiment does not use, selects the learning rate of each variant."""
 
 from collections.abc import Mapping, Sequence
 from itertools import count, islice
@@ -9,17 +9,17 @@ from ablate.experiment.spec import FACTORS, Experiment
 
 TUNED = "learning_rate"
 TUNING_SEEDS = 3
-# Far above typical seeds, so that adding seeds to the comparison does not change the selected rates.
+# `FIRST_SEED` is far above typical seeds, so that adding seeds to an experiment does not change the selected rates.
 FIRST_SEED = 1_000_000
 
 Key = tuple[str, ...]
 
 
 def tuning_grid(experiment: Experiment) -> Experiment:
-    """Returns the grid that selects the rates: every variant with every rate, on three separate seeds.
+    """Returns the grid that selects learning rates: every variant with every rate and three separate seeds.
 
-    The seeds are the three smallest seeds from 1,000,000 that the experiment does not use. The split is the same as in
-    the experiment, so rates are selected on the same validation samples as in the comparison, but with other seeds.
+    The three seeds are the smallest seeds from 1,000,000 upwards that the experiment does not use. The split of the
+    data is the same as in the experiment, so rates are selected on the same validation samples, but with other seeds.
     """
     seeds = tuple(islice((seed for seed in count(FIRST_SEED) if seed not in experiment.seeds), TUNING_SEEDS))
     changes = {TUNED: experiment.tune, "seeds": seeds, "tune": (), "diagnostics": False}
@@ -27,10 +27,10 @@ def tuning_grid(experiment: Experiment) -> Experiment:
 
 
 def key_of(settings: Mapping[str, object]) -> Key:
-    """Returns the key of a variant without its learning rate: the texts of its other settings."""
+    """Returns a key that identifies a variant apart from its learning rate: all other levels, as text."""
     return tuple(label(settings[factor]) for factor in FACTORS if factor != TUNED)
 
 
 def with_rates(runs: Sequence[Run], rates: Mapping[Key, float]) -> tuple[Run, ...]:
-    """Returns the runs, each with the selected learning rate of its variant."""
+    """Returns the runs with the learning rate that was selected for the variant of each run."""
     return tuple(run.with_settings(**{TUNED: rates[key_of(run.settings_as_stored())]}) for run in runs)
