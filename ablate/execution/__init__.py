@@ -1,1 +1,1 @@
-"""Execution: stacks are sent to workers, and their results are written to the store."""
+"""Execution of a plan: stacks are sent to worker processes, and their results are written to the results folder."""

@@ -1,4 +1,4 @@
-"""The available cores and GPUs. The CUDA driver is queried without torch, because torch takes a second to load."""
+"""The available cores and GPUs, found without importing torch, which would take a second."""
 
 import ctypes
 import os
@@ -14,21 +14,21 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class Device:
-    """The device that trains stacks, with the memory of each GPU in bytes; no entries for a CPU."""
+    """The kind of device that trains stacks, and the memory of each GPU in bytes (empty for a CPU)."""
 
     kind: Literal["cpu", "cuda"]
     memory: tuple[int, ...] = ()
 
     def share(self, workers: int) -> int | None:
-        """Returns the GPU memory in bytes for each of this number of workers; None for a CPU."""
+        """Returns the GPU memory in bytes that each worker can use, given the number of workers; None for a CPU."""
         return min(self.memory) // -(-workers // len(self.memory)) if self.memory else None
 
 
 def device_for(name: str) -> Device:
-    """Returns the device of this name; `auto` means CUDA if torch can use a GPU, else the CPU.
+    """Returns the device that a value of `--device` means; `auto` means CUDA if torch can use a GPU, else the CPU.
 
     Raises:
-        SpecError: The device does not exist.
+        SpecError: The name of the device is unknown, or the name is `cuda` and there is no GPU that torch can use.
     """
     if name not in DEVICES:
         raise SpecError(f"--device: {not_one_of(name, DEVICES)}")
@@ -46,7 +46,7 @@ def available_cores() -> int:
 
 
 def gpu_memory() -> tuple[int, ...]:
-    """Returns the memory of each GPU in bytes; empty without a driver or with a CPU-only build of torch."""
+    """Returns the memory of each GPU in bytes; the tuple is empty without a GPU driver or with a CPU-only torch."""
     driver = _driver() if _torch_has_cuda() else None
     if driver is None or driver.cuInit(0) != 0:
         return ()

@@ -1,4 +1,7 @@
-"""The interface of executors, which train stacks, and their messages to and from workers; imports no torch."""
+"""The interface of executors, which train stacks, and the messages between executors and their worker processes.
+
+This module does not import torch.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,12 +14,12 @@ from ablate.training.result import MatmulLibrary, StackResult
 
 @dataclass(frozen=True)
 class Died:
-    """The outcome of a stack whose worker died.
+    """The outcome of a stack whose worker process died.
 
     Attributes:
-        message: How the worker ended.
-        by_signal: Whether something outside may have ended it (a signal, a lost node), so that another attempt of a
-            single run may succeed. A worker that exits by itself will do so again.
+        message: How the worker process ended.
+        by_signal: Whether something outside the worker (a signal, a lost node) may have ended it, so that another
+            attempt at a single run may succeed. A worker that exits by itself would exit again.
     """
 
     message: str
@@ -32,7 +35,7 @@ class TooLarge:
 
 @dataclass(frozen=True)
 class Failed:
-    """The outcome of a stack in which the user's function `activation` failed."""
+    """The outcome of a stack in which a user's own activation function, named by `activation`, failed."""
 
     message: str
     activation: str
@@ -43,32 +46,36 @@ Outcome = StackResult | Died | TooLarge | Failed
 
 @dataclass(frozen=True)
 class Calibrate:
-    """A request to a worker to find the fastest GEMM library on this machine; the worker answers with `Use`."""
+    """A request to a worker to find the fastest library for matrix products (GEMM); the worker answers with `Use`."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """A message to a worker with the GEMM library to use, so that all workers use the same library."""
+    """A message that names the library for matrix products (GEMM) that all workers must use."""
 
     library: MatmulLibrary
 
 
 class Executor(Protocol):
-    """Makes one attempt at each stack, several at the same time. `retry.train_stacks` decides what follows."""
+    """Interface of an executor, which makes one attempt at training each stack, at several stacks at the same time.
+
+    After a failed attempt, `retry.train_stacks` decides whether and how the runs of the stack are tried again.
+    """
 
     @property
     def simulated(self) -> bool:
-        """Whether results are simulated instead of trained."""
+        """Whether the executor simulates results instead of training."""
 
     @property
     def numerics(self) -> dict[str, str]:
-        """Metadata on what results depend on besides settings; available after stacks have been run."""
+        """Metadata on everything besides the settings that results depend on; available once stacks have been run."""
 
     def run(
         self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
     ) -> Iterator[tuple[Stack, Outcome]]:
-        """Takes stacks from `pending` until it is empty and none is in training, and yields each with its outcome.
+        """Trains the stacks of a queue, and yields each stack with its outcome.
 
-        Stacks may be added to `pending` after each yielded outcome. Meanwhile `on_run_steps` receives the steps done of
-        a stack since the last call, summed over its runs.
+        The method takes stacks from `pending` until the queue is empty and no stack is in training. The caller may add
+        stacks to `pending` after each yielded outcome. During training, `on_run_steps` receives a stack and the number
+        of steps that the stack has done since the last call, summed over its runs.
         """

@@ -18,10 +18,10 @@ from ablate.training.result import Floats, LayerValues, StackResult
 
 @dataclass(frozen=True)
 class FakeExecutor:
-    """Computes simulated curves in closed form, to try out a grid, its files and its tables without training.
+    """Computes simulated learning curves by formulas, to try out a grid, its files and its tables without training.
 
-    Validation accuracy after t steps is chance + (0.95 - chance) * (1 - exp(-rate * t)), where the rate is drawn for
-    each run.
+    The simulated validation accuracy after t steps is chance + (0.95 - chance) * (1 - exp(-rate * t)). The rate is
+    drawn at random for each run, and chance is the accuracy of guessing.
     """
 
     sizes: Sizes
@@ -31,7 +31,7 @@ class FakeExecutor:
     def run(
         self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
     ) -> Iterator[tuple[Stack, Outcome]]:
-        """Yields each stack with its simulated curves."""
+        """Yields each stack with its simulated learning curves."""
         while stack := pending.take(0):
             result = self._curves(stack)
             on_run_steps(stack, int(result.steps[-1]) * len(stack.runs))
@@ -58,7 +58,7 @@ class FakeExecutor:
         )
 
     def _score(self, name: str, learned: Floats) -> Floats:
-        """Returns the simulated score of a column; every score that is not a loss rises like accuracy."""
+        """Returns the simulated values of one score column, which rise over the steps unless the score is a loss."""
         of_training = name.startswith("train_")
         if name.endswith("_loss"):
             loss = math.log(self.sizes.classes) * (1 - 0.9 * learned)
@@ -69,7 +69,10 @@ class FakeExecutor:
 
 
 def _made_up_layers(stack: Stack, evaluations: int) -> LayerValues:
-    """Returns simulated gradient norms that halve from each layer to the one below, equal at all evaluations."""
+    """Returns simulated gradient norms of the layers, the same at all evaluations.
+
+    The simulated gradient norm is 1 in the output layer and halves with each layer towards the input.
+    """
     run = stack.runs[0]
     layers = [f"conv.{index}" for index in range(len(run.channels))]
     layers += [f"hidden.{index}" for index in range(len(run.hidden))] + ["output"]

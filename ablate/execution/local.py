@@ -1,6 +1,7 @@
-"""Worker processes on this machine: each trains one stack at a time on a core or a GPU; all share the dataset's files.
+"""Worker processes on this machine, which share the files of the dataset and train one stack at a time each.
 
-The command imports this module, so it does not import torch: the command prepares data while workers load torch.
+This module does not import torch, because the command imports this module and then prepares the data while the workers
+load torch.
 """
 
 import multiprocessing
@@ -28,13 +29,14 @@ from ablate.training.result import MatmulLibrary, StackResult
 class LocalExecutor:
     """Trains stacks in worker processes; a context manager that ends the workers on exit, even during training.
 
-    Workers start in the background when the context is entered. They load their libraries while the caller prepares
-    the data. `use` makes the data available to the workers.
+    When the context is entered, the workers start in the background. The workers load their libraries while the caller
+    prepares the data and passes the data to `use`.
 
     Args:
         jobs: Number of workers.
-        gpus: Number of GPUs, shared by the workers; 0 means training on the CPU.
-        gemm: GEMM library to use; None means calibration. Runs added to earlier results need the same library.
+        gpus: Number of GPUs, which the workers share; 0 means training on the CPU.
+        gemm: Library for matrix products (GEMM) on the CPU; None means that the fastest library is measured. Runs that
+            are added to earlier results need the library of these results.
     """
 
     simulated = False
@@ -57,7 +59,8 @@ class LocalExecutor:
         self.starting: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        # Processes started now inherit the ignored SIGINT. Only this process is interrupted, and it ends the others.
+        # Processes started now inherit the ignored SIGINT. An interrupt thus reaches only this process, which then ends
+        # the worker processes.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             if isinstance(self.context, ForkServerContext):
@@ -80,16 +83,16 @@ class LocalExecutor:
             self.directory.cleanup()
 
     def use(self, arrays: Arrays) -> None:
-        """Saves the dataset for the workers; each worker memory-maps it when its first stack arrives."""
+        """Saves the dataset for the workers; each worker memory-maps the files when its first stack arrives."""
         arrays.save(self.folder)
 
     def run(
         self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
     ) -> Iterator[tuple[Stack, Outcome]]:
-        """Takes and yields stacks as described in `Executor`; a dead worker is replaced.
+        """Takes stacks from a queue and yields them with their outcomes (see `Executor.run`); replaces dead workers.
 
         Raises:
-            AblateError: A worker raised this error or died during its start.
+            AblateError: A worker sent this error, or a worker died during its start.
         """
         self.wait_for_workers()
         busy = dict[Connection, Stack]()
@@ -98,7 +101,7 @@ class LocalExecutor:
                 if (stack := pending.take(len(busy))) is None:
                     break
                 busy[connection] = stack
-                # The death of an idle worker is detected below: reading from its connection ends at once.
+                # If an idle worker has died, the read from its connection below raises an error at once.
                 with suppress(BrokenPipeError):
                     connection.send(stack)
             for connection in [ready for ready in wait(list(busy)) if isinstance(ready, Connection)]:
@@ -121,7 +124,10 @@ class LocalExecutor:
 
     @property
     def numerics(self) -> dict[str, str]:
-        """The GEMM library on the CPU, which affects results; available after stacks have been run."""
+        """The library for matrix products (GEMM) on the CPU, on which results depend, as metadata.
+
+        The library is known once stacks have been run.
+        """
         return {"gemm": self.gemm.library} if self.gemm and not self.has_gpus else {}
 
     def wait_for_workers(self) -> None:
@@ -147,7 +153,11 @@ class LocalExecutor:
         return ours
 
     def _instruct(self, connection: Connection) -> None:
-        """Sends a worker the GEMM library to use; if none is set, the first worker calibrates for all workers."""
+        """Sends a worker the name of the library for matrix products (GEMM) to use.
+
+        If no library is set yet, the first worker measures which library is the fastest, and all workers use that
+        library.
+        """
         try:
             if self.gemm is None:
                 connection.send(Calibrate())
@@ -163,7 +173,7 @@ class LocalExecutor:
             ) from None
 
     def _after_death(self, connection: Connection) -> Died:
-        """Replaces a worker that has died and returns the outcome of its stack."""
+        """Replaces a worker that has died, and returns the outcome of the stack that this worker was training."""
         process = self.workers[connection].process
         ending = _ending(process)
         self._replace(connection)

@@ -1,4 +1,4 @@
-"""The stacks that wait to be trained, none of them larger than what has turned out to fit into memory."""
+"""The queue of stacks that wait to be trained, from which oversized stacks are taken in parts."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from ablate.experiment.plan import Stack, halves, kind_of
 
 
 class Pending:
-    """A queue of stacks. It grows while stacks are trained, because a stack that failed is tried again in parts."""
+    """A queue of stacks that grows during training, because a failed stack is tried again in parts."""
 
     def __init__(self, stacks: Sequence[Stack]) -> None:
         self._waiting, self._alone = deque(stacks), deque[Stack]()
@@ -19,10 +19,10 @@ class Pending:
         return bool(self._waiting or self._alone)
 
     def take(self, in_training: int) -> Stack | None:
-        """Removes and returns the next stack; None if it has to wait until no stack is in training.
+        """Removes and returns the next stack, or returns None if the stack must wait until no stack is in training.
 
         Args:
-            in_training: Number of stacks that are in training now.
+            in_training: Number of stacks that are being trained now.
         """
         if not self._waiting:
             return self._alone.popleft() if self._alone and not in_training else None
@@ -33,13 +33,13 @@ class Pending:
         return stack
 
     def put_first(self, stacks: Sequence[Stack]) -> None:
-        """Adds stacks to be taken next."""
+        """Adds stacks to the front of the queue, so that these stacks are taken next."""
         self._waiting.extendleft(reversed(stacks))
 
     def put_alone(self, stack: Stack) -> None:
-        """Adds a stack to be trained after all others, while no other stack is in training and takes memory."""
+        """Adds a stack that is trained after all others, while no other stack is in training and uses memory."""
         self._alone.append(stack)
 
     def limit(self, stack: Stack, size: int) -> None:
-        """Limits the size of all stacks of the same kind that are taken from now on."""
+        """Limits the number of runs in each stack of the same kind as `stack` that is taken from now on."""
         self._limits[kind_of(stack)] = min(size, self._limits.get(kind_of(stack), size))

@@ -1,7 +1,8 @@
-"""What follows a failed attempt at a stack, with any executor: the same runs in smaller stacks, at last alone.
+"""New attempts after a failed attempt at a stack: the same runs are tried in smaller stacks, and at last alone.
 
-The results of a run do not depend on its stack, so every run that can be trained gets the results that it would have
-had without the failure. Only runs that also fail on their own are failed.
+The results of a run do not depend on the stack in which the run is trained. Therefore every run that can be trained
+gets the same results as without the failure of its stack. Only runs that also fail when they are trained alone are
+recorded as failed.
 """
 
 from collections import Counter
@@ -14,21 +15,21 @@ from ablate.experiment.grid import Run
 from ablate.experiment.plan import Stack, halves, with_runs
 from ablate.training.result import StackResult
 
-# Number of times that a single run is trained before it fails. All attempts but the first are made while no other stack
-# is in training, so that all memory is free.
+# Number of attempts at a single run before the run is recorded as failed. All attempts after the first are made while
+# no other stack is in training, so that all memory is free.
 _ATTEMPTS = {Failed: 1, TooLarge: 2, Died: 3}
 
 
 def train_stacks(
     executor: Executor, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
 ) -> Iterator[tuple[Stack, StackResult | str]]:
-    """Yields stacks with their results, or with the reason why their runs failed, until every run was yielded.
+    """Yields stacks with their results, or with the reason why their runs failed, until every run has been yielded.
 
     Args:
-        executor: Executor that makes the attempts.
-        stacks: Stacks to train; those whose training fails are yielded in parts.
-        on_run_steps: Function that receives the steps done since its last call, summed over runs. The number is
-            negative if the steps of a failed attempt are lost.
+        executor: Executor that makes the attempts at training.
+        stacks: Stacks to train; a stack whose training fails is yielded in parts.
+        on_run_steps: Function that is called with the number of training steps done since its last call, summed over
+            runs. The number is negative if the steps of a failed attempt are lost.
     """
     pending, steps, attempts = Pending(stacks), Counter[Stack](), Counter[Stack]()
 
@@ -47,7 +48,10 @@ def train_stacks(
 
 
 def _try_again(pending: Pending, stack: Stack, outcome: Died | TooLarge | Failed, attempts: int) -> bool:
-    """Adds the runs of a failed stack to the pending stacks again; returns False if its only run has failed."""
+    """Adds the runs of a failed stack to the queue again, or returns False if no further attempt will be made.
+
+    A stack of several runs is always tried again in parts. Only a single run can fail for good.
+    """
     if parts := _parts(stack, outcome):
         if isinstance(outcome, TooLarge) or (isinstance(outcome, Died) and outcome.by_signal):
             pending.limit(stack, parts[0].size)
@@ -60,9 +64,10 @@ def _try_again(pending: Pending, stack: Stack, outcome: Died | TooLarge | Failed
 
 
 def _parts(stack: Stack, outcome: Died | TooLarge | Failed) -> list[Stack]:
-    """Returns the stacks to try next; none for a single run.
+    """Returns the smaller stacks to try after a stack has failed; the list is empty for a single run.
 
-    Runs of a user's own functions are separated first: a function that fails is tried in each of its runs alone.
+    Runs that use a user's own activation function are separated from the other runs first. If the function itself
+    failed, each run that uses the function is tried alone.
     """
     suspects = [run for run in stack.runs if _is_suspect(run, outcome)]
     others = tuple(run for run in stack.runs if run not in suspects)

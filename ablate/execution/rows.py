@@ -1,4 +1,4 @@
-"""Rows of the results tables, made from the result of a stack."""
+"""Rows of the tables of a results folder, made from the result of a stack."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ Tables = dict[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class RowContext:
-    """The values that all rows of a grid share; `factors` holds the factors in the name of a variant."""
+    """The values that all rows of a grid share; `factors` names the factors that appear in the names of variants."""
 
     dataset: str
     model: str
@@ -29,9 +29,10 @@ class RowContext:
 
 
 def trained_tables(stack: Stack, result: StackResult, context: RowContext) -> Tables:
-    """Returns the rows of a trained stack for `runs`, for `curves` and, if it has diagnostics, for `layers`.
+    """Returns the rows of a trained stack for the tables `runs`, `curves` and, if there are diagnostics, `layers`.
 
-    A diverged run has no scores in `runs`, and its rows in `curves` and `layers` end before the divergence.
+    A diverged run has no scores in the table `runs`. Its rows in the tables `curves` and `layers` end before the
+    divergence.
     """
     runs, curves, layers = [], [], []
     for index, run in enumerate(stack.runs):
@@ -56,13 +57,13 @@ def trained_tables(stack: Stack, result: StackResult, context: RowContext) -> Ta
 
 
 def failed_tables(stack: Stack, message: str, context: RowContext) -> Tables:
-    """Returns the rows for `runs` of a stack that could not be trained, without rows for `curves`."""
+    """Returns rows for the table `runs` for a stack that could not be trained, and no rows for the table `curves`."""
     rows = [_settings(run, context) | {"status": FAILED, "message": message} for run in stack.runs]
     return {"runs": _runs_frame(rows), "curves": pd.DataFrame(columns=CURVES.names)}
 
 
 def _settings(run: Run, context: RowContext) -> dict[str, Any]:
-    """Returns the columns of `runs` whose values are known before training."""
+    """Returns the columns of the table `runs` whose values are known before training."""
     return run.settings_as_stored() | {
         "run_id": run.run_id,
         "variant": variant_name(run, context.factors),
@@ -75,7 +76,7 @@ def _settings(run: Run, context: RowContext) -> dict[str, Any]:
 
 
 def _curve(run: Run, result: StackResult, index: int, evaluations: int) -> pd.DataFrame:
-    """Returns the rows for `curves` of the first `evaluations` evaluations of one run."""
+    """Returns the rows of one run for the table `curves`, for the first `evaluations` evaluations of the run."""
     scores = {name: values[:, index] for name, values in result.curves.items()}
     columns = {"run_id": run.run_id, "step": result.steps, "epoch": result.epochs} | scores
     return pd.DataFrame(columns)[:evaluations]
@@ -84,7 +85,7 @@ def _curve(run: Run, result: StackResult, index: int, evaluations: int) -> pd.Da
 def _layers(
     run: Run, steps: NDArray[np.int64], layers: LayerValues, index: int, evaluations: int
 ) -> pd.DataFrame:
-    """Returns the rows for `layers` of the first `evaluations` evaluations of one run."""
+    """Returns the rows of one run for the table `layers`, for the first `evaluations` evaluations of the run."""
     names = np.array(layers.names, dtype=object)
     columns = {
         "run_id": run.run_id,
@@ -97,7 +98,10 @@ def _layers(
 
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
-    """Returns the scores of the last and best evaluation, the gaps, and the area under the learning curve."""
+    """Returns a run's scores at the last and at the best evaluation, its gaps, and its area under the learning curve.
+
+    A gap is the difference between a training score and a validation score.
+    """
     scores = {name: curve[name].to_numpy() for name in SCORES.names}
     gap_accuracy, gap_loss = gap_at(scores, -1)
     best = curve.iloc[int(curve["val_accuracy"].argmax())]

@@ -1,4 +1,4 @@
-"""The runner: passes the stacks of a plan to an executor and stores each result as soon as it arrives."""
+"""The runner, which passes the stacks of a plan to an executor and stores each result as soon as it arrives."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,13 +13,19 @@ from ablate.store.status import FINISHED
 
 
 class Observer(Protocol):
-    """Receives the progress of training."""
+    """Interface of an object that is told about the progress of training."""
 
     def advance(self, run_steps: int) -> None:
-        """Receives the number of steps done since the last call, summed over runs; negative if steps are lost."""
+        """Is called with the number of training steps done since the last call, summed over runs.
+
+        The number is negative if the steps of a failed attempt are lost.
+        """
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
-        """Receives a stack that is stored: its label, number of runs by status, and duration in seconds."""
+        """Is called when a stack has been stored, with its label, its number of runs by status, and its duration.
+
+        The duration is in seconds.
+        """
 
 
 def train_all(
@@ -33,12 +39,13 @@ def train_all(
 ) -> None:
     """Trains the stacks of a plan and stores their results in a folder, which must be open for writing.
 
-    The metadata are written with every part. With `fail_fast`, training stops after the first stack in which a run did
-    not finish.
+    Every part of the results that is written to the folder holds the metadata. If `fail_fast` is true, training stops
+    after the first stack in which a run did not finish.
 
     Raises:
-        ValueError: The executor simulates results but a run is not marked as simulated, or the reverse.
-        AblateError: The executor or the store raised it.
+        ValueError: The executor simulates results but a run is not marked as simulated, or a run is marked as simulated
+            but the executor trains.
+        AblateError: The executor could not train, or the results could not be stored.
     """
     if any(run.simulated is not executor.simulated for stack in plan.stacks for run in stack.runs):
         raise ValueError(f"the executor has simulated={executor.simulated}, which some of the runs do not")

@@ -1,4 +1,4 @@
-"""A worker process: trains the stacks that arrive through a connection until its parent process ends."""
+"""A worker process, which trains the stacks that its parent process sends, until the parent process ends."""
 
 import gc
 import pickle
@@ -22,13 +22,13 @@ from ablate.training.train import train_stack
 
 @dataclass
 class MessageHandler:
-    """Answers the messages of the parent process; holds the state that is shared by all stacks.
+    """Answers the messages that a worker receives from its parent process, and holds the worker's state.
 
     Attributes:
-        folder: Folder of the dataset's files, complete before the first stack arrives.
+        folder: Folder with the files of the dataset, which are complete before the first stack arrives.
         device: Name of the device: `cpu`, `cuda:0`, `cuda:1`, ...
-        dataset: Dataset on the device, after it has been read.
-        library: GEMM library on the CPU.
+        dataset: Dataset on the device; None until the first stack arrives.
+        library: Library for matrix products (GEMM) on the CPU.
     """
 
     connection: Connection
@@ -38,7 +38,7 @@ class MessageHandler:
     library: MatmulLibrary = "mkl"
 
     def answer(self, message: object) -> object:
-        """Processes a message and returns the answer, or None if the parent expects no answer.
+        """Processes a message from the parent process and returns the answer, or None if no answer is expected.
 
         Raises:
             AblateError: A GPU cannot be used, or a stack cannot be trained.
@@ -87,7 +87,7 @@ class MessageHandler:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Returns whether an error means that a GPU is out of memory; it need not be an `OutOfMemoryError`."""
+    """Returns whether an error means that a GPU is out of memory; torch raises several types of error in this case."""
     words = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "StreamCaptureInvalidated")
     return any(
         isinstance(cause, torch.OutOfMemoryError) or any(word in str(cause) for word in words)
@@ -96,10 +96,10 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def work(connection: Connection, folder: Path, device: str) -> None:
-    """Answers messages until the parent process ends."""
+    """Answers the messages that arrive through a connection, until the parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     prepare_process()
-    gc.freeze()  # else every collection would scan all of torch's objects
+    gc.freeze()  # otherwise every garbage collection would scan all objects of torch
     handler = MessageHandler(connection, folder, device)
     while True:
         try:
@@ -118,10 +118,13 @@ def work(connection: Connection, folder: Path, device: str) -> None:
 
 
 def portable(error: BaseException, note: str) -> BaseException:
-    """Returns an error with a note that can be sent to another process; an unpicklable error becomes its text."""
+    """Returns an error that can be sent to another process, with a note added.
+
+    An error that cannot be pickled is replaced by a RuntimeError with the same text.
+    """
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # pickling a foreign class may raise any exception
+    except Exception:  # pickling a class of another library may raise any exception
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(note)
     return error
