@@ -1,1 +1,1 @@
-"""Datasets in memory, their splits and their batch order."""
+"""Datasets in memory: how they are read, split, standardized and put into batch order."""

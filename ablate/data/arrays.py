@@ -1,6 +1,6 @@
-"""The samples of an experiment, split and standardized, as arrays.
+"""The samples of an experiment as numpy arrays, split and standardized.
 
-This module does not import torch, so the command can prepare the data while its workers load their libraries.
+This module does not import torch, so that the command can prepare the data while its worker processes load torch.
 """
 
 from dataclasses import dataclass, fields
@@ -22,11 +22,12 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, eq=False)
 class Samples(Generic[A]):
-    """The samples of an experiment, the same for all its runs, in arrays of type A.
+    """The samples of an experiment, split and standardized, in arrays of type A; all runs of the experiment use them.
 
-    Each x is float32 (samples, *shape), channels first, contiguous and standardized with training statistics. Each y is
-    int64 (samples,), from 0 to classes - 1. `train_probe` holds the ascending int64 indices of the training samples
-    for training scores: as many as there are validation samples, or all training samples if these are fewer.
+    Each array x is float32 of shape (samples, *shape), with the channels first, contiguous, and standardized with the
+    statistics of the training samples. Each array y holds int64 labels from 0 to classes - 1, shape (samples,).
+    `train_probe` holds the ascending int64 indices of the training samples on which training scores are computed: as
+    many as there are validation samples, or all training samples if there are fewer.
     """
 
     x_train: A
@@ -44,24 +45,27 @@ class Arrays(Samples[Array]):
     """The samples of an experiment as numpy arrays."""
 
     def save(self, folder: Path) -> None:
-        """Writes one file per field into an existing folder, for `open_arrays`."""
+        """Writes one file per field into an existing folder, from which `open_arrays` can read the arrays."""
         for field in fields(self):
             np.save(folder / f"{field.name}.npy", getattr(self, field.name))
 
 
 def open_arrays(folder: Path) -> dict[str, Any]:
-    """Returns saved arrays by field, memory-mapped from their files; all processes that open them share the memory."""
+    """Returns the arrays that `Arrays.save` has written, by name of the field.
+
+    The arrays are memory-mapped from their files, so that all processes that open them share the memory.
+    """
     return {field.name: np.load(folder / f"{field.name}.npy", mmap_mode="c") for field in fields(Samples)}
 
 
 def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:
-    """Returns the samples of an experiment, split by `split_sizes` and standardized with training statistics.
+    """Returns the samples of an experiment, split into the requested sizes and standardized with training statistics.
 
-    `data_dir` is the folder that holds torchvision's folders; None means `data` in the working directory.
+    `data_dir` is the folder that holds torchvision's dataset folders; None means `data` in the working directory.
 
     Raises:
-        DataError: The data are missing, invalid or cannot be downloaded, their number of samples differs from
-            `dataset_info`, or they are too few for the requested split.
+        DataError: The data are missing, invalid or cannot be downloaded; the number of samples differs from
+            `dataset_info`; or there are too few samples for the requested split.
     """
     raw, info = read_raw(experiment.dataset, data_dir), dataset_info(experiment.dataset)
     if (len(raw.y), len(raw.y_test)) != (info.samples, info.test_samples):

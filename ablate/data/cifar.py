@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in their Python version: pickled dictionaries, read without running code in the files."""
+"""Reading of CIFAR-10 and CIFAR-100 from their pickled Python files, without running any code in the files."""
 
 import codecs
 from pathlib import Path
@@ -17,13 +17,13 @@ _UNFIT = (UnpicklingError, EOFError, LookupError, ValueError, TypeError, Attribu
 
 
 def read_batches(*paths: Path) -> tuple[Array, Labels]:
-    """Returns the images (samples, 3, 32, 32) in uint8 and the labels (samples,) of batch files, in order.
+    """Returns the images (samples, 3, 32, 32) in uint8 and the labels (samples,) of several files, in order.
 
-    A batch is a dictionary with `data`, (samples, 3072) in uint8, and `labels` (CIFAR-10) or `fine_labels`
-    (CIFAR-100); source: https://www.cs.toronto.edu/~kriz/cifar.html.
+    Each file holds one batch, a pickled dictionary with the entry `data`, shape (samples, 3072) in uint8, and the entry
+    `labels` (CIFAR-10) or `fine_labels` (CIFAR-100); source: https://www.cs.toronto.edu/~kriz/cifar.html.
 
     Raises:
-        DataError: A file does not hold such a dictionary.
+        DataError: A file does not hold a batch of CIFAR images.
     """
     images, labels = zip(*(_read_batch(path) for path in paths), strict=True)
     return np.concatenate(images), np.concatenate(labels)

@@ -1,4 +1,4 @@
-"""Datasets of pictures in torchvision's folders; torchvision downloads them if files are missing."""
+"""Reading of image datasets from the folders of torchvision, which downloads missing files."""
 
 import socket
 import sys
@@ -23,14 +23,14 @@ READERS: dict[str, Callable[..., tuple[Array, Labels]]] = {"idx": read_pair, "ci
 
 
 def read_folder(name: str, data_dir: Path | None) -> RawData:
-    """Returns a dataset of `DATASETS` that has files; missing files are downloaded.
+    """Returns the arrays of a dataset that is stored in files, such as MNIST; missing files are downloaded.
 
-    Existing files are read without the network and without torchvision. Their format, the shape of the images and the
-    range of the labels are checked, but no checksum. `data_dir` holds torchvision's folders; None means `data` in the
-    working directory, and a download creates this folder.
+    Existing files are read without the network and without torchvision. The format of the files, the shape of the
+    images and the range of the labels are checked, but no checksums. `data_dir` is the folder that holds torchvision's
+    dataset folders; None means `data` in the working directory, which a download creates if necessary.
 
     Raises:
-        DataError: The folder does not exist, a file is invalid, or a file is missing and cannot be downloaded.
+        DataError: `data_dir` does not exist, a file is invalid, or a file is missing and cannot be downloaded.
     """
     if data_dir is not None and not data_dir.is_dir():
         advice = "give one that exists, or leave the option out"
@@ -69,7 +69,7 @@ def _download(name: str, files: Files, root: Path) -> None:
     if files.are_in(root):
         return
     for path in created:
-        with suppress(OSError):  # a folder that is not empty stays, as the next download can use its files
+        with suppress(OSError):  # a folder with files stays, because the next download can use them
             path.rmdir()
     raise DataError(
         f"--data-dir: {str(root)!r} does not hold {name} and it cannot be downloaded ({reason}); put "
@@ -92,7 +92,10 @@ def _fetch(kind: str, root: Path) -> None:
 
 @contextmanager
 def _limits() -> Iterator[None]:
-    """Sets a timeout for hosts that do not answer, and makes tarfile use the `data` filter, as newer Pythons do."""
+    """Sets a timeout for hosts that do not answer, and makes tarfile use its `data` filter, during a download.
+
+    The `data` filter is the default in newer versions of Python.
+    """
     data_filter = getattr(tarfile, "data_filter", None)  # absent before Python 3.11.4
     timeout, unpacking = socket.getdefaulttimeout(), getattr(tarfile.TarFile, "extraction_filter", None)
     socket.setdefaulttimeout(_TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST family: images and labels as unsigned bytes after a short header."""
+"""Reading of the IDX files of MNIST and similar datasets: a short header, followed by unsigned bytes."""
 
 import math
 import struct
@@ -11,18 +11,22 @@ from ablate.errors import DataError
 
 
 def read_pair(images: Path, labels: Path) -> tuple[Array, Labels]:
-    """Returns the images (samples, 1, height, width) in uint8 and labels (samples,); raises `read_idx`'s errors."""
+    """Returns the images (samples, 1, height, width) in uint8 and the labels (samples,) of two IDX files.
+
+    Raises:
+        DataError: A file is not valid, see `read_idx`.
+    """
     return read_idx(images, axes=3)[:, np.newaxis], read_idx(labels, axes=1).astype(np.int64)
 
 
 def read_idx(path: Path, axes: int) -> Array:
-    """Returns the array of unsigned bytes in an IDX file.
+    """Returns the array of unsigned bytes that an IDX file holds.
 
-    The header has two zero bytes, the type (8: unsigned byte), the number of axes, and the length of each axis as a
-    big-endian 32-bit number; source: http://yann.lecun.com/exdb/mnist.
+    The header of an IDX file consists of two zero bytes, a byte for the type (8: unsigned byte), a byte for the number
+    of axes, and the length of each axis as a big-endian 32-bit number; source: http://yann.lecun.com/exdb/mnist.
 
     Raises:
-        DataError: The file is not an IDX file of bytes with this number of axes, or is too short or too long.
+        DataError: The file is not an IDX file of unsigned bytes with this number of axes, or is too short or too long.
     """
     content, start = path.read_bytes(), 4 + 4 * axes
     if len(content) < start or content[:4] != bytes((0, 0, 8, axes)):

@@ -1,4 +1,4 @@
-"""Videos made from scikit-learn's digits: each picture moves across a canvas in one of eight directions."""
+"""Videos made from scikit-learn's digits, in which a digit moves across a canvas in one of eight directions."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from ablate.data.raw import Array, Labels, RawData
 from ablate.experiment.datasets import FRAMES, MOVING_SIZE
 from ablate.experiment.seeding import derive
 
-# Rows and columns that a picture moves per frame, clockwise starting from right; the index is the label.
+# Rows and columns that a picture moves per frame, clockwise from "to the right"; the index in this tuple is the label.
 DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 
 def moving_digits(pictures: Array, digits: Labels, label: str) -> RawData:
-    """Returns one video per picture, so that no picture is in two splits.
+    """Returns a dataset with one video per picture, so that no picture appears in two splits.
 
-    Direction and start position are a pure function of the picture's index. All start positions for which the picture
-    stays on the canvas are equally likely. The canvas is 0 around the picture.
+    The direction and the start position of a video depend only on the index of the picture. All start positions for
+    which the picture stays on the canvas are equally likely. Pixels of the canvas around the picture are 0.
 
-    `pictures` has the shape (samples, height, width), and `digits` has the shape (samples,). `label` is the kind of the
-    videos' labels: `direction` or `digit`.
+    `pictures` has the shape (samples, height, width), and `digits` has the shape (samples,). `label` selects the labels
+    of the videos: `direction` or `digit`.
     """
     videos = np.zeros((len(pictures), 1, FRAMES, MOVING_SIZE, MOVING_SIZE), dtype=pictures.dtype)
     directions = np.empty(len(pictures), dtype=np.int64)
@@ -35,7 +35,11 @@ def moving_digits(pictures: Array, digits: Labels, label: str) -> RawData:
 
 
 def _start(index: int, axis: str, room: int, step: int) -> int:
-    """Returns a start position on an axis with `room` free pixels, such that the picture stays on the canvas."""
+    """Returns a start position along one axis, such that the picture stays on the canvas in all frames.
+
+    `room` is the number of free pixels along the axis, and `step` is the number of pixels that the picture moves per
+    frame.
+    """
     distance = (FRAMES - 1) * abs(step)
     start = derive(index, "video", axis) % (room - distance + 1)
     return start + distance if step < 0 else start

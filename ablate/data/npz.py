@@ -1,4 +1,4 @@
-"""A user's own arrays in an npz file, with all checks of their values."""
+"""Reading of a user's own arrays from an npz file, with all checks of their values."""
 
 import zipfile
 import zlib
@@ -14,14 +14,15 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_npz(path: Path) -> RawData:
-    """Returns the arrays x_train, y_train and, if the file has them, x_test and y_test.
+    """Returns the arrays x_train and y_train of an npz file and, if the file has them, x_test and y_test.
 
-    Labels may be any whole numbers and are mapped to 0 to classes - 1 in ascending order. No object is unpickled.
+    Labels in the file may be any whole numbers; in ascending order, they become 0 to classes - 1. No object is
+    unpickled, because unpickling could run code.
 
     Raises:
         DataError: An array is missing, unreadable or of the wrong shape; numbers are not finite in float32; labels are
-            not whole numbers; there are fewer than 2 labels; a label has too few samples to be in every split; the test
-            set has a label that is missing from the training set.
+            not whole numbers; there are fewer than 2 labels; a label has too few samples to be in every split; or the
+            test set has a label that is missing from the training set.
     """
     has_test = "x_test" in npz_shapes(path)
     x, y = _numbers(path, "x_train"), _labels(path, "y_train")
@@ -42,7 +43,7 @@ def read_npz(path: Path) -> RawData:
 
 def _numbers(path: Path, name: str) -> Array:
     array = _array(path, name, "real numbers")
-    # This comparison detects NaN (it makes any comparison false), inf and numbers outside the range of float32.
+    # This comparison is false for NaN, inf and numbers outside the range of float32.
     if not -_LARGEST <= array.min() <= array.max() <= _LARGEST:
         problem = f"has NaN, inf or numbers beyond {_LARGEST:.2g} in {name}"
         raise _unfit(path, f"{problem}; legal are finite float32 numbers")

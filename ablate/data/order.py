@@ -1,4 +1,4 @@
-"""The order in which a run sees its training samples."""
+"""The random order in which a run sees its training samples."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from ablate.experiment.seeding import derive
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
-    """Returns the permutation of the training samples for one epoch, counted from 0; int64 of shape (samples,).
+    """Returns the random order of the training samples in one epoch, as int64 indices of shape (samples,).
 
-    The result depends only on the arguments, so all variants with the same seed see the same batches. Torch's global
-    generator is neither read nor changed.
+    Epochs are counted from 0. The order depends only on the arguments, so all variants with the same seed see the same
+    batches. torch's global random generator is neither read nor changed.
     """
     return torch.randperm(samples, generator=torch.Generator().manual_seed(derive(seed, "order", epoch)))

@@ -1,4 +1,4 @@
-"""A dataset with its stored values, before the split and the standardization."""
+"""A dataset with the values as stored, before it is split and standardized."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,10 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class RawData:
-    """The arrays of a dataset: the samples to split, and the dataset's own test set, empty if there is none."""
+    """The arrays of a dataset before the split: samples x with labels y, and the dataset's own test set.
+
+    The test set is empty if the dataset has none of its own.
+    """
 
     x: Array  # (samples, *shape), channels first, as stored
     y: Labels  # (samples,), from 0 to classes - 1

@@ -1,4 +1,4 @@
-"""Reading of a dataset by name, without split or standardization."""
+"""Reading of any dataset by its name, before it is split and standardized."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from ablate.experiment.datasets import MOVING, NPZ, npz_path
 
 
 def read_raw(name: str, data_dir: Path | None) -> RawData:
-    """Returns the arrays of a dataset; the name must be one that `dataset_info` accepts.
+    """Returns the arrays of a dataset, whose name must be one that `dataset_info` accepts.
 
-    `data_dir` holds torchvision's folders; None means `data` in the working directory. Other datasets ignore it.
+    `data_dir` is the folder that holds torchvision's dataset folders; None means `data` in the working directory.
+    Datasets that are not read from torchvision's folders ignore `data_dir`.
 
     Raises:
         DataError: The data are missing, unreadable or invalid.
@@ -30,7 +31,7 @@ def read_raw(name: str, data_dir: Path | None) -> RawData:
 
 
 def _digits() -> RawData:
-    # Imported here because the import takes a second, and worker processes do not need it: they get tensors.
+    # Imported here because the import takes a second, and worker processes, which get tensors, do not need it.
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

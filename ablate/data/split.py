@@ -1,4 +1,4 @@
-"""The split into training, validation and test samples: stratified, and the same for all runs."""
+"""The split of a dataset into training, validation and test samples, stratified by label and the same for all runs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ Index = NDArray[np.int64]
 
 
 def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Index]:
-    """Returns the ascending indices of the training, validation and test samples; each index is in one split.
+    """Returns the ascending indices of the training, validation and test samples; no sample is in two splits.
 
-    The share of each label is the same in all splits, up to one sample. `val` and `test` are numbers of samples; `test`
-    is 0 if the dataset has its own test set.
+    Each label has the same share of all splits, except for rounding by up to one sample. `val` and `test` are numbers
+    of samples; `test` is 0 if the dataset has a test set of its own.
 
     Raises:
-        DataError: A split would be smaller than the number of labels, or a label has only one sample left.
+        DataError: A split would have fewer samples than there are labels, or a label has only one sample left to be
+            split.
     """
     rest = np.arange(len(y), dtype=np.int64)
     held_out = rest[:0]
@@ -32,9 +33,9 @@ def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Inde
 def probe(y: Labels, size: int, seed: int) -> Index:
     """Returns the ascending indices of the training samples on which training scores are computed.
 
-    `y` holds the labels of the training samples, `size` is the number of validation samples. `size` indices, or all if
-    there are fewer, are returned, so that both scores use equally many samples. The indices are stratified unless a
-    label is too rare.
+    `y` holds the labels of the training samples, and `size` is the number of validation samples. As many training
+    samples are chosen, so that training scores and validation scores use equally many samples; all training samples are
+    used if there are fewer. The choice is stratified by label unless a label is too rare.
     """
     everything = np.arange(len(y), dtype=np.int64)
     if size >= len(y):
@@ -62,8 +63,8 @@ def _check(y: Labels, size: int, flag: str, part: str) -> None:
 
 
 def _cut(index: Index, y: Labels, size: int, stream: int) -> tuple[Index, Index]:
-    """Splits a stratified part of this size off the index; returns the rest and the part."""
-    # Imported here because the import takes a second, and worker processes do not need it: they get tensors.
+    """Chooses `size` samples, stratified by label, from `index`; returns the remaining and the chosen indices."""
+    # Imported here because the import takes a second, and worker processes, which get tensors, do not need it.
     from sklearn.model_selection import train_test_split
 
     rest, part = train_test_split(

@@ -1,4 +1,4 @@
-"""Standardization: each channel or feature has mean 0 and standard deviation 1 in the training split."""
+"""Standardization of each channel or feature to mean 0 and standard deviation 1 in the training split."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,16 +18,17 @@ _CHUNK = 1 << 17
 
 @dataclass(frozen=True, eq=False)
 class Standardizer:
-    """Converts stored values to network inputs: (x - mean) / std.
+    """Converts stored values x to network inputs (x - mean) / std.
 
-    `mean` and `std` are float64 and broadcast against a sample. `std` is 1 where the training split is constant.
+    `mean` and `std` are float64 arrays that broadcast against a sample. `std` is 1 for a channel or feature that is
+    constant in the training split.
     """
 
     mean: Statistic
     std: Statistic
 
     def __call__(self, x: Array, index: Index) -> NDArray[np.float32]:
-        """Returns the samples x[index], standardized, as a contiguous float32 array (len(index), *shape)."""
+        """Returns the samples x[index], standardized, as a contiguous float32 array of shape (len(index), *shape)."""
         out = np.empty((len(index), *x.shape[1:]), dtype=np.float32)
         for rows, part in _chunks(x, index):
             part -= self.mean
@@ -36,14 +37,15 @@ class Standardizer:
 
 
 def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:
-    """Returns a standardizer with the statistics of the samples x[index].
+    """Returns a standardizer with the means and standard deviations of the samples x[index].
 
     Args:
         x: Array of shape (samples, *shape) and any real type, channels first.
         index: Indices of the training samples.
-        mode: `channel` computes mean and population std (divisor n) over the samples and all axes after the channel
-            axis; in data of shape (samples, features) each feature is a channel. `feature` computes them over the
-            samples, separately for each value of a sample. `none` keeps stored values, e.g. 0 to 255 of uint8 images.
+        mode: `channel` computes one mean and one population standard deviation (divisor n) for each channel, over the
+            samples and all axes after the channel axis. In data of shape (samples, features), each feature is a
+            channel. `feature` computes a mean and a standard deviation over the samples for each value of a sample.
+            `none` keeps the stored values, for example 0 to 255 for uint8 images.
     """
     if mode == "none":
         return Standardizer(np.zeros(()), np.ones(()))
@@ -69,7 +71,7 @@ def _sums(x: Array, index: Index, centre: Statistic, axes: tuple[int, ...]) -> t
 
 
 def _chunks(x: Array, index: Index) -> Iterator[tuple[slice, Statistic]]:
-    """Yields slices of the index, each with its samples in a new float64 array."""
+    """Yields consecutive slices of `index`, each with the samples x[index] of this slice in a new float64 array."""
     step = max(1, _CHUNK // max(1, int(np.prod(x.shape[1:], dtype=np.int64))))
     for start in range(0, len(index), step):
         rows = slice(start, min(start + step, len(index)))
