@@ -1,1 +1,1 @@
-"""Benchmarks: the engine against other ways to train, and the training step of each variant by itself."""
+"""Benchmarks: ablate against other ways to train the same runs, and the time of each variant's training step."""

@@ -1,4 +1,4 @@
-"""The CUDA graph rival: a plain loop that captures its training step once per run and then replays it."""
+"""The rival `graph`: a plain training loop that captures its step as a CUDA graph and replays the graph."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,10 @@ _WARM_UP_STEPS = 3
 
 
 def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run on CUDA by replaying its step and returns its scores; the measured time includes the capture."""
+    """Trains one run on CUDA by replaying a captured training step, and returns the scores of all evaluations.
+
+    The capture happens in this function, so that the measured time of the rival includes it.
+    """
     device = data.x.device
     optimizer = optimizer_of(run, network.parameters(), fused=True)
     # A learning rate that changes between replays must be a tensor; a constant rate is faster as a number.
@@ -43,7 +46,7 @@ def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 def _capture(
     network: nn.Module, optimizer: torch.optim.Optimizer, take_step: Callable[[], None]
 ) -> torch.cuda.CUDAGraph:
-    """Returns a graph that performs one training step; the capture leaves parameters and buffers unchanged."""
+    """Returns a CUDA graph of one training step; the capture leaves the network's parameters and buffers unchanged."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # not annotated in torch
     stream.wait_stream(torch.cuda.current_stream())

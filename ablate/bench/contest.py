@@ -1,4 +1,7 @@
-"""The times of all contestants, measured in rounds: medians, ranges, ratios and shares of the GEMM rate."""
+"""The measured times of all ways to train (contestants): medians, ranges, ratios, and shares of the GEMM rate.
+
+The GEMM rate is the speed of plain matrix products on the same machine.
+"""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,13 +13,13 @@ import numpy as np
 T = TypeVar("T")
 
 COMMAND, ENGINE = "command", "engine"
-# A function called before each measurement with the round, counted from 0, and the name of the contestant.
+# A function that is called before each measurement with the round, counted from 0, and the name of the contestant.
 OnLap = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A timed way to train: its name in `--rivals`, its label in tables, and the amount of training in one round.
+    """A way to train that is timed: its name in `--rivals`, its label in tables, and its amount of training per round.
 
     `run_steps` is the number of training steps, summed over the runs. `flops` is the number of floating-point
     operations in matrix products, evaluations included.
@@ -32,11 +35,12 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Contest:
-    """The measurements of the whole command, the engine and its rivals.
+    """The measurements of the whole command, of the engine (the worker processes of ablate) and of the rivals.
 
-    The seconds of each contestant, by name, and the GEMM rate have one value per round. The GEMM rate is the number of
-    floating-point operations per second in plain matrix products, summed over all workers, with the faster of torch's
-    backends. The peak, by the name of a contestant, is the largest memory of one process; None if unknown.
+    `seconds` holds the time of each contestant in each round, by name of the contestant. `gemm_rate` holds the GEMM
+    rate in each round: the number of floating-point operations per second in plain matrix products, summed over all
+    workers, with the fastest library. `peak_bytes` holds the peak memory of the largest process of each contestant, or
+    None if unknown.
     """
 
     contestants: tuple[Contestant, ...]
@@ -48,7 +52,7 @@ class Contest:
 
 @dataclass(frozen=True)
 class Spread:
-    """Median and range of the rounds."""
+    """The median and the range of a quantity over the rounds."""
 
     median: float
     low: float
@@ -56,17 +60,18 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
-        """Returns the spread of at least one value."""
+        """Returns the median and the range of one or more values."""
         ordered = sorted(map(float, values))
         return cls(statistics.median(ordered), ordered[0], ordered[-1])
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The result of a contestant: seconds per run and step (start and evaluations included), and seconds per run.
+    """The result of one contestant, with seconds per run and step (start and evaluations included) and seconds per run.
 
-    `to_engine` and `to_command` are its time per step divided by that of the engine and of the whole command.
-    `gemm_share` is its operations per second divided by the machine's GEMM rate. All ratios are taken within a round.
+    `to_engine` and `to_command` are the contestant's time per step, divided by the time per step of the engine and of
+    the whole command. `gemm_share` is the contestant's number of floating-point operations per second, divided by the
+    machine's GEMM rate. Every ratio is computed within a round.
     """
 
     contestant: Contestant
@@ -79,7 +84,7 @@ class Standing:
 
 
 def standings(contest: Contest) -> list[Standing]:
-    """Returns the result of each contestant in the order of the contest; ratios are taken within a round."""
+    """Returns the results of all contestants in the order of the contest, with ratios computed within each round."""
     seconds = {name: np.array(values) for name, values in contest.seconds.items()}
     steps = {who.name: seconds[who.name] / who.run_steps for who in contest.contestants}
     return [
@@ -97,7 +102,10 @@ def standings(contest: Contest) -> list[Standing]:
 
 
 def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -> dict[str, list[T]]:
-    """Calls every function once per round and returns its results by name; `on_lap` is called before each call."""
+    """Calls every function once per round and returns the results by name of the function.
+
+    Before each call, `on_lap` is called with the round and the name.
+    """
     results: dict[str, list[T]] = {name: [] for name in laps}
     for number in range(rounds):
         for name in rotated(list(laps), number):
@@ -107,6 +115,9 @@ def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -
 
 
 def rotated(items: Sequence[T], number: int) -> list[T]:
-    """Returns the items rotated by the number of the round, so that each round starts with a different item."""
+    """Returns the items in rotated order, starting with another item in each round.
+
+    `number` is the number of the round.
+    """
     first = number % len(items)
     return [*items[first:], *items[:first]]

@@ -1,4 +1,4 @@
-"""The two contestants that the rivals are compared with: the engine and the whole command."""
+"""The two contestants that rivals are compared with: the engine in running workers, and the whole command."""
 
 import os
 import subprocess
@@ -25,13 +25,16 @@ _TRAINED = (0, 3)
 
 @dataclass(frozen=True)
 class Engine:
-    """Trains all stacks of a plan in the worker processes of an executor that already holds the dataset."""
+    """The contestant `engine`, which trains all stacks of a plan in the workers of an executor.
+
+    The executor must already hold the dataset.
+    """
 
     executor: LocalExecutor
     stacks: Sequence[Stack]
 
     def warm_up(self) -> None:
-        """Trains a few runs for one epoch in every worker, so that data, libraries and buffers are loaded."""
+        """Trains a few runs for one epoch in every worker, which loads the data and the libraries and makes buffers."""
         few = [
             replace(stack, runs=tuple(run.with_settings(epochs=1) for run in stack.runs[:_WARM_UP_RUNS]))
             for stack in self.stacks[: self.executor.jobs]
@@ -39,12 +42,12 @@ class Engine:
         self._train(few)
 
     def __call__(self) -> float:
-        """Trains and evaluates all stacks and returns the elapsed seconds."""
+        """Trains and evaluates all stacks of the plan and returns the elapsed seconds."""
         return seconds_of(lambda: self._train(self.stacks))
 
     @property
     def peak_bytes(self) -> int | None:
-        """The largest memory of a single worker so far, in bytes."""
+        """The peak memory of the worker process that has used the most memory so far, in bytes."""
         peaks = [peak_bytes(worker.process.pid) for worker in self.executor.workers.values()]
         return max((peak for peak in peaks if peak is not None), default=None)
 
@@ -60,7 +63,7 @@ class Engine:
 
 
 def run_command(experiment: Experiment, jobs: int, device: str, data_dir: Path | None) -> float:
-    """Runs `ablate run` in a separate process with an empty results folder and returns the elapsed seconds.
+    """Runs the command `ablate run` in a process of its own, with an empty results folder; returns the elapsed seconds.
 
     Raises:
         AblateError: The command failed.

@@ -1,4 +1,4 @@
-"""The vmap rival: runs that differ only in dropout and seed, stacked by `torch.func` and trained as an ensemble."""
+"""The rival `vmap`: runs that differ only in dropout and seed are trained as one ensemble by `torch.func`."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -19,9 +19,10 @@ _CHUNK = 250
 
 
 class StackableDropout(nn.Module):
-    """Inverted dropout with its rate in a buffer, so that each member of a stack has its own rate; off in eval mode.
+    """Inverted dropout with its rate in a buffer, so that each network of an ensemble has a rate of its own.
 
-    If the rate were a Python number, all members would use the rate of the first member.
+    In eval mode, dropout does nothing. If the rate were a Python number, all networks of the ensemble would use the
+    rate of the first network.
     """
 
     rate: Tensor
@@ -31,12 +32,12 @@ class StackableDropout(nn.Module):
         self.register_buffer("rate", torch.tensor(rate))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies dropout to x, which may have any shape."""
+        """Applies dropout to x, a tensor of any shape."""
         return x * (torch.rand_like(x) >= self.rate) / (1 - self.rate) if self.training else x
 
 
 class Ensemble:
-    """Runs that differ only in dropout and seed, combined into one network as its members."""
+    """Runs that differ only in dropout and seed, whose networks are combined into one by `torch.func`."""
 
     def __init__(self, runs: Sequence[Run], data: PlainData) -> None:
         self.run, self.data, self.members = runs[0], data, len(runs)
@@ -46,7 +47,7 @@ class Ensemble:
         self.base = deepcopy(modules[0]).to("meta")
 
     def train(self) -> Scores:
-        """Trains the members and returns the means of their scores, one row per evaluation."""
+        """Trains the runs together and returns the means of their scores, one row per evaluation."""
         data, batch_size = self.data, self.run.batch_size
         optimizer = optimizer_of(self.run, self.parameters.values(), fused=True)
         forward = torch.vmap(self._forward, randomness="different")

@@ -1,4 +1,4 @@
-"""The rate of float32 matrix products of a GPU, or of a CPU with several single-threaded processes at once."""
+"""The rate of float32 matrix products (GEMM) on a GPU, or in several single-threaded processes on a CPU."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from ablate.bench.warm_process import WarmProcess
 from ablate.training.gemm import GEMMS, SINGLE_ERROR, error, use
 from ablate.training.result import MatmulLibrary
 
-# Number of rows and columns: large enough for the highest rate, and a product takes less than a second.
+# Number of rows and columns of the matrices, by device: large enough for the highest rate, and small enough that a
+# product takes less than a second.
 _SIZE = {"cpu": 1024, "cuda": 8192}
 _PRODUCTS = 12
 
@@ -21,16 +22,16 @@ Rates = dict[str, float]
 
 @dataclass
 class GemmProbe:
-    """Measures the machine's rate of matrix products in several processes at once.
+    """Measures the rate at which the machine computes matrix products in several processes at once.
 
-    `backends` holds the name of the faster library in each measurement so far.
+    `backends` holds the name of the fastest library in each measurement so far.
     """
 
     processes: Sequence[WarmProcess[Rates]]
     backends: list[str] = field(default_factory=list)
 
     def __call__(self) -> float:
-        """Returns floating-point operations per second, summed over the processes."""
+        """Returns the number of floating-point operations per second, summed over the processes."""
         for process in self.processes:
             process.ask()
         backend, rate = faster([process.answer() for process in self.processes])
@@ -39,12 +40,12 @@ class GemmProbe:
 
     @property
     def usual_backend(self) -> str:
-        """The library that was most often the faster one."""
+        """The name of the library that was the fastest in most measurements."""
         return max(self.backends, key=self.backends.count)
 
 
 def prepare_gemm(device: str) -> Callable[[], Rates]:
-    """Returns a function that measures the rate of a large square product with each library.
+    """Returns a function that measures the rate of a large square matrix product with each library.
 
     On the CPU, oneDNN is measured only if its products have float32 precision, as on CPUs without bfloat16 units.
     """
@@ -57,12 +58,12 @@ def prepare_gemm(device: str) -> Callable[[], Rates]:
 
 
 def usable_backends() -> tuple[MatmulLibrary, ...]:
-    """Returns the libraries whose products on the CPU have the precision of float32."""
+    """Returns the libraries whose matrix products on the CPU have float32 precision."""
     return tuple(gemm for gemm in GEMMS if error(gemm) < SINGLE_ERROR)
 
 
 def faster(measured: Sequence[Rates]) -> tuple[str, float]:
-    """Returns the library with the highest rate summed over all processes, and that rate."""
+    """Returns the library with the highest rate, summed over all processes, and its summed rate."""
     common = set.intersection(*(set(rates) for rates in measured))
     totals = {name: sum(rates[name] for rates in measured) for name in sorted(common)}
     return max(totals.items(), key=lambda total: total[1])

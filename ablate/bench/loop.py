@@ -1,4 +1,4 @@
-"""The training loop that all rivals share: steps over shuffled epochs, with evaluations at scheduled steps."""
+"""The training loop that all rivals share: steps over shuffled epochs, and evaluations at scheduled steps."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -13,7 +13,7 @@ from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.training.optimizers import rate_factor
 
 Batch = TypeVar("Batch")
-# One row per evaluation, the first one before training; `score` returns one row.
+# Scores of a run: one row per evaluation, the first before training. The function `score` returns one row.
 Scores = list[list[float]]
 
 
@@ -25,7 +25,7 @@ def train(
     step: Callable[[Batch], None],
     evaluate: Callable[[], list[float]],
 ) -> Scores:
-    """Trains to the last step and returns the scores of every evaluation.
+    """Performs all training steps of a run and returns the scores of every evaluation.
 
     `batches` returns the batches of an epoch, counted from 0. `step` performs one training step on a batch. `evaluate`
     returns one row of scores. The optimizer's learning rate follows the run's schedule.
@@ -43,7 +43,10 @@ def train(
 
 
 def optimizer_of(run: Run, parameters: Iterable[Tensor], fused: bool | None) -> torch.optim.Optimizer:
-    """Returns torch's optimizer with a run's settings; `fused=None` means torch's default."""
+    """Returns the optimizer from `torch.optim` with a run's settings.
+
+    `fused=None` leaves the choice of the optimizer's kernels to torch.
+    """
     settings = {"lr": run.learning_rate, "weight_decay": run.weight_decay, "fused": fused}
     if OPTIMIZERS[run.optimizer].has_momentum:
         settings["momentum"] = run.momentum
@@ -65,11 +68,12 @@ def _set_rate(optimizer: torch.optim.Optimizer, run: Run, step: int, steps: int)
 def score(
     network: nn.Module, data: PlainData, infer: Callable[[Tensor], Tensor] | None = None, chunk: int = 1000
 ) -> list[float]:
-    """Returns loss and accuracy in eval mode, on the training subset and then on the validation set.
+    """Returns the loss and the accuracy in eval mode, first on the training subset and then on the validation set.
 
-    `infer` returns logits of shape (..., samples, classes); the default is the network itself. Scores are means over
-    the leading axes. `chunk` is the number of samples per forward pass, small enough for the layers' outputs to fit
-    into the cache. The network is in training mode afterwards.
+    `infer` returns logits of shape (..., samples, classes) and is the network itself by default. If logits have leading
+    axes, such as one for the networks of an ensemble, scores are means over these axes. `chunk` is the number of
+    samples per forward pass, small enough for the outputs of layers to fit into the cache. After scoring, the network
+    is in training mode.
     """
     network.eval()
     scores = []

@@ -1,4 +1,4 @@
-"""Measurements in rounds: all processes are started and warmed up first, then one contestant works at a time."""
+"""Measurements in rounds: all processes are started and warmed up first, then one contestant is timed after another."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -35,9 +35,9 @@ def hold_contest(
     data_dir: Path | None,
     on_lap: OnLap,
 ) -> Contest:
-    """Times the whole command, the engine and the named rivals on a grid and its data.
+    """Times the whole command, the engine and the named rivals on the same grid of runs and the same data.
 
-    `data_dir` is the folder of torchvision's datasets.
+    `data_dir` is the folder that holds torchvision's dataset folders.
 
     Raises:
         AblateError: A process has died, or the command failed.
@@ -71,12 +71,12 @@ def hold_contest(
 def measure_step_costs(
     experiment: Experiment, runs: Sequence[Run], arrays: Arrays, rounds: int, device: Device, on_lap: OnLap
 ) -> pd.DataFrame:
-    """Returns the columns of `store.schema.STEP_COSTS` and `variant`, one row per variant with a distinct step cost.
+    """Returns a table with the time of a training step, one row per variant with a distinct step cost.
 
-    Each of these variants is timed once per round.
+    The columns are those of `store.schema.STEP_COSTS`, and `variant`. Each of the variants is timed once per round.
 
     Raises:
-        AblateError: The process has died, or a variant diverges at once.
+        AblateError: The process has died, or all runs of a variant diverge before the timing starts.
     """
     stacks = by_cost(runs)
     factors = tuple(factor for factor in varied(experiment) if factor in COST_FACTORS)

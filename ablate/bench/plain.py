@@ -1,4 +1,4 @@
-"""The plain loops, which train one run after another with `torch.nn` and `torch.optim`."""
+"""The rivals that train one run after another with `torch.nn` and `torch.optim`."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,14 +13,14 @@ from ablate.nn.build import architecture_of, member_of
 from ablate.nn.mlp import MLP
 from ablate.nn.reference import PlainChannelDropout, PlainDropout, plain_conv_network, plain_network
 
-# Returns the batches of an epoch: samples and labels.
+# A function that returns the batches of an epoch, each with samples and labels.
 Batches = Callable[[int], Iterable[list[Tensor]]]
 
 
 def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run in the fastest way that does not stack runs and returns its scores.
+    """Trains one run in the fastest way that does not stack runs, and returns the scores of all evaluations.
 
-    Pictures and videos use the channels-last memory format, because convolutions are faster in that format.
+    Pictures and videos are in the channels-last memory format, in which convolutions are faster.
     """
     if data.x.ndim in CHANNELS_LAST:
         network = network.to(memory_format=CHANNELS_LAST[data.x.ndim])
@@ -38,7 +38,10 @@ def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 
 
 def stock_loop(network: nn.Module, run: Run, data: PlainData, batches: Batches | None = None) -> Scores:
-    """Trains one run with a typical PyTorch loop, by default on slices of a permutation, and returns its scores."""
+    """Trains one run with a typical PyTorch loop, and returns the scores of all evaluations.
+
+    By default, batches are slices of the training data in a random order.
+    """
     optimizer = optimizer_of(run, network.parameters(), fused=None)
     criterion, losses = nn.CrossEntropyLoss(), 0.0
 
@@ -58,7 +61,7 @@ def stock_loop(network: nn.Module, run: Run, data: PlainData, batches: Batches |
 
 
 def dataloader_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
-    """Trains one run with a typical PyTorch loop and a DataLoader, and returns its scores."""
+    """Trains one run with a typical PyTorch loop and a DataLoader, and returns the scores of all evaluations."""
     loader = DataLoader(TensorDataset(data.x, data.y), run.batch_size, shuffle=True, drop_last=True)
     return stock_loop(network, run, data, lambda epoch: loader)
 
@@ -66,9 +69,10 @@ def dataloader_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 def plain_module(
     run: Run, data: PlainData, dropout: Callable[[float], nn.Module | None] | None = None
 ) -> nn.Module:
-    """Returns the reference network of a run with torch's own dropout, on the device of the data.
+    """Returns the reference network of a run with torch's own dropout layers, on the device of the data.
 
-    `dropout` returns the layer for a rate, or None for no layer. The default is `torch.nn.Dropout` for rates above 0.
+    `dropout` is a function that makes the dropout layer for a rate, or returns None for no layer. By default, it makes
+    `torch.nn.Dropout` for rates above 0.
     """
     architecture, member = architecture_of(run, tuple(data.x.shape[1:]), data.classes), member_of(run)
     if isinstance(architecture, MLP):

@@ -1,4 +1,4 @@
-"""A dataset in the memory layout that the rivals' networks take as input."""
+"""A dataset in the memory layout that the networks of the rivals take as input."""
 
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,10 @@ CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 @dataclass(frozen=True)
 class PlainData:
-    """Training samples and labels, and the numbers of classes and of evaluations per epoch; tensors are on the device.
+    """The samples and labels that a rival trains on and is scored on, as tensors on the device.
 
-    `sets` holds the samples and labels of the two scored sets: a subset of the training data, and the validation set.
+    `x` and `y` are the training samples and their labels. `sets` holds the samples and labels of the two sets that are
+    scored: a subset of the training data, and the validation set.
     """
 
     x: Tensor
@@ -27,7 +28,7 @@ class PlainData:
 
     @classmethod
     def of(cls, dataset: Dataset, run: Run, evals_per_epoch: int, device: str) -> "PlainData":
-        """Returns the data for a run's model: flattened samples for an mlp, unchanged samples for other models."""
+        """Returns the data for a run's model: samples are flattened for an MLP and unchanged for other models."""
         flat = run.model == "mlp"
         x, x_val = (part.flatten(1) if flat else part for part in (dataset.x_train, dataset.x_val))
         y, probe = dataset.y_train, dataset.train_probe
@@ -39,7 +40,7 @@ class PlainData:
         return cls(*train, (subset, val), dataset.classes, evals_per_epoch)
 
     def head(self, samples: int) -> "PlainData":
-        """Returns the same data with only the first `samples` training samples."""
+        """Returns the same data, but with only the first `samples` training samples."""
         return replace(self, x=self.x[:samples], y=self.y[:samples])
 
     def with_channels_last(self) -> "PlainData":
@@ -49,10 +50,10 @@ class PlainData:
         return replace(self, x=self.x.contiguous(memory_format=layout), sets=sets)
 
     def order(self, epoch: int) -> Tensor:
-        """Returns a new random order of the training samples for an epoch."""
+        """Returns the indices of all training samples in a new random order for an epoch."""
         del epoch
         return torch.randperm(len(self.y), device=self.y.device)
 
     def batches(self, size: int, epoch: int) -> Tensor:
-        """Returns the indices of the samples of an epoch's full batches, shape (batches, size)."""
+        """Returns the sample indices of all full batches of an epoch, shape (batches, size)."""
         return self.order(epoch)[: len(self.y) // size * size].view(-1, size)

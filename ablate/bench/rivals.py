@@ -1,4 +1,4 @@
-"""The rivals, which are other ways to train the same runs, by name, with the kind of process each is timed in."""
+"""The rivals by name: other ways to train the same runs, which are timed for comparison with ablate."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,12 @@ from ablate.experiment.parsers import choice, list_of
 
 @dataclass(frozen=True)
 class Rival:
-    """A way to train the same runs without the engine.
+    """A way to train the same runs as ablate, but without the engine of ablate.
 
-    A tuned rival has one thread and the floating-point modes and memory settings of the engine's workers; any other
-    rival has torch's defaults. An ensemble trains runs together if they differ only in dropout and seed. It supports
-    only an mlp, because torch's channel dropout would use one rate for all members.
+    A tuned rival has one thread, and the floating-point modes and memory settings of ablate's worker processes; all
+    other rivals have torch's defaults. A rival that is an ensemble trains runs together if they differ only in dropout
+    and seed. An ensemble supports only the model `mlp`, because torch's channel dropout would use one rate for all
+    networks.
     """
 
     label: str
@@ -24,10 +25,10 @@ class Rival:
 
 
 def rivals_for(wanted: str | None, device: str, model: Model) -> list[str]:
-    """Returns the names of the rivals to time: the wanted ones, by default all that support the model and device.
+    """Returns the names of the rivals to time, by default all rivals that support the model and the device.
 
     Raises:
-        SpecError: A rival does not exist or does not support the device or the model.
+        SpecError: A wanted rival does not exist, or does not support the device or the model.
     """
     problems = {}
     for name, rival in RIVALS.items():

@@ -1,4 +1,4 @@
-"""Random data in place of a dataset that is not on disk: the values do not affect the time of a step."""
+"""Random data in place of a dataset that is not on disk, since the time of a step does not depend on the values."""
 
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from ablate.experiment.spec import Experiment
 
 
 def on_data_at_hand(experiment: Experiment, data_dir: Path | None, folder: Path) -> Experiment:
-    """Returns the experiment, with random data of the same shape and size if its dataset is not on disk.
+    """Returns the experiment, with random data of the same shape and size in place of a dataset that is not on disk.
 
-    The random data are written into `folder`. If the given folder of torchvision's datasets does not exist, the
-    experiment is returned unchanged, so that loading its data reports the missing folder.
+    The random data are written into `folder`. If a folder of datasets is given but does not exist, the experiment is
+    returned unchanged, so that loading its data reports the missing folder.
     """
     name = experiment.dataset
     root = DEFAULT_FOLDER if data_dir is None else data_dir

@@ -1,4 +1,4 @@
-"""The time of a training step of each variant, measured in a stack of only that variant."""
+"""The time of a training step of each variant, measured in a stack that contains only runs of this variant."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +25,14 @@ _HIGHEST_RATE = 1e-3
 
 
 class _Enough(Exception):
-    """Signals that enough steps have been timed; it ends the training of a stack."""
+    """An exception that ends the training of a stack as soon as enough steps have been timed."""
 
 
 def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
-    """Returns a group of runs per variant with a distinct step cost, in the order of levels; each seed occurs once."""
+    """Returns groups of runs to time, one group for each variant with a distinct step cost.
+
+    The groups are in the order of the variants' levels. In a group, each seed occurs once.
+    """
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:
         key = tuple(run.level(factor) for factor in COST_FACTORS)
@@ -41,9 +44,9 @@ def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
 def prepare_step_costs(
     stacks: Sequence[tuple[Run, ...]], folder: Path, device: str
 ) -> Callable[[], list[float]]:
-    """Loads the dataset from a folder and returns a function that times every variant once.
+    """Loads the dataset from a folder and returns a function that times the training step of every variant once.
 
-    The returned function returns the seconds per run and step of each variant, in the order of the stacks.
+    The returned function returns the seconds per run and step of each variant, in the order of `stacks`.
     """
     dataset = Dataset.open(folder)
     x, y = dataset.x_train.clone(), dataset.y_train.clone()
@@ -68,10 +71,11 @@ def step_seconds(
     train: Callable[[Stack, Dataset, Callable[[int], None]], object] = train_stack,
     now: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Trains a stack of these runs with the given function and clock and returns the seconds per run and step.
+    """Trains the runs as one stack and returns the seconds per run and training step.
 
-    The creation of the networks and the first steps are not timed. Evaluations take almost no time, because each scored
-    set is reduced to one sample.
+    `train` is the function that trains the stack, and `now` is the clock. The time to create the networks and the time
+    of the first steps are not included. Evaluations take almost no time, because each scored set is reduced to one
+    sample.
 
     Raises:
         AblateError: All runs diverge before the first timed step.
@@ -102,6 +106,6 @@ def step_seconds(
 
 
 def with_one_sample_scored(dataset: Dataset) -> Dataset:
-    """Returns a dataset with the same training data whose evaluation takes almost no time."""
+    """Returns a dataset with the same training data but a single sample to score, so that evaluations are fast."""
     x_val, y_val, train_probe = dataset.x_val[:1], dataset.y_val[:1], dataset.train_probe[:1]
     return replace(dataset, x_val=x_val, y_val=y_val, train_probe=train_probe)

@@ -7,7 +7,7 @@ import torch
 
 
 def seconds_of(work: Callable[[], object], device: str = "cpu") -> float:
-    """Returns the wall time of a call in seconds; on CUDA it includes the kernels that the call launched."""
+    """Returns the wall time of a function call in seconds, on CUDA including the kernels that the call launched."""
     start = _now(device)
     work()
     return _now(device) - start

@@ -1,4 +1,4 @@
-"""The work of a rival's process: it trains the rival's part of the grid and returns the elapsed seconds."""
+"""The work of a rival's process: it trains the runs that the rival trains of the grid, and measures the time."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,8 +28,8 @@ def prepare_rival(
 ) -> Callable[[], float]:
     """Loads the data, warms up, and returns a function that trains all units once and returns the elapsed seconds.
 
-    Networks are made before the clock starts, because initialization is not part of the comparison. The folder holds
-    the dataset that `Arrays.save` has written.
+    A unit is a tuple of runs that the rival trains together. Networks are made before the clock starts, because
+    initialization is not part of the comparison. `folder` holds the dataset that `Arrays.save` has written.
     """
     torch.set_grad_enabled(True)
     if device == "cuda":
@@ -49,7 +49,7 @@ def prepare_rival(
 
 
 def _one_by_one(loop: Callable[[torch.nn.Module, Run, PlainData], Scores]) -> Trainer:
-    """Returns an entry of `TRAINERS` for a loop that trains a single run."""
+    """Returns an entry of `TRAINERS` that makes the network of a single run and trains the run with the given loop."""
     return lambda unit, data: partial(loop, plain_module(unit[0], data), unit[0], data)
 
 

@@ -1,4 +1,4 @@
-"""A process that prepares once and then performs the same task on each request."""
+"""A process that prepares once and then performs the same task on each request, so that only the task is timed."""
 
 import multiprocessing
 import os
@@ -18,18 +18,18 @@ T = TypeVar("T")
 
 
 class WarmProcess(Generic[T]):
-    """A process that waits for requests to perform its task; a context manager that ends the process on exit.
+    """A process that performs its task on each request; a context manager that ends the process on exit.
 
-    `prepare` must be picklable. It is called once in the process and returns the task, a function. A tuned process has
-    one thread and the other settings of the engine's workers; any other process has torch's defaults.
+    `prepare` is a picklable function that the process calls once, and that returns the task as a function. A tuned
+    process has one thread and the other settings of ablate's worker processes; any other process has torch's defaults.
     """
 
     def __init__(self, name: str, prepare: Callable[[], Callable[[], T]], is_tuned: bool = True) -> None:
         self.name, self.prepare, self.is_tuned = name, prepare, is_tuned
 
     def __enter__(self) -> Self:
-        # The engine's fork server has loaded torch for one thread. For torch's defaults, a new process must load torch
-        # without this process's settings of the numeric libraries.
+        # The fork server has loaded torch with one thread. A process with torch's defaults must be a new process that
+        # loads torch without the environment variables that set the numeric libraries to one thread.
         context: ForkServerContext | SpawnContext = multiprocessing.get_context("spawn")
         if self.is_tuned and "forkserver" in multiprocessing.get_all_start_methods():
             context = multiprocessing.get_context("forkserver")
@@ -52,11 +52,11 @@ class WarmProcess(Generic[T]):
         self.connection.close()
 
     def ask(self) -> None:
-        """Starts the task."""
+        """Requests that the process performs its task."""
         self.connection.send(None)
 
     def answer(self) -> T:
-        """Waits for the task to end and returns its result.
+        """Waits until the process has performed its task and returns the result of the task.
 
         Raises:
             AblateError: The process has died.
@@ -73,13 +73,13 @@ class WarmProcess(Generic[T]):
         return cast(T, message)
 
     def __call__(self) -> T:
-        """Performs the task once and returns its result."""
+        """Lets the process perform its task once and returns the result of the task."""
         self.ask()
         return self.answer()
 
 
 def peak_bytes(pid: int | None) -> int | None:
-    """Returns the peak resident set size of a process in bytes, or None if the system does not report it."""
+    """Returns the peak resident memory of a process in bytes, or None if the system does not report it."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -88,7 +88,7 @@ def peak_bytes(pid: int | None) -> int | None:
 
 
 def _serve(connection: Connection, prepare: Callable[[], Callable[[], object]], is_tuned: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it and ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process receives SIGINT and ends this process
     try:
         if is_tuned:
             prepare_process()

@@ -1,4 +1,4 @@
-"""The runs that are trained in a contest: the engine trains the whole grid, each rival trains a part of it."""
+"""The runs that each contestant trains: the engine trains the whole grid, and each rival trains a part of the grid."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,31 +14,31 @@ Units = tuple[tuple[Run, ...], ...]
 
 
 def units_for(rival: str, runs: Sequence[Run]) -> Units:
-    """Returns tuples of runs; a rival trains the runs of a tuple together, and the tuples one after another."""
+    """Returns the runs that a rival trains, in tuples: the runs of a tuple are trained together."""
     if RIVALS[rival].is_ensemble:
         return ensembles(runs)
     return tuple((run,) for run in sample(runs))
 
 
 def sample(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Returns one run per combination of the levels of all factors except dropout; dropout rates alternate.
+    """Returns one run per combination of the levels of all factors but dropout, with alternating dropout rates.
 
-    A loop over single runs takes the same time for every seed, and about the same time for every rate above 0. The mean
-    time of the sample is therefore the mean time of the grid.
+    A loop that trains single runs takes the same time for every seed, and about the same time for every dropout rate
+    above 0. Therefore the mean time of the returned runs is the mean time of all runs of the grid.
     """
     strata = _grouped([run for run in runs if run.seed == runs[0].seed])
     return tuple(stratum[index % len(stratum)] for index, stratum in enumerate(strata))
 
 
 def ensembles(runs: Sequence[Run]) -> Units:
-    """Returns tuples of all runs that differ only in dropout and seed."""
+    """Returns all runs in tuples; the runs of a tuple differ only in dropout and seed."""
     return tuple(map(tuple, _grouped(runs)))
 
 
 def contestants(
     runs: Sequence[Run], rivals: Sequence[str], sizes: Sizes, jobs: int
 ) -> tuple[Contestant, ...]:
-    """Returns the whole command, the engine and the rivals, with the amount of training of each."""
+    """Returns the whole command, the engine and the rivals, each with its amount of training per round."""
     workers = f"{jobs} worker process{'es' * (jobs > 1)} of one thread"
     whole = f"the whole command: start, {workers}, files, tables"
     engine = f"training and evaluation of all stacks in {workers}, warm"
@@ -53,7 +53,7 @@ def contestants(
 
 
 def _grouped(runs: Sequence[Run]) -> list[list[Run]]:
-    """Returns the runs in groups that differ only in dropout and seed."""
+    """Returns all runs in groups; the runs of a group differ only in dropout and seed."""
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         groups[replace(run.with_settings(dropout=()), seed=0).run_id].append(run)
