@@ -1,1 +1,4 @@
-"""One module per command. Each parses options, calls the library, prints the results and sets the exit code."""
+"""The command line, with one module per command.
+
+Each module parses options, calls the library, prints the results and sets the exit code.
+"""

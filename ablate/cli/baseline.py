@@ -1,4 +1,4 @@
-"""`ablate baseline`: writes the results of a folder into one file that can be committed and compared with."""
+"""`ablate baseline`: writes the results of a folder into one file, with which later results can be compared."""
 
 import math
 from pathlib import Path

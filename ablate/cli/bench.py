@@ -1,4 +1,4 @@
-"""`ablate bench`: times the engine and its rivals on this machine, or a training step of each variant."""
+"""`ablate bench`: times ablate's training engine and its rivals on this machine, or a training step of each variant."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +28,13 @@ from ablate.store.provenance import provenance
 from ablate.store.step_costs import write_step_costs
 from ablate.training.backend import PROCESS
 
-# In ten epochs training takes much longer than the calls around it, and the benchmark is still short.
+# Ten epochs of training take much longer than the calls around the training, and the benchmark is still short.
 BenchOptions = Annotated[Experiment, experiment_group(epochs=10)]
 
 
 @dataclass(frozen=True)
 class Measuring:
-    """What is measured, how often, and where its results go."""
+    """Options that say what is measured, how often, and where the results are stored."""
 
     rounds: str = option("3", help="how often everything is timed, in turn")
     rivals: str | None = option(
@@ -55,7 +55,7 @@ class Measuring:
     as_json: AsJson = False
 
     def number_of_rounds(self) -> int:
-        """Returns the number of rounds. Raises SpecError if it is not a whole number from 1 to 1000."""
+        """Returns the number of rounds. Raises SpecError if the number is not a whole number from 1 to 1000."""
         try:
             return int(whole(1, 1000)(self.rounds))
         except ValueError as error:
@@ -92,7 +92,7 @@ def _bench_rivals(experiment: Experiment, machine: Machine, measuring: Measuring
     if own:
         raise SpecError(f"--activation: rivals know only torch's own functions, not {own[0]!r}; {remedy}")
     with prepared(experiment, runs_of(experiment), machine.data_dir, jobs, rounds) as work:
-        # Imported here because it loads torch, which `--help` does not need.
+        # Imported here because this module loads torch, which `--help` does not need.
         from ablate.bench.measure import hold_contest
 
         say(f"{work.setting.workload}; starting and warming up the workers and {', '.join(rivals)}")

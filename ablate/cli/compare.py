@@ -1,4 +1,7 @@
-"""`ablate compare`: compares a candidate with a baseline. Unlike `gate`, it exits with 0 for any verdict."""
+"""`ablate compare`: compares a candidate with a baseline.
+
+Unlike `ablate gate`, the command exits with 0 for any verdict.
+"""
 
 import sys
 from pathlib import Path

@@ -30,7 +30,7 @@ from ablate.store.baseline import read_results, write_baseline
 EXIT_CODES = {Reason.REGRESSION: 4, Reason.FAILED_RUNS: 3, Reason.NOT_COMPARABLE: 5}
 SELF_TEST_FAILED = 1
 
-# Settings of the simulated results to which the self-test adds faults if no baseline is given.
+# Settings of the simulated results to which the self-test adds faults if the user gives no baseline.
 _SIMULATED = {"activation": "relu,tanh", "norm": "off", "dropout": "0,0.5", "seeds": "6", "epochs": "4"}
 _SIMULATED_TARGET = 0.8
 
@@ -43,7 +43,7 @@ EPILOG = (
 
 @dataclass(frozen=True)
 class Passing:
-    """Options that relax the conditions under which the gate fails."""
+    """Options of `ablate gate` that relax the conditions under which the gate fails."""
 
     allow_missing: bool = option(False, help="ignore variants and metrics that the candidate does not have")
     warn_only: bool = option(False, help="report all, exit 0 whatever is found")
@@ -54,7 +54,7 @@ class Passing:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Options that say where the verdicts are written."""
+    """Options of `ablate gate` that say to which files the verdicts are written."""
 
     junit: Path | None = option(None, metavar="FILE", help="write JUnit XML")
     summary: Path | None = option(
@@ -73,7 +73,10 @@ class Outputs:
 
     @property
     def exports(self) -> list[tuple[str, Path]]:
-        """Kinds of dashboards and their files. Raises SpecError if an option is not KIND=FILE."""
+        """The kinds of dashboards and the file for each kind.
+
+        Raises SpecError if an option `--export` is not KIND=FILE.
+        """
         pairs = [text.partition("=") for text in self.export or ()]
         for kind, _, file in pairs:
             if kind not in KINDS or not file:
@@ -81,7 +84,10 @@ class Outputs:
         return [(kind, Path(file)) for kind, _, file in pairs]
 
     def write(self, comparison: Comparison, why: Sequence[Reason], code: int) -> None:
-        """Writes the files, prints the verdicts and annotates them on GitHub. Raises StoreError if writing fails."""
+        """Writes the files, prints the verdicts, and annotates the verdicts in a GitHub workflow.
+
+        Raises StoreError if a file cannot be written.
+        """
         for kind, file in self.exports:
             write(file, export(comparison, kind), "--export")
         if self.junit:
@@ -113,7 +119,7 @@ def gate(
     ),
 ) -> None:
     """Judge a candidate against a baseline, by exit code."""
-    _ = outputs.exports, judging.metrics  # raises SpecError for illegal options before anything is done
+    _ = outputs.exports, judging.metrics  # raises SpecError for illegal options before any work is done
     if self_test:
         raise typer.Exit(0 if _passes_self_test(baseline, judging) else SELF_TEST_FAILED)
     if baseline is None or candidate is None:
@@ -151,7 +157,10 @@ def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None
 
 
 def _passes_self_test(baseline: Path | None, judging: Judging) -> bool:
-    """Adds faults to a baseline or simulated results, prints one line per trial and returns whether all pass."""
+    """Adds faults to a baseline or to simulated results, and returns whether the gate reacts to all faults as expected.
+
+    The function prints one line per trial.
+    """
     if baseline is None:
         runs = scored_runs([build(_SIMULATED)], _SIMULATED_TARGET, Training(executor="fake", device="cpu"))
         side = Side(runs, _SIMULATED_TARGET)

@@ -36,7 +36,7 @@ def list_(
     if plot:
         _draw(plot)
     if details:
-        # Imported here because they load torch and pandas, which the other lists do not need.
+        # Imported here because these modules load torch and pandas, which the other lists do not need.
         from ablate.cli.shared.output import print_table
         from ablate.nn.properties import properties
         from ablate.report.activations import properties_section
@@ -59,7 +59,7 @@ def _draw(path: Path) -> None:
 
 
 def _lines() -> dict[str, list[str]]:
-    """Returns the lines to print for each kind of list."""
+    """Returns the lines to print, by kind of list, such as `datasets`."""
     datasets = [
         f"{name:19} {'x'.join(map(str, info.shape)):9} {info.classes or '?':>4} classes "
         f"{info.samples:>6}+{info.test_samples:<6} {info.about}"

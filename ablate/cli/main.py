@@ -51,7 +51,10 @@ def _top(
 
 
 def app_for(arguments: list[str]) -> typer.Typer:
-    """Returns the command line. Only the command called by the arguments is loaded; the others have only help lines."""
+    """Returns the typer application.
+
+    Only the command named in `arguments` is loaded; any other command has only a help line.
+    """
     app = typer.Typer(
         help="Benchmark activation and regularization ablations: every run of a grid trained together.",
         epilog=EPILOG,
@@ -74,7 +77,7 @@ def app_for(arguments: list[str]) -> typer.Typer:
 
 
 def _not_called() -> None:
-    """Replaces the function of a command whose module is not loaded."""
+    """Stands in for the function of a command whose module is not loaded."""
 
 
 def main() -> None:
@@ -102,5 +105,5 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """Ends the command like a keyboard interrupt: workers are stopped and temporary files are deleted."""
+    """Ends the command in the same way as a keyboard interrupt: workers are stopped and temporary files are deleted."""
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""`ablate plan`: shows what `ablate run` would train. It trains and writes nothing."""
+"""`ablate plan`: shows what `ablate run` would train. The command trains nothing and writes nothing."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def plan(experiment: ExperimentOptions, running: Running) -> None:
 
 
 def _tuned(grid: Grid, running: Running) -> Grid:
-    """Shows the plan of the learning-rate search and returns the grid with the chosen rates, if all are known."""
+    """Shows the plan of the learning-rate search, and returns the grid with the chosen rates if all rates are known."""
     tuning = grid.for_tuning()
     print("First, to choose the learning rate of each variant:")
     _show(tuning, running)

@@ -26,7 +26,7 @@ _DEFAULT_MARGINS = ", ".join(f"{margin} for {names}" for margin, names in metric
 
 @dataclass(frozen=True)
 class Format:
-    """Output formats other than tables. At most one can be chosen."""
+    """Options for output formats other than tables. At most one format can be chosen."""
 
     layers: bool = option(
         False, help="what `ablate run --diagnostics` measured in the layers; troubled variants come last"
@@ -81,7 +81,7 @@ def report(
 
 
 def _origin(folder: ResultsFolder) -> Origin:
-    """Returns the origin of a folder's results: experiment, versions and machine."""
+    """Returns the origin of the results in a folder: experiment, software versions and machine."""
     experiment = folder.path / EXPERIMENT_FILE
     text = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
     return Origin(folder.path.resolve().name, text, folder.metadata())

@@ -1,4 +1,4 @@
-"""`ablate run`: trains the missing runs of a grid and shows the tables."""
+"""`ablate run`: trains the missing runs of a grid and shows the tables of results."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,7 @@ def run(
     statuses = grid.folder.statuses()
     if experiment.diagnostics:
         _warn_of_missing_layers(grid, statuses)
-    # Imported here and not above, so that pandas loads while the workers load torch.
+    # Imported here and not at the top, so that pandas loads while the workers load torch.
     from ablate.cli.shared.summary import show
 
     show(grid.folder)
@@ -38,9 +38,9 @@ def run(
 
 
 def _tuned(grid: Grid, running: Running) -> Grid:
-    """Trains the missing runs of the learning-rate search and returns the grid with each variant's best rate."""
+    """Trains the missing runs of the learning-rate search, and returns the grid with the best rate of each variant."""
     tuning = grid.for_tuning()
-    # Diverging is a valid tuning outcome, so --fail-fast ignores it.
+    # A run that diverges is a valid outcome of tuning, so --fail-fast does not apply to tuning.
     train(tuning, running.plan(tuning, running.force), running)
     from ablate.cli.shared.tuning import at_chosen_rates
 
@@ -48,7 +48,7 @@ def _tuned(grid: Grid, running: Running) -> Grid:
 
 
 def _warn_of_missing_layers(grid: Grid, statuses: Mapping[str, str]) -> None:
-    """Warns about runs that were stored without diagnostics. They are trained again only with `--force`."""
+    """Warns about runs that were stored without diagnostics. Such runs are trained again only with `--force`."""
     finished = {run.run_id for run in grid.runs if statuses.get(run.run_id) == FINISHED}
     without = len(finished - set(grid.folder.read("layers")["run_id"]))
     if without:

@@ -1,1 +1,1 @@
-"""Reports of findings as text, figures, HTML and machine-readable formats. All numbers are formatted here."""
+"""Reports of findings as text, figures, HTML and machine-readable formats. This package formats all numbers."""

@@ -8,7 +8,7 @@ from ablate.report.sections import Column, Section
 from ablate.report.style import ON_WHITE, drawing
 
 if TYPE_CHECKING:
-    # Imported for types only: matplotlib and torch are slow to load.
+    # Imported only for type checks, because matplotlib and torch are slow to load.
     from matplotlib.figure import Figure
 
     from ablate.nn.properties import Curve, Properties
@@ -23,7 +23,7 @@ _NOTE = (
 
 
 def properties_section(functions: Sequence["Properties"]) -> Section:
-    """Returns the table of activation functions, one per row."""
+    """Returns the table of the properties of activation functions, one function per row."""
     derivatives = [f"{function.largest_derivative:z.4g}" for function in functions]
     centred = ["yes" if function.is_zero_centred else "no" for function in functions]
     return Section(
@@ -45,7 +45,10 @@ def properties_section(functions: Sequence["Properties"]) -> Section:
 
 @drawing()
 def curves_figure(curves: Sequence["Curve"]) -> "Figure":
-    """Returns a figure with one panel per function: f(z) is solid, f'(z) is dashed. All panels share their axes."""
+    """Returns a figure with one panel per activation function f.
+
+    The line of f(z) is solid, and the line of the derivative f'(z) is dashed. All panels have the same axes.
+    """
     from matplotlib.figure import Figure
 
     columns = min(_MOST_COLUMNS, len(curves))

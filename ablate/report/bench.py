@@ -1,4 +1,4 @@
-"""Results of `ablate bench` as tables and as JSON: times of a contest, or costs of training steps."""
+"""Results of `ablate bench` as tables and as JSON: times of ablate and its rivals, or costs of training steps."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from ablate.report.sections import Column, Section
 SCHEMA_VERSION = 1
 
 _RATIO = Unit(1, 2)
-# Work that the times do not include, for the table and the JSON document.
+# Work that the measured times do not include, as text for the table and the JSON document.
 EXCLUDED = (
     "reading the data, except in the whole command",
     "warm-up of worker processes and of rivals, and making the rivals' networks",
@@ -27,7 +27,7 @@ _OF_STEP_COSTS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """Setting of a measurement: the grid in one line, facts about the machine by label, and a remark on the data."""
+    """The setting of a measurement: the grid in one line, facts about the machine, and a remark on the data."""
 
     workload: str
     machine: Mapping[str, str]
@@ -37,7 +37,7 @@ class Setting:
 
 
 def head(setting: Setting) -> list[str]:
-    """Returns the lines above a table: the workload, the machine, and the way of measuring."""
+    """Returns the lines above a table of times: the workload, the machine, and the way of measuring."""
     parts = [text if label == "cpu" else f"{label} {text}" for label, text in setting.machine.items()]
     rounds = (
         f"{counted(setting.rounds, 'round')}, everything once per round in turn; medians, ranges in brackets"
@@ -46,7 +46,7 @@ def head(setting: Setting) -> list[str]:
 
 
 def contest_section(contest: Contest) -> Section:
-    """Returns the table of a contest, one row per contestant."""
+    """Returns the table of a contest between ablate's engine and its rivals, one row per contestant."""
     rows = standings(contest)
     peaks = ["-" if row.peak_bytes is None else f"{row.peak_bytes / 1e6:.0f}" for row in rows]
     return Section(
@@ -67,7 +67,10 @@ def contest_section(contest: Contest) -> Section:
 
 
 def contest_notes(contest: Contest, setting: Setting) -> list[str]:
-    """Returns the lines that explain the table: the contestants, the excluded work, and the GEMM rate."""
+    """Returns the lines that explain the table of a contest.
+
+    The lines describe the contestants, the work that is not timed, and the speed of matrix products.
+    """
     rate = Spread.of(contest.gemm_rate)
     return [
         *(f"{contestant.label}: {contestant.about}." for contestant in contest.contestants),
@@ -81,7 +84,10 @@ def contest_notes(contest: Contest, setting: Setting) -> list[str]:
 
 
 def contest_json(contest: Contest, setting: Setting) -> str:
-    """Returns a contest as a JSON document. Times are in seconds, shares are from 0 to 1."""
+    """Returns the results of a contest between ablate's engine and its rivals as JSON.
+
+    Times are in seconds, and shares are from 0 to 1.
+    """
     rows = []
     for row in map(asdict, standings(contest)):
         contestant = row.pop("contestant")
@@ -91,9 +97,10 @@ def contest_json(contest: Contest, setting: Setting) -> str:
 
 
 def step_costs_section(costs: pd.DataFrame, reference: str) -> Section:
-    """Returns the table of step costs, the cheapest first. Ratios are relative to the variant `reference`.
+    """Returns the table of the costs of a training step, the cheapest variant first.
 
-    The columns of `costs` are `variant`, `runs`, `step_seconds`, `step_seconds_low`, `step_seconds_high`.
+    Ratios are relative to the variant `reference`. The columns of `costs` are `variant`, `runs`, `step_seconds`,
+    `step_seconds_low` and `step_seconds_high`.
     """
     costs = _cheapest_first(costs, reference)
     spreads = [Spread(*row) for row in zip(*(costs[name] for name in _COST_COLUMNS), strict=True)]
@@ -112,7 +119,7 @@ def step_costs_section(costs: pd.DataFrame, reference: str) -> Section:
 
 
 def step_costs_json(costs: pd.DataFrame, reference: str, setting: Setting) -> str:
-    """Returns step costs as a JSON document, the cheapest first."""
+    """Returns the costs of a training step as a JSON document, the cheapest variant first."""
     costs = _cheapest_first(costs, reference)
     rows = costs[["variant", "runs", *_COST_COLUMNS, "to_reference"]].to_dict("records")
     return _document(setting, (_OF_STEP_COSTS,), {"reference": reference, "variants": rows})
@@ -122,14 +129,20 @@ _COST_COLUMNS = ("step_seconds", "step_seconds_low", "step_seconds_high")
 
 
 def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Returns the costs in ascending order, with their ratios to the reference in a column `to_reference`."""
+    """Returns the costs of a training step in ascending order.
+
+    The new column `to_reference` has the ratio of each cost to the cost of the reference.
+    """
     base = costs.loc[costs["variant"] == reference, "step_seconds"].iloc[0]
     costs = costs.assign(to_reference=costs["step_seconds"] / base)
     return costs.sort_values("step_seconds", kind="stable")
 
 
 def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | float) -> tuple[Column, ...]:
-    """Returns a column of medians and ranges. `written` is a unit, or a scale for which decimals are chosen."""
+    """Returns a column of medians and ranges.
+
+    `written` is the unit of the numbers, or a scale factor, for which the function chooses the number of decimals.
+    """
     unit = written if isinstance(written, Unit) else unit_for((spread.median for spread in spreads), written)
     medians = [unit.text(spread.median) for spread in spreads]
     ranges = [f"[{unit.text(spread.low)}, {unit.text(spread.high)}]" for spread in spreads]

@@ -1,4 +1,4 @@
-"""A comparison in formats for continuous integration: JUnit XML, a Markdown summary, GitHub annotations."""
+"""A comparison by a gate in formats for continuous integration: JUnit XML, a Markdown summary, GitHub annotations."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,21 +10,22 @@ from ablate.report.markdown import escaped, table
 from ablate.report.sections import Column
 from ablate.report.simulated import marked
 
-# GitHub rejects a step's summary above 1 MiB. The rest is left for the output of other commands.
+# GitHub rejects a step's summary above 1 MiB. The bytes up to 1 MiB are left for the output of other commands.
 SUMMARY_BYTES = 1_000_000
 # GitHub shows at most ten annotations of each level for a step.
 ANNOTATIONS = 10
 
 _CUT = "\n\nCut here: the summary would be larger than GitHub takes. `--json` and `--junit` have all of it.\n"
-# Characters that XML 1.0 cannot hold, not even escaped.
+# Characters that XML 1.0 does not allow, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(comparison: Comparison) -> bytes:
     """Returns a comparison as JUnit XML, with one test case for each variant and metric.
 
-    Regressions are failures. Failed runs, and variants or metrics missing in the candidate, are errors. Inconclusive,
-    new and otherwise incomparable findings are skipped, as are bad findings of metrics that do not decide.
+    In JUnit's terms, a regression is a failure. A failed run, or a variant or metric that is missing in the candidate,
+    is an error. Test cases are skipped for inconclusive findings, for new and otherwise incomparable variants and
+    metrics, and for bad findings of metrics that cannot fail the gate.
     """
     elements = [_junit_element(finding) for finding in comparison.findings]
     attributes = {"name": marked("ablate gate", comparison.simulated), "time": "0"}
@@ -51,7 +52,10 @@ def to_junit(comparison: Comparison) -> bytes:
 
 
 def to_summary(comparison: Comparison, reasons: Sequence[Reason], room: int = SUMMARY_BYTES) -> str:
-    """Returns Markdown of at most `room` bytes: outcome, important findings, and all findings in a folded section."""
+    """Returns a comparison as Markdown of at most `room` bytes.
+
+    The text has the outcome, the important findings, and a folded section with all findings.
+    """
     title = marked("ablate gate", comparison.simulated)
     head = f"## {'❌' if reasons else '✅'} {title} {escaped(gate.describe_outcome(comparison, reasons))}\n\n"
     notes = [f"- {escaped(note)}\n" for note in gate.collect_notes(comparison)]
@@ -64,9 +68,10 @@ def to_summary(comparison: Comparison, reasons: Sequence[Reason], room: int = SU
 
 
 def to_annotations(comparison: Comparison, reasons: Sequence[Reason]) -> list[str]:
-    """Returns GitHub's workflow commands for the important findings, at most ten, the most serious first.
+    """Returns GitHub workflow commands that annotate the important findings, at most ten, the most serious first.
 
-    Serious findings of a failed gate are errors. Improvements and new results are notices. All others are warnings.
+    Serious findings of a failed gate become errors. Improvements and new variants or metrics become notices. All other
+    findings become warnings.
     """
     findings = gate.important(comparison)
     shown = findings if len(findings) <= ANNOTATIONS else findings[: ANNOTATIONS - 1]
@@ -103,7 +108,7 @@ def _command(level: str, *texts: str) -> str:
 
 
 def _table(findings: Sequence[Finding]) -> list[str]:
-    """Returns the lines of a table, one per finding."""
+    """Returns the lines of a Markdown table with one row per finding."""
     columns = [
         Column("", [finding.verdict.mark for finding in findings]),
         Column("variant", [finding.variant for finding in findings]),

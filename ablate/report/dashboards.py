@@ -1,4 +1,4 @@
-"""A comparison in the formats of benchmark dashboards: the candidate's mean for each variant and metric."""
+"""The results of a candidate in the formats of benchmark dashboards: its mean for each variant and metric."""
 
 import json
 from collections import defaultdict
@@ -13,13 +13,14 @@ _UNITS = {"steps_to_target": "steps", STEP_SECONDS: "seconds"}
 
 
 def export(comparison: Comparison, kind: str) -> str:
-    """Returns the candidate's means as JSON. The names of variants are marked if results are made up.
+    """Returns the candidate's means as JSON.
 
-    The kinds `bigger` and `smaller` give the lists that github-action-benchmark reads with `customBiggerIsBetter` and
-    `customSmallerIsBetter`; `bmf` is the Bencher Metric Format, with all metrics.
+    If any results are simulated, the names of variants are marked as simulated. The kinds `bigger` and `smaller` give
+    the lists that the tool github-action-benchmark reads with its settings `customBiggerIsBetter` and
+    `customSmallerIsBetter`. The kind `bmf` gives the Bencher Metric Format, with all metrics.
 
     Raises:
-        SpecError: The kind is unknown.
+        SpecError: No format has the name `kind`.
     """
     if kind not in KINDS:
         raise SpecError(f"--export: {kind!r} is not one of {', '.join(KINDS)}; write it as bmf=FILE")

@@ -1,4 +1,7 @@
-"""A report for programs: a JSON document or a CSV line per variant. Numbers are unrounded, shares from 0 to 1."""
+"""A report for programs: a JSON document, or CSV with one line per variant.
+
+Numbers are not rounded, and shares are from 0 to 1.
+"""
 
 import json
 import math
@@ -15,13 +18,16 @@ from ablate.store.schema import SCORES
 
 SCHEMA_VERSION = 1
 
-# Columns of a run other than scores and metrics.
+# Columns of the table of runs other than scores and metrics.
 _RUN_COLUMNS = ["run_id", VARIANT, "seed", "status", "steps", "failed_step", "message"]
 _RUN_COLUMNS += ["overfit_step", "best_epoch"]
 
 
 def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
-    """Returns a report as one JSON document. Unknown values, such as the steps of a censored run, are null."""
+    """Returns a report as one JSON document.
+
+    Unknown values are null, for example the steps to target of a run that missed the target.
+    """
     variants = {metric: about.variants for metric, about in findings.items()}
     compared = {name: {"margin": str(about.margin), "best": about.winner} for name, about in findings.items()}
     document = {
@@ -53,9 +59,10 @@ def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
 def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
     """Returns a report as CSV: a header line and one line per variant. Unknown values are empty.
 
-    The differences of each metric are the columns METRIC_difference, METRIC_difference_low and so on.
+    For each metric, the columns METRIC_difference, METRIC_difference_low and so on hold the difference from the
+    reference.
     """
-    # The new names state the kind of mean, because a CSV file has no legend.
+    # The new column names state the kind of mean, because a CSV file has no legend.
     table = summary.variants.drop(columns=STEPS_RANK).rename(
         columns={f"{name}_mean": f"{name}_restricted_mean" for name in (STEPS_TO_TARGET, SECONDS_TO_TARGET)}
     )
@@ -68,7 +75,10 @@ def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
 
 
 def _differences(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Returns the differences of one variant or level by metric. A metric without a comparison is null."""
+    """Returns the differences between one variant or level and its reference, by metric.
+
+    The value of a metric without a comparison is None.
+    """
     differences = {}
     for metric, table in tables.items():
         key, *columns = table.columns
@@ -98,7 +108,7 @@ def _level(level: LevelSummary, findings: Mapping[str, Findings]) -> dict[str, A
 
 
 def _figures(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the statistics of one row of a summary table, grouped by metric."""
+    """Returns the statistics in one row of a summary table, grouped by metric."""
     mean = "restricted_mean"
     figures = {
         "n": row["n"],
@@ -126,5 +136,5 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value that JSON can hold. NA, NaN and infinity (an F statistic without residual) become null."""
+    """Returns a value that JSON can represent. NA, NaN and infinity (an F statistic without residual) become None."""
     return None if pd.isna(value) or value in (math.inf, -math.inf) else value

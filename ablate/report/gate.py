@@ -1,4 +1,4 @@
-"""The comparison of a gate as tables, sentences and JSON."""
+"""The comparison of a candidate with a baseline by a gate, as tables, sentences and JSON."""
 
 import json
 import math
@@ -29,7 +29,7 @@ GRAVITY = tuple(_STYLES)
 
 
 def print_comparison(comparison: Comparison, reasons: Sequence[Reason], console: Console) -> None:
-    """Prints what was compared, a table of verdicts, one line per important finding, and the outcome."""
+    """Prints the result of a gate: what was compared, a table of verdicts, the important findings, and the outcome."""
     print_line(console, describe_test(comparison), "bold")
     for note in collect_notes(comparison):
         print_line(console, f"note: {note}", "dim")
@@ -44,7 +44,7 @@ def print_comparison(comparison: Comparison, reasons: Sequence[Reason], console:
 
 
 def describe_test(comparison: Comparison) -> str:
-    """Returns one line that says how the candidate was compared with the baseline."""
+    """Returns one line of text that says how the candidate was compared with the baseline."""
     old, new = comparison.baseline_seeds, comparison.candidate_seeds
     text = f"{comparison.test}, alpha {comparison.alpha:g} over all comparisons together"
     if comparison.test == "bits":
@@ -59,7 +59,7 @@ def describe_test(comparison: Comparison) -> str:
 
 
 def collect_notes(comparison: Comparison) -> list[str]:
-    """Returns remarks on the comparison other than the findings, one sentence each."""
+    """Returns remarks on the comparison apart from its findings, one sentence each."""
     notes = [EXPLANATION] if comparison.simulated else []
     notes += comparison.notes
     if not comparison.decides and comparison.baseline_seeds:
@@ -75,7 +75,8 @@ def collect_notes(comparison: Comparison) -> list[str]:
 def important(comparison: Comparison) -> list[Finding]:
     """Returns the important findings, the most serious first.
 
-    Unchanged findings, inconclusive ones within the margin, and hints that are not regressions are left out.
+    Three kinds of findings are left out: unchanged findings, inconclusive findings whose difference is within the
+    margin, and findings about metrics that cannot fail the gate, unless the finding is a regression.
     """
     shown = [
         finding
@@ -90,7 +91,7 @@ def important(comparison: Comparison) -> list[Finding]:
 
 
 def describe_finding(finding: Finding) -> str:
-    """Returns a finding as a sentence: which variant and metric, the change, and the evidence."""
+    """Returns a finding as a sentence, which states the variant, the metric, the change and the evidence."""
     is_whole = finding.cause in (Cause.VANISHED, Cause.NEW) and not finding.note
     name = finding.variant if is_whole else f"{finding.variant}, {finding.metric}"
     hint = "" if finding.decides else " (a hint, it does not decide)"
@@ -104,13 +105,13 @@ def describe_finding(finding: Finding) -> str:
 
 
 def describe_outcome(comparison: Comparison, reasons: Sequence[Reason]) -> str:
-    """Returns the outcome in one line: passed or the reasons for failing, and the number of findings by verdict."""
+    """Returns the outcome of a gate in one line: passed or the reasons for failing, and the number of each verdict."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts.items() if count)
     return f"{'not passed: ' + ', '.join(reasons) if reasons else 'passed'} ({counts or 'nothing compared'})"
 
 
 def to_json(comparison: Comparison, reasons: Sequence[Reason], exit_code: int) -> str:
-    """Returns a comparison as one JSON document."""
+    """Returns a gate's comparison, its reasons for failing and its exit code as one JSON document."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "exit_code": exit_code,
@@ -132,7 +133,10 @@ def to_json(comparison: Comparison, reasons: Sequence[Reason], exit_code: int) -
 
 
 def _columns(comparison: Comparison) -> list[Column]:
-    """Returns a column of variants, whose last row is the mean over them, and one column per metric."""
+    """Returns the columns of a table of verdicts: a column of variants and one column per metric.
+
+    The last row holds the mean over all variants.
+    """
     by_key = {(finding.variant, finding.metric): finding for finding in comparison.findings}
     variants = sorted(dict.fromkeys(variant for variant, _ in by_key), key=lambda variant: variant == EVERY)
     columns = [Column("variant", variants)]
@@ -165,5 +169,8 @@ def _evidence(finding: Finding, unit: Unit) -> str:
 
 
 def _size(finding: Finding) -> float:
-    """Returns the size of a difference in multiples of the margin, 0 without a difference or margin."""
+    """Returns the size of a difference in multiples of the margin.
+
+    The result is 0 if the finding has no difference or no margin.
+    """
     return abs(finding.difference or 0.0) / finding.margin if finding.margin else 0.0

@@ -11,14 +11,14 @@ from ablate.report.numbers import MILLISECONDS, NATS, PERCENT, STEPS, Unit
 
 @dataclass(frozen=True)
 class Heading:
-    """How a metric is written: column heading (at most two lines), name in a sentence, and unit."""
+    """How reports write a metric: its column heading (at most two lines), its name in a sentence, and its unit."""
 
     short: str
     words: str
     unit: Unit
 
 
-# Metrics of reports and gates, and the subjects of gate findings without a metric, in the order of the columns.
+# Metrics of reports and gates, and the subjects of gate findings without a metric, in the order of table columns.
 HEADINGS: dict[str, Heading] = {
     STATUS: Heading("finished", "share of finished runs", PERCENT),
     BITS: Heading("bits", "share of equal bits", PERCENT),
@@ -33,22 +33,22 @@ HEADINGS: dict[str, Heading] = {
     "best_gap_loss": Heading("gap loss\nat best", "gap in loss at the best evaluation", NATS),
     STEP_SECONDS: Heading("ms a step\n(hint)", "time per step", MILLISECONDS),
 }
-# Metrics of a report, in the order of the columns.
+# Metrics of a report, in the order of table columns.
 REPORTED = tuple(name for name in HEADINGS if name in METRICS)
 
 
 def factor_words(factor: str) -> str:
-    """Returns a factor in words, such as `batch size`."""
+    """Returns the name of a factor in words, such as `batch size`."""
     return factor.replace("_", " ")
 
 
 def levels_words(factor: str) -> str:
-    """Returns the name of a factor's levels, such as `dropout rates`."""
+    """Returns the plural noun for the levels of a factor, such as `dropout rates`."""
     return ROLES[factor].plural
 
 
 def level_words(factor: str, level: str) -> str:
-    """Returns a level as the subject of a sentence, such as `relu` or `dropout 0.5`."""
+    """Returns a level of a factor in words, as the subject of a sentence, such as `relu` or `dropout 0.5`."""
     if factor == "norm" and level != OFF:
         return f"{level} norm"
     return level if factor == "activation" else f"{factor_words(factor)} {level}"

@@ -29,7 +29,10 @@ _RUN_METRICS = ("best_val_accuracy", "val_accuracy", STEPS_TO_TARGET, "gap_accur
 
 @dataclass(frozen=True)
 class Origin:
-    """Origin of results: name of the folder, the experiment last run in it, and the versions and machine used."""
+    """The origin of results: the name of the results folder, the last experiment run in the folder, and the metadata.
+
+    `metadata` describes the software versions and the machine.
+    """
 
     name: str
     experiment_toml: str
@@ -37,11 +40,12 @@ class Origin:
 
 
 def to_html(summary: Summary, curves: pd.DataFrame, findings: Findings, origin: Origin) -> str:
-    """Returns the page. The same results give the same page. The page loads nothing from disk or the network.
+    """Returns a report as an HTML page. The same results always give the same page.
 
-    `curves` is a frame with the columns of `store.schema.CURVES`.
+    The page loads nothing from disk or from the network. `curves` is a data frame with the columns of
+    `store.schema.CURVES`.
     """
-    # Imported here because it is large and only this page needs it.
+    # Imported here because plotly is large and only this page needs it.
     from plotly.offline import get_plotlyjs
 
     (_, title), *labelled = words.head(summary)
@@ -117,7 +121,7 @@ def _list(lines: Sequence[str], kind: str) -> str:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """Returns a Content Security Policy that allows only these scripts to run and nothing to be loaded."""
+    """Returns a Content Security Policy that lets the page run only the given scripts and load nothing."""
     hashes = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     others = "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"

@@ -1,4 +1,4 @@
-"""A report in GitHub's Markdown, for a pull request or a README."""
+"""A report in GitHub's dialect of Markdown, for a pull request or a README."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,10 @@ from ablate.report.tables import Tables
 
 
 def to_markdown(summary: Summary, findings: Findings) -> str:
-    """Returns findings, warnings and tables as Markdown. The table of all variants is folded."""
+    """Returns a report with findings, warnings and tables as Markdown.
+
+    The table of all variants is in a folded section.
+    """
     (_, title), *labelled = words.head(summary)
     metric = HEADINGS[findings.metric].words
     parts = [
@@ -41,7 +44,7 @@ def to_markdown(summary: Summary, findings: Findings) -> str:
 
 
 def table(columns: Sequence[Column]) -> str:
-    """Returns columns as a Markdown table. Right-justified columns stay right-justified."""
+    """Returns columns as a Markdown table. Right-justified columns are right-justified in Markdown as well."""
     headings = [escaped(column.heading) for column in columns]
     rules = ["---:" if column.right else ":---" for column in columns]
     rows = zip(*([escaped(cell.strip()) for cell in column.cells] for column in columns), strict=True)
@@ -49,7 +52,7 @@ def table(columns: Sequence[Column]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Returns text escaped so that Markdown shows it unchanged on one line, also in a table cell."""
+    """Escapes a text so that Markdown shows the text unchanged on one line, even in a table cell."""
     line = re.sub(r"\s+", " ", escape(text, quote=False))
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", line)
 

@@ -1,4 +1,4 @@
-"""Formatting of numbers: means with their spread, steps that may be censored, seeds, durations."""
+"""Formatting of numbers: means with standard deviations, steps to target, seeds and durations."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from itertools import groupby
 
 @dataclass(frozen=True)
 class Symbols:
-    """Signs printed beside numbers, in characters that the output's encoding can hold."""
+    """Signs printed beside numbers, made of characters that the encoding of the output can represent."""
 
     best: str
     worst: str
@@ -21,7 +21,7 @@ ASCII = Symbols(best="+", worst="-", plus_minus="+-", at_least=">=")
 
 
 def symbols_for(encoding: str) -> Symbols:
-    """Returns the symbols that text in this encoding can hold."""
+    """Returns signs made of characters that a text encoding can represent: Unicode signs if possible, else ASCII."""
     try:
         "".join((UNICODE.best, UNICODE.worst, UNICODE.plus_minus, UNICODE.at_least, "─")).encode(encoding)
     except (UnicodeEncodeError, LookupError):
@@ -31,7 +31,7 @@ def symbols_for(encoding: str) -> Symbols:
 
 @dataclass(frozen=True)
 class Unit:
-    """How a quantity is written: its scale, its decimals, and the suffixes of values and of differences."""
+    """How a quantity is written: its scale, its number of decimals, and the suffixes of its values and differences."""
 
     scale: float
     decimals: int
@@ -39,11 +39,14 @@ class Unit:
     of_differences: str = ""
 
     def text(self, value: float) -> str:
-        """Returns the number as text: `-` for NaN, and zero without a sign."""
+        """Returns a number as text. NaN becomes `-`, and a number that rounds to zero has no sign."""
         return "-" if math.isnan(value) else f"{value * self.scale:z.{self.decimals}f}"
 
     def signed(self, value: float) -> str:
-        """Returns a difference with its sign. It has no sign if it rounds to zero, and is `-` for NaN."""
+        """Returns a difference as text with its sign.
+
+        A difference that rounds to zero has no sign, and NaN becomes `-`.
+        """
         text = self.text(value)
         return text if math.isnan(value) or text.startswith("-") or not float(text) else f"+{text}"
 
@@ -55,14 +58,17 @@ MILLISECONDS = Unit(1000, 3, " ms", " ms")
 
 
 def unit_for(values: Iterable[float], scale: float = 1) -> Unit:
-    """Returns the unit of a column in which the smallest positive value is written with three digits."""
+    """Returns a unit in which the smallest positive value is written with three significant digits."""
     known = [value * scale for value in values if value > 0 and math.isfinite(value)]
     return Unit(scale, min(9, max(0, 2 - math.floor(math.log10(min(known))))) if known else 2)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The parts of a number in a table, which are aligned separately: `97.2`, `±0.4`, and an optional mark."""
+    """The parts of a number in a table: the mean `97.2`, the spread `±0.4`, and an optional mark.
+
+    In a column, each part is aligned separately.
+    """
 
     mean: str
     spread: str
@@ -70,12 +76,19 @@ class Cell:
 
 
 def mean_and_spread(mean: float, sd: float, unit: Unit, symbols: Symbols) -> Cell:
-    """Returns a mean with its standard deviation. A NaN standard deviation (of a single seed) is left out."""
+    """Returns the table cell of a mean with its standard deviation.
+
+    A standard deviation of NaN (with a single seed) is left out.
+    """
     return Cell(unit.text(mean), "" if math.isnan(sd) else symbols.plus_minus + unit.text(sd))
 
 
 def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols, unit: Unit = STEPS) -> Cell:
-    """Returns restricted mean steps: `123 ±8`, `≥430 ±20` if some runs missed the target, `>540` if all did."""
+    """Returns the table cell of mean steps to target, such as `123 ±8`.
+
+    If some runs missed the target, the mean is a lower bound: `≥430 ±20`. If all runs missed the target, the cell is
+    `>540`.
+    """
     cell = mean_and_spread(mean, sd, unit, symbols)
     if reached == runs or math.isnan(mean):
         return cell
@@ -83,7 +96,7 @@ def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols
 
 
 def aligned(cells: Sequence[Cell]) -> list[str]:
-    """Returns the cells of a column as texts of equal width, with their parts aligned."""
+    """Returns the cells of a column as texts of equal width, so that means, spreads and marks are aligned."""
     parts = zip(*((cell.mean, cell.spread, cell.mark) for cell in cells), strict=True)
     means, spreads, marks = (max(map(len, part)) for part in parts)
     gaps = " " * bool(spreads), " " * bool(marks)
@@ -93,15 +106,15 @@ def aligned(cells: Sequence[Cell]) -> list[str]:
 
 
 def spans(numbers: Iterable[int]) -> str:
-    """Returns whole numbers as ranges, such as `0-4, 7`."""
-    # Consecutive numbers all have the same difference from their index.
+    """Returns whole numbers as a text of ranges, such as `0-4, 7`."""
+    # The numbers of a range of consecutive numbers all have the same difference from their index.
     runs = groupby(enumerate(sorted(set(numbers))), key=lambda pair: pair[1] - pair[0])
     parts = [[number for _, number in run] for _, run in runs]
     return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
 def plural(noun: str, number: int) -> str:
-    """Returns a noun in the singular or plural, such as `run` or `runs`."""
+    """Returns a noun in the singular or the plural, as a number requires: `run` or `runs`."""
     return noun if number == 1 else f"{noun}s"
 
 

@@ -1,4 +1,4 @@
-"""The plan of a grid as text: the product of its levels, what is stored, and the estimated cost of the rest."""
+"""The plan of a grid as text: its numbers of levels, the stored runs, and the estimated cost of the runs to train."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ from ablate.report.numbers import counted, duration
 from ablate.report.simulated import marked
 from ablate.store.status import DIVERGED, FAILED, FINISHED
 
-# Settings shown in other lines of a plan.
+# Settings that other lines of the plan show.
 _SHOWN_ELSEWHERE = ("dataset", "model", "seeds")
-# Bytes of a worker's memory in addition to its stack, for the interpreter and torch.
+# Bytes of memory that a worker process needs for the interpreter and torch, in addition to its stack of runs.
 PROCESS_BYTES = 450e6
 
 
@@ -26,9 +26,10 @@ def plan_text(
     jobs: int,
     folder: Path,
 ) -> str:
-    """Returns the plan in a few lines.
+    """Returns the plan of a grid as a few lines of text.
 
-    `runs` are all runs of the grid. `statuses` holds the stored runs' statuses by id. `plan` has the runs to train.
+    `runs` are all runs of the grid. `statuses` maps the ids of stored runs to their statuses. `plan` has the runs to
+    train.
     """
     train, val, test = experiment.split_sizes
     stored = [statuses.get(run.run_id) for run in runs]
@@ -54,9 +55,9 @@ def plan_text(
 
 
 def product_line(experiment: Experiment, runs: int) -> str:
-    """Returns the product of the levels, such as `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
+    """Returns the numbers of levels as a product, such as `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
 
-    Factors with one level, and other settings that differ from their defaults, follow in brackets.
+    After the product, factors with one level and settings with a value other than the default follow in brackets.
     """
     counts = {name: len(getattr(experiment, name)) for name in FACTORS}
     varied = [f"{count} {name}" for name, count in counts.items() if count > 1]

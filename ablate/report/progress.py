@@ -1,4 +1,4 @@
-"""Progress of training: a live bar on a terminal, otherwise a line per finished stack and periodic status lines."""
+"""Progress of training: a live bar on a terminal, otherwise periodic status lines and one line per finished stack."""
 
 import sys
 import time
@@ -23,9 +23,9 @@ _PACE_WIDTH = 48
 
 
 class Progress:
-    """Shows the progress of training: as a bar on an interactive console, otherwise as lines.
+    """Shows the progress of training as a bar on an interactive console, or as lines on any other console.
 
-    `clock` returns a time in seconds that never decreases.
+    `clock` is a function that returns a time in seconds. This time never decreases.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
@@ -34,7 +34,7 @@ class Progress:
         self._statuses: Counter[str] = Counter()
         self._began = self._last_shown = 0.0
         self._simulated = False
-        # No thread refreshes the bar, because workers may be forked while the bar is shown.
+        # No thread refreshes the bar, because worker processes may be forked while the bar is shown.
         off: dict[str, Any] = dict.fromkeys(("auto_refresh", "redirect_stdout", "redirect_stderr"), False)
         runs, pace = TextColumn("{task.fields[runs]}"), TextColumn("{task.fields[pace]}")
         self._bar = Bar(
@@ -44,7 +44,10 @@ class Progress:
     @classmethod
     @contextmanager
     def on_stderr(cls) -> Iterator[Self]:
-        """Yields a `Progress` on stderr. Finishes it also if an error occurs."""
+        """Yields a `Progress` that prints to stderr.
+
+        At the end of the `with` block the display is finished, even after an error.
+        """
         progress = cls(console(sys.stderr), time.monotonic)
         try:
             yield progress
@@ -52,7 +55,7 @@ class Progress:
             progress.finish()
 
     def start(self, total_runs: int, total_steps: int, *, simulated: bool = False) -> None:
-        """Starts the display, given the number of runs and the number of steps summed over runs."""
+        """Starts the display of progress for a number of runs and a number of steps, which is summed over all runs."""
         self._total_runs, self._total_steps, self._simulated = total_runs, total_steps, simulated
         self._began = self._last_shown = self._clock()
         if self._console.is_interactive:
@@ -60,7 +63,7 @@ class Progress:
             self._bar.start()
 
     def advance(self, run_steps: int) -> None:
-        """Adds the number of steps done since the last call, summed over runs."""
+        """Adds the number of training steps done since the last call. The number is summed over runs."""
         self._steps += run_steps
         now = self._clock()
         if self._console.is_interactive:
@@ -70,7 +73,10 @@ class Progress:
             self._line(f"{self._count()} training  {self._pace()}")
 
     def stack_finished(self, label: str, statuses: Mapping[str, int], seconds: float) -> None:
-        """Adds a finished stack, given its label, its number of runs by status, and its duration in seconds."""
+        """Adds a finished stack of runs to the progress.
+
+        `label` names the stack, `statuses` has its number of runs by status, and `seconds` is its duration.
+        """
         self._statuses.update(statuses)
         failures = _failures(statuses)
         if not self._console.is_interactive:
@@ -81,7 +87,7 @@ class Progress:
         self._move_bar(self._clock())
 
     def finish(self) -> None:
-        """Removes the bar and prints the number of finished runs and the duration. A second call does nothing."""
+        """Removes the bar and prints the number of finished runs and the total duration. A second call does nothing."""
         if not self._total_runs:
             return
         if self._console.is_interactive:
@@ -97,7 +103,10 @@ class Progress:
         self._bar.update(self._bar.task_ids[0], completed=self._steps, refresh=True, **self._texts())
 
     def _texts(self) -> dict[str, Any]:
-        """Returns the texts left and right of the bar, padded so that the bar keeps its length."""
+        """Returns the texts to the left and to the right of the bar.
+
+        The texts are padded so that the bar keeps its length.
+        """
         total = f"{self._total_runs:,}"
         runs = f"{self._statuses.total():>{len(total)},}/{total} runs"
         return {"runs": marked(runs, self._simulated), "pace": f"{self._pace():{_PACE_WIDTH}}"}

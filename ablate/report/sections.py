@@ -13,14 +13,15 @@ from rich.text import Text
 from ablate.report.numbers import UNICODE, Symbols
 
 _GAP = 2  # number of blanks between columns
-_LEAST_TEXT_WIDTH = 20  # least width in characters for which text is indented
-# SIMPLE_HEAD in ASCII characters. rich's own fallback draws a frame around the whole table.
+_LEAST_TEXT_WIDTH = 20  # smallest width, in characters, for which text is indented
+# The box SIMPLE_HEAD of rich in ASCII characters. In rich, the fallback of this box draws a frame around the whole
+# table.
 _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: a heading of one or more lines, the cells and, optionally, the styles of the cells."""
+    """A column of a table: a heading of one or more lines, the cells and, optionally, the styles of the cells."""
 
     heading: str
     cells: Sequence[str]
@@ -29,22 +30,25 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Number of characters of the widest line."""
+        """The number of characters in the widest line of the column."""
         return max(cell_len(line) for line in (*self.heading.split("\n"), *self.cells))
 
     def rows(self, rows: Sequence[int]) -> "Column":
-        """Returns a column with only these rows."""
+        """Returns the column reduced to the rows with these indices."""
         styles = [self.styles[row] for row in rows] if self.styles else ()
         return replace(self, cells=[self.cells[row] for row in rows], styles=styles)
 
     def texts(self) -> list[Text]:
-        """Returns the cells with their styles, justified."""
+        """Returns the cells of the column, justified, as rich texts with their styles."""
         styles = self.styles or [""] * len(self.cells)
         return [Text(self.justified(cell), style) for cell, style in zip(self.cells, styles, strict=True)]
 
     def justified(self, text: str) -> str:
-        """Returns a heading or cell. In a right-justified column its lines are padded with blanks on the left."""
-        # rich would strip the blanks that align the parts of a cell if it justified the column.
+        """Returns the text of a heading or cell.
+
+        In a right-justified column, the lines of the text are padded with blanks on the left.
+        """
+        # If rich justified the column, it would strip the blanks that align the parts of a cell.
         if not self.right:
             return text
         return "\n".join(" " * (self.width - cell_len(line)) + line for line in text.split("\n"))
@@ -52,10 +56,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """A table with a title of one line and a note below.
+    """A table with a title of one line above and a note below.
 
-    The identifying columns name the rows. If the table is split, each part repeats them. The other columns are in
-    groups that are never split.
+    The columns in `identifying` name the rows. If a wide table is split into several tables, each of these tables
+    repeats the identifying columns. All other columns are in groups of columns, and a group is never split.
     """
 
     title: str
@@ -69,7 +73,7 @@ class Section:
         return [*self.identifying, *(column for group in self.groups for column in group)]
 
     def rows(self, rows: Sequence[int]) -> "Section":
-        """Returns a section with only these rows."""
+        """Returns the section reduced to the rows with these indices."""
         identifying, *groups = (
             tuple(column.rows(rows) for column in columns) for columns in (self.identifying, *self.groups)
         )
@@ -77,7 +81,10 @@ class Section:
 
 
 def print_section(section: Section, console: Console, symbols: Symbols) -> None:
-    """Prints a title, the table in as many blocks of columns as the console's width requires, and the note."""
+    """Prints a section: its title, its table and its note.
+
+    A table that is wider than the console is split into several tables.
+    """
     print_line(console, section.title, "bold")
     print_blocks(section.identifying, section.groups, console, symbols)
     if section.note:
@@ -89,7 +96,7 @@ def print_section(section: Section, console: Console, symbols: Symbols) -> None:
 def print_blocks(
     identifying: Sequence[Column], groups: Sequence[Sequence[Column]], console: Console, symbols: Symbols
 ) -> None:
-    """Prints columns as one or more tables, each followed by an empty line."""
+    """Prints columns as one or more tables that fit the width of the console. An empty line follows each table."""
     for columns in blocks(identifying, groups, console.width):
         print_table(console, columns, symbols)
         print_line(console)
@@ -98,9 +105,10 @@ def print_blocks(
 def blocks(
     identifying: Sequence[Column], groups: Sequence[Sequence[Column]], width: int
 ) -> list[list[Column]]:
-    """Returns the columns of each table: the identifying columns, then as many groups as fit the width.
+    """Splits the columns of a wide table into several tables of at most `width` characters.
 
-    A group is never split. A group that is too wide gets its own table.
+    Each table has the identifying columns and as many groups of columns as fit. A group of columns is never split. A
+    group that is wider than `width` gets a table of its own.
     """
     packed: list[list[Column]] = []
     for group in groups:
@@ -112,7 +120,7 @@ def blocks(
 
 
 def print_table(console: Console, columns: Sequence[Column], symbols: Symbols) -> None:
-    """Prints one table in its full width, even on a narrower console."""
+    """Prints one table in its full width, even if the console is narrower."""
     box, width = SIMPLE_HEAD if symbols is UNICODE else _ASCII_HEAD, _width(columns)
     padding = (0, _GAP - 1, 0, 0)
     table = Table(box=box, safe_box=False, show_edge=False, pad_edge=False, padding=padding, width=width)
@@ -128,7 +136,10 @@ def _width(columns: Sequence[Column]) -> int:
 
 
 def print_wrapped(console: Console, prefix: str, text: str, style: str = "") -> None:
-    """Prints a text after a prefix. Further lines are indented by the prefix's width unless the console is narrow."""
+    """Prints a text after a prefix, wrapped to the width of the console.
+
+    Further lines are indented by the width of the prefix, unless the console is narrow.
+    """
     if console.width < len(prefix) + _LEAST_TEXT_WIDTH:
         print_line(console, prefix + text, style)
         return

@@ -1,4 +1,4 @@
-"""The mark of results that were made up and not trained. Every output of such results has this mark."""
+"""The mark of simulated results, for which no network was trained. Every output of simulated results has this mark."""
 
 MARK = "SIMULATED"
 EXPLANATION = (
@@ -7,5 +7,5 @@ EXPLANATION = (
 
 
 def marked(text: str, simulated: bool) -> str:
-    """Returns a title, name or line. The mark is put before it if results are made up."""
+    """Returns a title, a name or a line of text. If the results are simulated, the mark is put in front."""
     return f"{MARK} {text}" if simulated else text

@@ -1,9 +1,8 @@
-"""Colours, markers and dashes of lines, which also differ for colour-blind people and in black and white.
+"""Colours, markers and dashes of lines. The lines also differ for colour-blind people and in black and white.
 
-The colours of each palette differ by at least 25 in CIE Lab, also as seen with protanopia, deuteranopia and
-tritanopia (Machado et al., "A physiologically-based model for simulation of color vision deficiency", IEEE
-Transactions on Visualization and Computer Graphics 15:1291-1298, 2009), and have a contrast of at least 3 to the
-background.
+Any two colours of a palette differ by at least 25 in CIE Lab, even as seen with protanopia, deuteranopia or tritanopia
+(Machado et al., "A physiologically-based model for simulation of color vision deficiency", IEEE Transactions on
+Visualization and Computer Graphics 15:1291-1298, 2009), and each colour has a contrast of at least 3 to the background.
 """
 
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 WHITE, DARK = "#FFFFFF", "#15181D"
-# Colours on white and on a dark background, and the marker's names in matplotlib and in plotly.
+# Colours on a white and on a dark background, and the names of the marker in matplotlib and in plotly.
 _POINTS = (
     ("#012D7A", "#54AFED", "o", "circle"),
     ("#B97D09", "#E47D0A", "s", "square"),
@@ -32,7 +31,10 @@ DASHES = tuple(dash for _, dash in _STROKES)
 
 @dataclass(frozen=True)
 class Look:
-    """Style of one of several lines. `marker` and `line` are matplotlib names, `symbol` and `dash` plotly names."""
+    """The style of one of several lines in a figure.
+
+    `marker` and `line` are names in matplotlib, and `symbol` and `dash` are names in plotly.
+    """
 
     colour: str
     on_dark: str
@@ -43,14 +45,17 @@ class Look:
 
 
 def look(index: int) -> Look:
-    """Returns the style of the line with this index, from 0. The first 36 styles differ even without colour."""
+    """Returns the style of the line with an index, counted from 0. The first 36 styles differ even without colour."""
     repeats, point = divmod(index, len(_POINTS))
     return Look(*_POINTS[point], *_STROKES[(point + repeats) % len(_STROKES)])
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Sets matplotlib's settings while a figure is made or rendered. The same figure then gives the same bytes."""
+    """Sets matplotlib's settings inside the `with` block, in which a figure is made or rendered.
+
+    With these settings, the same figure always gives the same bytes.
+    """
     import matplotlib
 
     with matplotlib.rc_context(SETTINGS):

@@ -1,4 +1,4 @@
-"""The tables of a report as `Section` objects: one per factor, and one of all variants."""
+"""The tables of a report as `Section` objects: one table per factor, and one table of all variants."""
 
 import math
 from collections.abc import Sequence
@@ -17,29 +17,35 @@ from ablate.report.numbers import Cell, Symbols, Unit, aligned, counted, mean_an
 from ablate.report.sections import Column, Section
 from ablate.report.words import abbreviate_verdict, format_difference
 
-# Metrics shown only in tables that are sorted by them.
+# Metrics that a table shows only if the table is sorted by this metric.
 _ON_DEMAND = ("best_gap_accuracy", "best_gap_loss")
-# Metrics of tables by level without details. The metric used for sorting is added.
+# Metrics of tables by level without details. The tables also show the metric by which they are sorted.
 _BRIEF = ("val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
-# Number of first and of last variants shown without details.
+# Number of first variants and number of last variants in a table without details.
 _FIRST, _LAST = 5, 3
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one report and their legend. The metric of the findings is the first column."""
+    """The tables of one report and their legend. The first metric in each table is the metric of the findings."""
 
     summary: Summary
     findings: Findings
     symbols: Symbols
 
     def by_level(self, details: bool) -> list[Section]:
-        """Returns one table of main effects per factor, one row per level. Empty if only one factor is varied."""
+        """Returns one table of main effects per varied factor, with one row per level.
+
+        The result is empty if only one factor is varied.
+        """
         levels = self.summary.levels
         return [self._of_levels(level, details) for level in levels] if len(levels) > 1 else []
 
     def by_variant(self, details: bool) -> Section:
-        """Returns the table of variants. Without details, only the first and the last of many variants are shown."""
+        """Returns the table of variants.
+
+        If `details` is false, the table has only the first and the last of many variants.
+        """
         table = self.summary.variants
         identifying = [_levels_column(table, factor) for factor in self.summary.factors]
         metrics = [name for name in REPORTED if name not in _ON_DEMAND or name == self.summary.sort]
@@ -119,7 +125,10 @@ class Tables:
         return Section(title, (*identifying, *counts), tuple(groups))
 
     def _scores(self, table: pd.DataFrame, metric: str) -> tuple[Column, ...]:
-        """Returns the columns of a metric, with best and worst cells marked. Steps also have a column `reached`."""
+        """Returns the columns of a metric, with the best and the worst cells marked.
+
+        The metric steps to target has a second column, `reached`.
+        """
         unit = HEADINGS[metric].unit
         if metric == STEPS_TO_TARGET:
             cells = self._restricted(table, metric, "reached", "runs", unit)
@@ -134,7 +143,10 @@ class Tables:
         return Column(HEADINGS[metric].short, aligned(marked), styles), *reached
 
     def _restricted(self, table: pd.DataFrame, name: str, reached: str, runs: str, unit: Unit) -> list[Cell]:
-        """Returns restricted means. `reached` and `runs` are the names of columns that hold numbers of runs."""
+        """Returns the cells of restricted means, such as mean steps to target.
+
+        `reached` and `runs` are names of columns with numbers of runs.
+        """
         columns = (table[column] for column in (f"{name}_mean", f"{name}_sd", reached, runs))
         rows = zip(*columns, strict=True)
         return [steps_cell(mean, sd, some, n, self.symbols, unit) for mean, sd, some, n in rows]

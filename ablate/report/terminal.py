@@ -1,4 +1,4 @@
-"""The report as text in a terminal: first the findings, then the tables."""
+"""The report as text for a terminal: first the findings, then the tables."""
 
 from rich.console import Console
 
@@ -14,7 +14,10 @@ _LABEL_WIDTH = 11
 
 
 def print_report(summary: Summary, findings: Findings, console: Console, details: bool = False) -> None:
-    """Prints what was compared, findings, warnings and tables. `details` adds variants and metrics to the tables."""
+    """Prints a report: what was compared, findings, warnings and tables.
+
+    `details` adds variants and metrics to the tables.
+    """
     symbols = symbols_for(console.encoding)
     (_, title), *labelled = words.head(summary)
     print_line(console, title, "bold")

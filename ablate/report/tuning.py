@@ -1,4 +1,4 @@
-"""The choice of learning rates as a table: each variant's accuracy at each rate. The chosen rate is marked."""
+"""The choice of learning rates as a table: the accuracy of each variant at each rate. The chosen rate is marked."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,10 @@ from ablate.report.simulated import marked
 def tuning_section(
     choices: Sequence[Choice], seeds: Sequence[int], symbols: Symbols, *, simulated: bool
 ) -> Section:
-    """Returns the table of mean final validation accuracies by rate, `-` for a rate that was not tried."""
+    """Returns the table of mean final validation accuracies by variant and learning rate.
+
+    A `-` stands for a rate that was not tried.
+    """
     rates = sorted({tried.rate for choice in choices for tried in choice.tried})
     columns = [
         Column(f"lr {label(rate)}\nval %", [_cell(choice, rate, symbols) for choice in choices], right=True)

@@ -23,7 +23,7 @@ from ablate.report.numbers import PERCENT, Unit, counted, plural, spans
 from ablate.report.sections import Column
 from ablate.report.simulated import EXPLANATION, marked
 
-# A row of a table of differences or effects: values by column name.
+# A row of a table of differences or effects, as a mapping from column names to values.
 Row = Mapping[Any, Any]
 
 _LONGEST_LIST = 3
@@ -38,7 +38,10 @@ _LEAST_SHARE = 0.01
 
 
 def head(summary: Summary) -> list[tuple[str, str]]:
-    """Returns what was compared, as pairs of label and text. The first pair is the title, with an empty label."""
+    """Returns the head of a report, which says what was compared, as pairs of label and text.
+
+    The first pair is the title, with an empty label.
+    """
     runs = summary.runs
     networks = zip(runs["dataset"], runs["model"], strict=True)
     names = ", ".join(dict.fromkeys(f"{dataset} ({model})" for dataset, model in networks))
@@ -69,7 +72,10 @@ def _target(summary: Summary) -> str:
 
 
 def failures(runs: pd.DataFrame) -> list[str]:
-    """Returns the number of unfinished runs, then one line per variant and status with seeds, step and message."""
+    """Returns lines about unfinished runs. The first line has their number.
+
+    Each further line has the seeds, the step and the message for one variant and status.
+    """
     failed = runs[~runs["finished"]]
     if failed.empty:
         return []
@@ -83,7 +89,11 @@ def failures(runs: pd.DataFrame) -> list[str]:
 
 
 def describe_winner(summary: Summary, findings: Findings) -> list[str]:
-    """Returns lines that name the best variant and its lead, variants tied with it, and variants with too few seeds."""
+    """Returns lines about the winner of a comparison.
+
+    The lines name the best variant and its difference from the reference, variants tied with the best, and variants
+    with too few seeds to tell.
+    """
     heading = HEADINGS[findings.metric]
     if findings.winner is None:
         if findings.metric == STEPS_TO_TARGET:
@@ -107,7 +117,7 @@ def describe_winner(summary: Summary, findings: Findings) -> list[str]:
 
 
 def format_margin(findings: Findings) -> str:
-    """Returns the size from which a difference matters, as text."""
+    """Returns the margin of a metric, the size from which a difference matters, as text."""
     heading, margin = HEADINGS[findings.metric], findings.margin
     if margin.relative:
         return f"{margin} of the reference's {heading.words}"
@@ -115,7 +125,7 @@ def format_margin(findings: Findings) -> str:
 
 
 def describe_terms(summary: Summary, findings: Findings) -> list[tuple[str, str, str]]:
-    """Returns name, share and a sentence for each term of the analysis of variance, the largest share first."""
+    """Returns, for each term of the analysis of variance, its name, its share of the variance and a sentence."""
     return [
         (name_term(row["term"]), format_share(row["share"]), _describe_term(row, summary, findings))
         for row in findings.effects.to_dict("records")
@@ -123,7 +133,7 @@ def describe_terms(summary: Summary, findings: Findings) -> list[tuple[str, str,
 
 
 def terms_columns(summary: Summary, findings: Findings) -> list[Column]:
-    """Returns the results of `describe_terms` as columns of a table."""
+    """Returns the results of the function `describe_terms` as the columns of a table."""
     terms = describe_terms(summary, findings)
     headings = ("term", "share of variance", "finding")
     return [Column(heading, [term[index] for term in terms]) for index, heading in enumerate(headings)]
@@ -146,7 +156,10 @@ def collect_warnings(summary: Summary, findings: Findings) -> list[str]:
 
 
 def format_verdict(row: Row) -> str:
-    """Returns a verdict in words. If seeds are too few, it states about how many more are needed."""
+    """Returns a verdict in words.
+
+    If the seeds are too few for a verdict, the text states about how many more seeds are needed.
+    """
     if row["verdict"] != Standing.TOO_FEW:
         return _IN_FULL.get(row["verdict"], str(row["verdict"]))
     more = row["more_seeds"]
@@ -155,14 +168,17 @@ def format_verdict(row: Row) -> str:
 
 
 def abbreviate_verdict(row: Row) -> str:
-    """Returns a verdict for a table, such as `better` or `too few, +7`."""
+    """Returns a verdict as a short text for a table, such as `better` or `too few, +7`."""
     if row["verdict"] != Standing.TOO_FEW:
         return str(row["verdict"])
     return "too few" if pd.isna(row["more_seeds"]) else f"too few, +{row['more_seeds']}"
 
 
 def format_difference(row: Row, unit: Unit) -> str:
-    """Returns a difference with its interval, such as `+1.8 [+1.4, +2.2]`, or `-` if there are no pairs."""
+    """Returns a difference with its interval as text, such as `+1.8 [+1.4, +2.2]`.
+
+    The text is `-` if there are no pairs.
+    """
     text, low, high = (unit.signed(row[name]) for name in ("difference", "low", "high"))
     return text if math.isnan(row["low"]) else f"{text} [{low}, {high}]"
 
@@ -173,7 +189,7 @@ def format_share(value: float) -> str:
 
 
 def format_p(p: float) -> str:
-    """Returns a p-value in brackets, such as ` (p=0.03)` or ` (p<0.001)`. The text is empty for NaN."""
+    """Returns a p-value as text in brackets, such as ` (p=0.03)` or ` (p<0.001)`. The text is empty for NaN."""
     return "" if math.isnan(p) else " (p<0.001)" if p < 0.001 else f" (p={p:.2g})"
 
 
@@ -219,7 +235,10 @@ def _describe_effect(factor: str, summary: Summary, findings: Findings) -> str:
 
 
 def describe_interaction(moderations: Sequence[Moderation], pair: Sequence[str]) -> str:
-    """Returns how the second factor of a pair, the moderator, changes the differences between levels of the first."""
+    """Returns a sentence about the interaction of two factors.
+
+    The sentence says how the second factor (the moderator) changes the differences between levels of the first factor.
+    """
     certain = [moderation for moderation in moderations if moderation.high < 1 or moderation.low > 1]
     if not certain:
         return f"which of the {levels_words(pair[0])} is better depends on {factor_words(pair[1])}"

@@ -1,1 +1,1 @@
-"""Code shared by several commands: options, plans, training and reading the two sides of a comparison."""
+"""Code shared by several commands: options, plans, training, and reading of the two sides of a comparison."""

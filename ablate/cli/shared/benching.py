@@ -1,4 +1,4 @@
-"""Steps of `ablate bench` around a measurement: preparing data, describing the machine and printing the table."""
+"""The steps of `ablate bench` around a measurement: preparing data, describing the machine and printing the table."""
 
 import os
 import sys
@@ -26,21 +26,21 @@ from ablate.training.backend import set_environment
 if TYPE_CHECKING:
     from ablate.data.arrays import Arrays
 
-# Load per core above which other processes noticeably slow down the timed code.
+# If the load per core is above `_BUSY`, other processes noticeably slow down the timed code.
 _BUSY = 0.3
 _SHOWN = {"cpu": "cpu", "cores": "cores", "torch": "torch", "python": "Python", "system": "system"}
 
 
 @dataclass(frozen=True)
 class Workload:
-    """An experiment and its data, ready to be measured. The data are random if the dataset is not on disk."""
+    """An experiment and its data, ready for a measurement. The data are random if the dataset is not on disk."""
 
     experiment: Experiment
     arrays: "Arrays"
     setting: Setting
 
     def on_lap(self, number: int, name: str) -> None:
-        """Prints the number of the round and the name of what is measured next."""
+        """Prints the number of the current round and the name of the contestant or variant that is measured next."""
         say(f"round {number + 1} of {self.setting.rounds}: {name}")
 
 
@@ -48,10 +48,10 @@ class Workload:
 def prepared(
     experiment: Experiment, runs: Sequence[Run], data_dir: Path | None, jobs: int, rounds: int
 ) -> Iterator[Workload]:
-    """Prepares this process and the data of a grid for a measurement. Warns if the machine is busy."""
+    """Prepares this process and the data of a grid for a measurement, and warns if the machine is busy."""
     with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
         set_environment()
-        # Imported here because they load torch, which `--help` does not need.
+        # Imported here because these modules load torch, which `--help` does not need.
         from ablate.bench.stand_in import on_data_at_hand
         from ablate.data.arrays import prepare
 
@@ -70,7 +70,7 @@ def prepared(
 
 
 def _load() -> dict[str, str]:
-    """Returns the system's load before the measurement. Warns if the load is high enough to distort the times."""
+    """Returns the load of the machine before the measurement. Warns if the load is high enough to distort the times."""
     if not hasattr(os, "getloadavg"):
         return {}
     load = os.getloadavg()[0]
@@ -83,7 +83,7 @@ def _load() -> dict[str, str]:
 
 
 def print_bench(setting: Setting, section: Section, notes: Sequence[str] = ()) -> None:
-    """Prints the workload and the machine, then the table, then the notes that explain it."""
+    """Prints a benchmark: the workload and the machine, the table of times, and notes that explain the table."""
     out = console(sys.stdout)
     for line in (*head(setting), ""):
         out.print(line)

@@ -1,4 +1,4 @@
-"""A command that rejects repeated options. By default the parser silently keeps the last value."""
+"""A command that rejects repeated options, of which typer's parser would silently keep only the last value."""
 
 from collections import Counter
 from typing import Any
@@ -7,15 +7,15 @@ from typer.core import TyperCommand
 
 from ablate.errors import SpecError
 
-# Metavar of options that take a list of levels.
+# Placeholder, in help texts, for the value of options that take a list of levels.
 LEVELS = "LEVELS"
 
 
 class NoRepeatedOptions(TyperCommand):
-    """A command whose options can be given only once, except options that collect several values."""
+    """A command whose options can be given only once, except options that collect several values in a list."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parses the arguments. Raises SpecError if an option that holds one value is given more than once."""
+        """Parses the arguments of a command. Raises SpecError if an option for a single value is given repeatedly."""
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args(list(args))
             for option, count in Counter(given).items():

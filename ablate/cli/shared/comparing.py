@@ -1,4 +1,4 @@
-"""Code shared by `compare` and `gate`: their options, and reading the two sides of a comparison."""
+"""Code shared by `ablate compare` and `ablate gate`: options, and reading of baseline and candidate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ CANDIDATE = typer.Argument(metavar="CANDIDATE", help="results folder or baseline
 
 @dataclass(frozen=True)
 class Judging:
-    """Options that determine how `compare` and `gate` judge differences."""
+    """Options that determine how `ablate compare` and `ablate gate` judge differences."""
 
     metric: list[str] | None = option(
         None,
@@ -41,7 +41,7 @@ class Judging:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """Metrics to judge. Raises SpecError if one of the options is not legal."""
+        """The metrics to judge. Raises SpecError if one of the options is not legal."""
         if not 0 < self.alpha < 0.5:
             raise SpecError(f"--alpha: {self.alpha:g} is not above 0 and below 0.5")
         return chosen_metrics(self.metric or (), self.margin or ())
@@ -52,10 +52,12 @@ class Judging:
 
 
 def read_sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
-    """Reads two results folders or baseline files. Both sides are scored with the baseline's target accuracy.
+    """Reads the baseline and the candidate, each from a results folder or a baseline file.
+
+    Both are scored with the target accuracy of the baseline.
 
     Raises:
-        NothingToShow: A folder or file does not exist or holds no runs.
+        NothingToShow: A folder or file does not exist or contains no runs.
         StoreError: A folder or file cannot be read.
     """
     old, new = read_results(baseline), read_results(candidate)
@@ -64,12 +66,15 @@ def read_sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
 
 
 def default_target(stored: Stored) -> float:
-    """Returns the target validation accuracy that `report` would use for a results folder by default."""
+    """Returns the target validation accuracy that `ablate report` uses for a results folder by default."""
     return absolute_target(stored.runs, Target.parse(DEFAULT_TARGET))
 
 
 def side_of(stored: Stored, target: float | None = None) -> Side:
-    """Returns stored results as a side. A baseline file keeps its own target; a folder gets `target` or the default."""
+    """Returns stored results as one side of a comparison. A baseline file keeps its own target accuracy.
+
+    A results folder gets the accuracy `target` or, if `target` is None, the default target.
+    """
     if stored.target is not None:
         target = stored.target
     elif target is None:

@@ -1,4 +1,4 @@
-"""`ablate gate --confirm`: trains suspicious variants again with fresh seeds."""
+"""`ablate gate --confirm`: trains variants with a regression again, with fresh seeds."""
 
 import tempfile
 from collections.abc import Sequence
@@ -23,10 +23,11 @@ from ablate.report.numbers import counted
 def confirmed(
     comparison: Comparison, sides: tuple[Side, Side], judging: Judging, training: Training
 ) -> Comparison:
-    """Returns the comparison after testing each regression with fresh seeds; unconfirmed ones become inconclusive.
+    """Tests each regression of a comparison again with fresh seeds.
 
-    Suspicious variants are trained with as many fresh seeds as the baseline has and compared with the baseline's runs.
-    If the mean over variants is suspicious, all variants are trained. Nothing is stored.
+    If fresh seeds do not confirm a regression, its verdict becomes inconclusive. Each variant with a regression is
+    trained with as many fresh seeds as the baseline has, and compared with the baseline's runs. If the mean over
+    variants shows a regression, all variants are trained. Nothing is stored.
 
     Raises:
         SpecError: The candidate's experiment cannot be trained on this machine.
@@ -59,14 +60,14 @@ def confirmed(
 
 
 def _judged_again(finding: Finding, verdict: Verdict) -> Finding:
-    """Returns a suspicious finding updated with the verdict from fresh seeds."""
+    """Returns the finding of a regression, updated with the verdict from fresh seeds."""
     if verdict in (Verdict.REGRESSED, Verdict.FAILED):
         return replace(finding, note="confirmed with fresh seeds")
     return replace(finding, verdict=Verdict.INCONCLUSIVE, note=f"not confirmed: {verdict} with fresh seeds")
 
 
 def _experiments(sides: tuple[Side, Side], variants: set[str], seeds: list[int]) -> list[Experiment]:
-    """Returns one experiment per variant, with the candidate's settings and the given seeds."""
+    """Returns one experiment for each variant to train again, with the candidate's settings and the given seeds."""
     runs, settings = match(*sides).candidate, sides[1].settings
     chosen = runs if EVERY in variants else runs[runs["variant"].isin(variants)]
     rows = chosen.drop_duplicates("variant")[["dataset", "model", *FACTORS]].to_dict("records")
@@ -75,9 +76,9 @@ def _experiments(sides: tuple[Side, Side], variants: set[str], seeds: list[int])
 
 
 def scored_runs(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
-    """Trains experiments with the same data together and returns their runs, scored for the gate. Stores nothing.
+    """Trains experiments with the same data together, and returns their runs scored for a gate. No results are stored.
 
-    `target` is the validation accuracy up to which steps are counted. Raises the same errors as `train`.
+    `target` is the validation accuracy that defines steps to target. The function raises the same errors as `train`.
     """
     simulated = training.simulates()
     runs = tuple(run for experiment in experiments for run in runs_of(experiment, simulated))

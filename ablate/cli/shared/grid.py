@@ -1,4 +1,4 @@
-"""A grid of runs and its results folder, used by the commands that plan and train."""
+"""A grid of runs with its results folder, for the commands that plan and train."""
 
 import os
 import sys
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid:
-    """All runs of an experiment, their results folder, and the statuses by run id stored there when it was opened."""
+    """All runs of an experiment and their results folder.
+
+    `path` is the results folder, and `statuses` maps the ids of the runs stored in this folder to their statuses, as
+    read when the grid was made.
+    """
 
     experiment: Experiment
     runs: tuple[Run, ...]
@@ -28,7 +32,7 @@ class Grid:
 
     @cached_property
     def folder(self) -> "ResultsFolder":
-        """Results folder, for reading and writing."""
+        """The results folder of the grid, for reading and writing."""
         # Imported here because loading Arrow takes longer than the rest of `ablate plan`.
         from ablate.store.parquet import ResultsFolder
 
@@ -36,11 +40,14 @@ class Grid:
 
     @property
     def simulated(self) -> bool:
-        """Whether results are made up and not trained."""
+        """Whether the results of the grid are simulated instead of trained."""
         return self.runs[0].simulated
 
     def to_train(self, force: bool = False) -> list[Run]:
-        """Returns the missing and failed runs, or all if forced. A diverged run would only diverge again."""
+        """Returns the runs to train: missing and failed runs, or all runs if `force` is true.
+
+        A diverged run is not trained again, because it would only diverge again.
+        """
         return [run for run in self.runs if force or self.statuses.get(run.run_id, FAILED) == FAILED]
 
     def for_tuning(self) -> "Grid":
@@ -49,11 +56,13 @@ class Grid:
 
 
 def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
-    """Returns the grid of an experiment with the statuses stored in a folder. Simulated runs have different ids.
+    """Returns the grid of an experiment, with the statuses of the runs stored in a folder.
+
+    Simulated runs have other ids than trained runs.
 
     Raises:
-        SpecError: `expand` rejects the experiment.
-        StoreError: The folder cannot be read, or holds runs of other data.
+        SpecError: The function `expand` rejects the experiment.
+        StoreError: The folder cannot be read, or contains runs with another dataset or other shared settings.
     """
     grid = Grid(experiment, runs_of(experiment, simulated), path, {})
     if not path.exists():
@@ -63,7 +72,10 @@ def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
 
 
 def runs_of(experiment: Experiment, simulated: bool = False) -> tuple[Run, ...]:
-    """Returns the runs of an experiment. `expand` can then import user modules from the working directory."""
+    """Returns the runs of an experiment.
+
+    The working directory is added to Python's import path, so that a user's activation can be imported from there.
+    """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     return expand(experiment, simulated=simulated)

@@ -1,4 +1,4 @@
-"""Groups of options: the command line shows several options, the command's function gets one argument."""
+"""Groups of options: the command line has several options, of which the command's function gets one argument."""
 
 import inspect
 from collections.abc import Callable
@@ -13,16 +13,20 @@ _INFO = "info"
 
 @dataclass(frozen=True)
 class Group:
-    """Options that make up one argument, and the function that makes it from their values as keyword arguments."""
+    """Options that make up one argument of a command.
+
+    The function `make` gets the values of the options as keyword arguments and returns the argument.
+    """
 
     options: tuple[inspect.Parameter, ...]
     make: Callable[..., Any]
 
 
 def option(default: Any, *names: str, **details: Any) -> Any:
-    """Returns a default value that turns a command's parameter or a group's field into an option.
+    """Returns a default value that turns a parameter of a command, or a field of a group, into an option.
 
-    The option has the parameter's name unless `names` are given, including dashes. `details` go to `typer.Option`.
+    By default the option has the name of the parameter. `names` are other names of the option, including dashes.
+    `details` are passed to `typer.Option`.
     """
 
     def info(name: str) -> Any:
@@ -32,16 +36,20 @@ def option(default: Any, *names: str, **details: Any) -> Any:
 
 
 def parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
-    """Returns a parameter that typer reads as an option, described by its annotation or a default from `option`."""
+    """Returns a parameter that typer reads as an option.
+
+    The annotation, or a default value made by `option`, describes the option.
+    """
     if isinstance(default, Field):
         annotation, default = Annotated[annotation, default.metadata[_INFO](name)], default.default
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def takes_groups(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps a command so that typer sees the options of each group instead of the group.
+    """Wraps a command so that typer sees the options of each group of options instead of the group.
 
-    A parameter is a group if its type is a dataclass (its fields are the options) or is annotated with a `Group`.
+    A parameter of the command is a group if its type is a dataclass, whose fields are the options, or if its type is
+    annotated with a `Group`.
     """
     hints = get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)
@@ -76,6 +84,6 @@ def _options(group: type[Any]) -> tuple[inspect.Parameter, ...]:
 
 
 def variables(group: type[Any]) -> tuple[str, ...]:
-    """Returns the environment variables that set the options of a dataclass."""
+    """Returns the names of the environment variables that set the options of a dataclass."""
     infos = (option.annotation.__metadata__[0] for option in _options(group))
     return tuple(info.envvar for info in infos if info.envvar)

@@ -1,4 +1,4 @@
-"""Options that describe an experiment, made from the fields of `Experiment`. All commands share them."""
+"""The options that describe an experiment, made from the fields of the class `Experiment`."""
 
 import inspect
 import os
@@ -22,15 +22,16 @@ PRESET = option(None, metavar="NAME", help=f"{', '.join(PRESETS)}; a file and op
 
 
 def variable(field: str) -> str:
-    """Returns the environment variable that sets a field."""
+    """Returns the name of the environment variable that sets a field of `Experiment`."""
     return f"ABLATE_{field.upper()}"
 
 
 def experiment_group(**defaults: Any) -> Group:
-    """Returns the options of an experiment: a file, a preset and every setting. `defaults` replaces default values.
+    """Returns the options of an experiment: a file, a preset and every setting.
 
-    Order of precedence: command line, environment variables `ABLATE_*`, file, preset, defaults.
-    Making the experiment raises SpecError for a preset, file, key, variable or value that is not legal.
+    `defaults` replaces default values of settings. If several sources set a value, the first of these sources counts:
+    command line, environment variables `ABLATE_*`, file, preset, defaults. The function `make` of the group raises
+    SpecError for a preset, file, key, variable or value that is not legal.
     """
 
     def make(experiment_file: Path | None, preset: str | None, **settings: str | bool | None) -> Experiment:
@@ -48,7 +49,10 @@ def experiment_group(**defaults: Any) -> Group:
 
 
 def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:
-    """Returns a message that begins with a setting's flag. If a variable set the value, its name is put first."""
+    """Completes an error message that begins with the option of a setting.
+
+    If an environment variable set the value, the name of the variable is put in front.
+    """
     for name, value in given.items():
         if message.startswith(f"{flag(name)}: ") and os.environ.get(variable(name)) == value:
             return f"{variable(name)} ({flag(name)}){message.removeprefix(flag(name))}"
@@ -60,7 +64,7 @@ def _check_environment() -> None:
     legal = (*map(variable, Experiment.model_fields), *variables(Running))
     for name in os.environ:
         if name.startswith(prefix) and name not in legal:
-            # All names share the prefix, so with it any two names would look similar.
+            # All names have the same prefix, so any two names would look similar with the prefix.
             hint = did_you_mean(name.removeprefix(prefix), [other.removeprefix(prefix) for other in legal])
             hint = hint.replace("mean '", f"mean '{prefix}")
             raise SpecError(f"unknown environment variable {name}{hint}; unset it.")

@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead 
 
 
 def print_table(section: Section) -> None:
-    """Prints a table with its title and its note to stdout."""
+    """Prints a table, with its title and its note, to stdout."""
     out = console(sys.stdout)
     print_section(section, out, symbols_for(out.encoding))
 
@@ -23,7 +23,10 @@ def print_table(section: Section) -> None:
 def write(
     path: Path, content: str | bytes, option: str, *, append: bool = False, make_folder: bool = False
 ) -> Path:
-    """Writes the file named by an option and returns its path. Text is UTF-8. Raises StoreError if writing fails."""
+    """Writes the file that the user named by an option, and returns the path. Text is written as UTF-8.
+
+    The function raises StoreError if the file cannot be written.
+    """
     data = content.encode(errors="replace") if isinstance(content, str) else content
     try:
         if make_folder:

@@ -1,4 +1,4 @@
-"""Options that say how a grid is run, declared once for `run`, `plan`, `gate --confirm` and `bench`."""
+"""Options that say how a grid is trained, for the commands `run`, `plan`, `gate --confirm` and `bench`."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +14,13 @@ from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.report.simulated import MARK
 
-# Names of the executors, and whether they simulate results instead of training.
+# Names of the executors, and whether an executor simulates results instead of training.
 EXECUTORS = {"local": False, "fake": True}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Options for the hardware used for training and for the data folder."""
+    """Options for the hardware on which runs are trained, and for the data folder."""
 
     jobs: str = option(
         "auto",
@@ -40,12 +40,15 @@ class Machine:
 
     @cached_property
     def trainer(self) -> Device:
-        """Device used for training. Raises SpecError if there is no such device."""
+        """The device on which runs are trained. Raises SpecError if the machine has no such device."""
         return device_for(self.device)
 
     @cached_property
     def workers(self) -> int:
-        """Number of worker processes. Raises SpecError if it is neither `auto` nor a whole number of at least 1."""
+        """The number of worker processes.
+
+        Raises SpecError if `jobs` is neither `auto` nor a whole number of at least 1.
+        """
         try:
             jobs = auto_or(whole(1, 1024))(self.jobs)
         except ValueError as error:
@@ -60,10 +63,11 @@ class Machine:
             )
 
     def plan(self, grid: Grid, force: bool = False) -> Plan:
-        """Returns the plan that trains the missing and failed runs of a grid, or all runs if forced.
+        """Returns the plan that trains the missing and failed runs of a grid, or all runs if `force` is true.
 
         Raises:
-            SpecError: The number of jobs is not legal, or the device does not support the settings.
+            SpecError: The number of workers is not legal, or the device does not support the precision of the
+                experiment.
         """
         self.check(grid.experiment)
         sizes, memory = sizes_of(grid.experiment), self.trainer.share(self.workers)
@@ -79,7 +83,10 @@ class Training(Machine):
     )
 
     def simulates(self) -> bool:
-        """Returns whether results are made up, and then warns on stderr. Raises SpecError for an unknown executor."""
+        """Returns whether the executor simulates results instead of training, and prints a warning if so.
+
+        Raises SpecError for an unknown executor.
+        """
         if self.executor not in EXECUTORS:
             raise SpecError(f"--executor: {not_one_of(self.executor, EXECUTORS)}")
         if EXECUTORS[self.executor]:
@@ -97,11 +104,11 @@ class Running(Training):
     force: bool = option(False, help="train stored runs again, replacing them")
 
     def open(self, experiment: Experiment) -> Grid:
-        """Returns the grid of an experiment and its results folder, which is by default named after the dataset.
+        """Returns the grid of an experiment with its results folder. By default the folder is named after the dataset.
 
         Raises:
             SpecError: The experiment, the device or the executor is not legal.
-            StoreError: The folder cannot be read or holds runs of other data.
+            StoreError: The folder cannot be read, or contains runs with another dataset or other shared settings.
         """
         name = Path(experiment.dataset.removeprefix("npz:")).stem
         return open_grid(experiment, self.output or Path("results") / name, self.simulates())

@@ -4,5 +4,5 @@ import sys
 
 
 def say(text: str) -> None:
-    """Prints a line to stderr and flushes it."""
+    """Prints a line of text to stderr immediately."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Options that say how results are summarized, shared by several commands, and the summary itself."""
+"""Options that say how results are summarized, and the summary itself, for several commands."""
 
 import sys
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ TargetText = Annotated[
 
 @dataclass(frozen=True)
 class Summarizing:
-    """Options for the reference and the target that runs are compared with."""
+    """Options for the reference variant and the target accuracy with which runs are compared."""
 
     target: TargetText = DEFAULT_TARGET
     reference: str | None = option(
@@ -41,11 +41,13 @@ class Summarizing:
     )
 
     def summary(self, folder: ResultsFolder, sort: str = DEFAULT_SORT) -> Summary:
-        """Returns the summary of a folder's runs. Variants are sorted by `sort`, the best first.
+        """Returns the summary of the runs in a results folder.
+
+        Variants are sorted by the metric `sort`, the best first.
 
         Raises:
             SpecError: One of the options is not legal.
-            NothingToShow: The folder holds no runs.
+            NothingToShow: The folder contains no runs.
             StoreError: The folder cannot be read.
         """
         target, column = Target.parse(self.target), sort_column(sort)
@@ -55,6 +57,6 @@ class Summarizing:
 
 
 def show(folder: ResultsFolder) -> None:
-    """Prints the same report as `ablate report` without options."""
+    """Prints the report that `ablate report` prints without options."""
     summary = Summarizing().summary(folder)
     print_report(summary, find(summary), console(sys.stdout))

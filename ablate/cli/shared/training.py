@@ -1,4 +1,4 @@
-"""Training from the command line: an executor trains a plan and the results are stored in a folder."""
+"""Training from the command line: an executor trains the runs of a plan, and the results are stored in a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -> None:
-    """Trains the stacks of a plan and stores their results. Stored results of the same runs are replaced.
+    """Trains the stacks of a plan (runs trained together) and stores their results.
 
-    With `fail_fast`, training stops after the first stack with a run that fails or diverges.
+    Stored results of the same runs are replaced. If `fail_fast` is true, training stops after the first stack with a
+    run that fails or diverges.
 
     Raises:
         SpecError: An activation cannot be trained.
@@ -35,7 +36,7 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
         say(f"Nothing to train: {grid.path} holds all of this grid, {counted(len(grid.runs), 'run')}.")
         return
     with _executor(grid, plan, training) as executor:
-        # These modules store and show results. They load while the worker processes load torch.
+        # These modules store and show results. The modules load while the worker processes load torch.
         import ablate.cli.shared.summary  # noqa: F401
         from ablate.execution.rows import RowContext
         from ablate.execution.runner import train_all
@@ -54,7 +55,7 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
 
 @contextmanager
 def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"]:
-    """Yields the executor chosen by the options, ready to train the plan."""
+    """Yields the executor that the options choose, ready to train the plan."""
     if grid.simulated:
         # Executors are imported here because other commands do not need them.
         from ablate.execution.fake import FakeExecutor

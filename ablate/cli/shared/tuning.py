@@ -13,7 +13,10 @@ from ablate.report.tuning import tuning_section
 
 
 def at_chosen_rates(grid: Grid, tuning: Grid) -> Grid:
-    """Prints the learning rate chosen for each variant from the stored runs of `tuning`. Returns the grid with them."""
+    """Chooses a learning rate for each variant from the stored runs of `tuning`, and prints the choices.
+
+    Returns the grid with the chosen learning rates.
+    """
     stored = tuning.folder.read("runs")
     choices = choose(stored[stored["run_id"].isin([run.run_id for run in tuning.runs])])
     symbols = symbols_for(console(sys.stdout).encoding)

@@ -1,4 +1,4 @@
-"""Figures of scores against steps: convergence by level of a factor, and training against validation."""
+"""Figures of scores against training steps: convergence for each level of a factor, and training against validation."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -21,9 +21,9 @@ from ablate.report.style import drawing, look
 
 # Prefixes of the score columns, and their names in the legend.
 _PARTS = {"train": "training", "val": "validation"}
-# Score of each row of panels, and the metric of its gap between training and validation.
+# Score of each row of panels, and the metric that is the gap of this score between training and validation.
 _SCORES = {"loss": "gap_loss", "accuracy": "gap_accuracy"}
-_MARGIN = 0.02  # least distance of a guide line from the end of the axis, in accuracy
+_MARGIN = 0.02  # smallest distance, in accuracy, of a guide line from the end of the axis
 # Styles of a dotted guide line and of its label.
 _GUIDE: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (2, 3)), "zorder": 1}
 _LABEL: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": 8, "color": MUTED}
@@ -31,10 +31,11 @@ _LABEL: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize"
 
 @drawing()
 def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
-    """Returns validation loss (top) and accuracy (bottom) against steps, with a line and band per level of a factor.
+    """Returns a figure of validation loss (top) and validation accuracy (bottom) against steps.
 
-    Each column of panels is a level of norm or another factor. All other factors have the reference's levels.
-    Unfinished runs are not drawn; each panel states their number.
+    Each level of `factor` has a line for the mean and a band for the interval. Each column of panels is one level of a
+    second factor, such as norm. All other factors have the levels of the reference variant. Unfinished runs are not
+    drawn, and each panel states the number of unfinished runs.
     """
     chosen, words, target = lines_and_panels(summary, factor), factor_words(factor), summary.target_accuracy
     size = 2, len(chosen.panels)
@@ -57,10 +58,11 @@ def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
 
 @drawing()
 def overfitting(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
-    """Returns training and validation loss (top) and accuracy (bottom), with a column per level of a factor.
+    """Returns a figure of training and validation loss (top) and accuracy (bottom) against steps.
 
-    All other factors have the reference's levels. Each panel shows the mean gap after training. If the validation loss
-    rises in more than half of the runs, a vertical line marks the median step from which it rises.
+    Each level of `factor` has a column of panels. All other factors have the levels of the reference variant. Each
+    panel states the mean gap between training and validation after training. If the validation loss rises in more than
+    half of the runs, a vertical line marks the median step from which the loss rises.
     """
     chosen = panels_only(summary, factor)
     title = f"Training against validation by {factor_words(factor)}"
@@ -97,8 +99,9 @@ def _format(
 ) -> None:
     """Formats two rows of panels against steps: losses on a logarithmic axis (top), accuracies in percent (bottom).
 
-    The vertical axis of accuracies includes the bands after the first step, and the target unless it is NaN. The first
-    step is left out because an untrained network's accuracy is far below the rest. The panels of a row share the axis.
+    The vertical axis of accuracies includes all bands except those at step 0, because the accuracy of an untrained
+    network is far below all others. The vertical axis also includes the target accuracy, unless `target` is NaN. The
+    panels of a row share the vertical axis.
     """
     top, bottom = axes
     for panel, title in zip(top, titles, strict=True):

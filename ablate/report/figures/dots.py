@@ -1,4 +1,7 @@
-"""Dot plots of means and intervals: one row per level of the first factor, one mark per combination of the others."""
+"""Dot plots of means and intervals.
+
+A plot has one row per level of the first factor, and one mark per combination of levels of all other factors.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +20,7 @@ from ablate.report.numbers import PERCENT, counted
 from ablate.report.style import Look, drawing, look
 
 _METRICS = (STEPS_TO_TARGET, "gap_accuracy", "gap_loss")
-# With more combinations than this, a row cannot hold all marks, so each variant has its own row.
+# If a row would have more than `_MOST_MARKS` marks, each variant gets a row of its own.
 _MOST_MARKS = 9
 _SPREAD = 0.76  # share of a row's height used for marks
 
@@ -26,10 +29,10 @@ Row = Mapping[Any, Any]
 
 @drawing()
 def dots(summary: Summary) -> Figure:
-    """Returns steps to target and final gaps of all variants, as dots with 95 % intervals.
+    """Returns a figure of steps to target and final gaps of all variants, as dots with 95 % intervals.
 
-    If some runs missed the target, the mean of the steps is a lower bound. It is drawn as an open mark with an arrow.
-    A variant without a finished run has no gap. It is drawn as a cross at the edge.
+    If some runs missed the target, the mean of the steps is a lower bound and is drawn as an open mark with an arrow. A
+    variant without a finished run has no gap and is drawn as a cross at the edge of the panel.
     """
     variants: Sequence[Row] = summary.variants.to_dict("records")
     in_order: Sequence[Row] = summary.runs.drop_duplicates(VARIANT).to_dict("records")

@@ -1,4 +1,4 @@
-"""All figures of a results folder, and their conversion to the bytes of an image file."""
+"""All figures of a results folder, and the conversion of a figure to the bytes of an image file."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -18,15 +18,16 @@ from ablate.report.style import drawing
 
 _HEATMAPS = ("best_val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
 _REGULARIZERS = ("norm", "dropout")
-# By default matplotlib writes its version into a PNG and the time into an SVG.
+# By default matplotlib writes its version into a PNG file and the current time into an SVG file.
 _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 FORMATS = tuple(_METADATA)
 
 
 def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
-    """Yields the file name, without its extension, and the figure, for each figure of these results.
+    """Yields all figures of the results, each as a pair of a file name without extension and the figure.
 
-    The frames have the columns of `store.schema.CURVES` and `LAYERS`. Without diagnostics, `layers` has no rows.
+    `curves` has the columns of `store.schema.CURVES`, and `layers` has the columns of `store.schema.LAYERS`. If the
+    results have no diagnostics, `layers` has no rows.
     """
     for factor in summary.shown_factors:
         yield f"convergence-{factor}", convergence(summary, curves, factor)
@@ -44,7 +45,10 @@ def figures(summary: Summary, curves: pd.DataFrame, layers: pd.DataFrame) -> Ite
 
 @drawing()
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """Returns the bytes of an image file; `kind` is in `FORMATS`. They depend only on figure and matplotlib version."""
+    """Returns the bytes of an image file of a figure, in a format of `FORMATS`.
+
+    The bytes depend only on the figure and on the version of matplotlib.
+    """
     file = BytesIO()
     figure.savefig(file, format=kind, metadata=_METADATA[kind])
     return file.getvalue()

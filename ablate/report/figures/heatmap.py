@@ -29,10 +29,11 @@ _ASPECT = 0.5  # ratio of a cell's height to its width
 
 @drawing()
 def interactions(summary: Summary, findings: Findings) -> Figure | None:
-    """Returns a figure with a panel per pair of factors and the mean of a metric in each cell. Lighter is better.
+    """Returns a figure with one heat map per pair of factors. Each cell shows the mean of a metric for two levels.
 
-    Means are over seeds and the backgrounds (levels of all other factors) that all cells share. A cell without a mean
-    is hatched. The titles state the interaction's share of the variance. Returns None if only one factor is varied.
+    A lighter cell is better. Means are taken over seeds and over the backgrounds (levels of all other factors) that all
+    cells share. A cell without a mean is hatched. The title of each heat map states which share of the variance the
+    interaction explains. The result is None if only one factor is varied.
     """
     pairs = list(findings.contrasts)
     if not pairs:
@@ -61,7 +62,7 @@ def interactions(summary: Summary, findings: Findings) -> Figure | None:
 
 
 def _scale(values: Floats) -> Normalize:
-    """Returns the range of the colour scale: the range of the values without outliers (Tukey's fences)."""
+    """Returns the range of the colour scale: the range of all values except outliers, beyond Tukey's fences."""
     known = values[~np.isnan(values)]
     if not len(known):
         return Normalize(0, 1)
@@ -92,7 +93,10 @@ def _draw(axes: Axes, means: pd.DataFrame, unit: Unit, scale: Normalize, colours
 
 
 def _luminance(colour: tuple[float, float, float, float]) -> float:
-    """Returns the relative luminance of a colour, as WCAG 2 defines it. Below 0.18, white text has more contrast."""
+    """Returns the relative luminance of a colour, as defined by WCAG 2.
+
+    White text has more contrast than black text on a colour with a luminance below 0.18.
+    """
     channels = np.array(colour[:3])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))

@@ -1,4 +1,4 @@
-"""Figures of diagnostics by layer: a quantity against the layers, at the start and the end of training."""
+"""Figures of layer diagnostics: a quantity plotted against the layers, at the start and at the end of training."""
 
 import re
 
@@ -13,7 +13,7 @@ from ablate.report.headings import factor_words
 from ablate.report.style import drawing
 
 _NUMBER = re.compile(r"\d+")
-# For each quantity: its name in words, and whether its axis is linear, logarithmic or in percent.
+# For each quantity: its name in words, and whether its axis is linear, logarithmic or a share in percent.
 QUANTITIES = {
     "activation_mean": ("mean of activations", "linear"),
     "activation_std": ("standard deviation of activations", "log"),
@@ -28,16 +28,17 @@ QUANTITIES = {
 
 @drawing()
 def layers_figure(summary: Summary, layers: pd.DataFrame, factor: str, quantity: str) -> Figure | None:
-    """Returns a quantity against the layers at the first (top) and the last (bottom) evaluation that has it.
+    """Returns a figure of a diagnostic quantity against the layers.
 
-    Each line is a level of `factor`. Each column of panels is a level of norm or another factor. All other factors have
-    the reference's levels. Returns None if no finished run of these has the quantity.
+    The top row shows the first evaluation with this quantity, and the bottom row the last evaluation. Each line is one
+    level of `factor`. Each column of panels is one level of a second factor, such as norm. All other factors have the
+    levels of the reference variant. The result is None if no finished run with these levels has the quantity.
     """
     chosen = lines_and_panels(summary, factor)
     bands = layer_bands(chosen.runs, layers, quantity)
     if bands.empty:
         return None
-    # Numbers in names are sorted by value: hidden.10 follows hidden.9.
+    # Numbers in the names of layers are sorted by value, so hidden.10 follows hidden.9.
     order = sorted(
         bands["layer"].unique(), key=lambda layer: _NUMBER.sub(lambda part: f"{part[0]:0>9}", layer)
     )

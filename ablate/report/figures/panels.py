@@ -1,4 +1,4 @@
-"""Parts shared by figures: a grid of panels with a heading, lines with bands, notes and a legend."""
+"""Parts that several figures share: a grid of panels with a heading, lines with bands, notes and a legend."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,30 +29,33 @@ def grid(
     height: float = 2.9,
     **shared: Any,
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Returns a figure with a heading of two lines, and its axes as a list of rows.
+    """Returns a figure with a heading of two lines, and the axes of its panels as a list of rows.
 
-    `width` and `height` are the size of a panel in inches. `shared` holds arguments of `Figure.subplots`.
+    `width` and `height` are the size of one panel in inches. `shared` holds further arguments of `Figure.subplots`.
     """
     figure = Figure(figsize=(max(width * columns + 1.6, 6.0), height * rows + 0.7), layout="constrained")
     heading = f"{marked(title, summary.simulated)}\n"
     figure.suptitle(heading, x=0.01, ha="left", fontsize=13, fontweight="bold")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    # Both lines of a suptitle have the same style, so `about` is drawn over its empty second line.
+    # Both lines of a suptitle have the same style, so the text `about` is drawn over the empty second line.
     y = 1 - 0.42 / figure.get_figheight()
     figure.text(0.01, y, about, ha="left", va="center", fontsize=9, color=MUTED)
     return figure, axes.tolist()
 
 
 def draw_levels(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str, x: str = "step") -> None:
-    """Draws one line per level of the slice's factor into a panel. `bands` are sorted by `x`."""
+    """Draws one line per level of the factor `chosen.factor` into a panel.
+
+    The rows of `bands` are sorted by the column `x`.
+    """
     for index, _, variant in chosen.variants(panel):
         draw_line(axes, bands[bands[VARIANT] == variant], x, look(index), index)
 
 
 def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -> None:
-    """Draws a mean over seeds as a line and its interval as a band. Draws nothing if there are no rows.
+    """Draws a mean over seeds as a line, and the interval of the mean as a band. Draws nothing if `band` has no rows.
 
-    The offset of the first marker keeps the markers of several lines apart.
+    `offset` shifts the points that have markers, which keeps the markers of several lines apart.
     """
     if band.empty:
         return
@@ -62,7 +65,10 @@ def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -
 
 
 def legend(figure: Figure, names: Sequence[str], title: str, **changes: Any) -> None:
-    """Adds a legend right of the panels, names in the order of their looks. `changes` override `Line2D` settings."""
+    """Adds a legend to the right of the panels. The i-th name gets the i-th line style.
+
+    `changes` override settings of `Line2D`.
+    """
     keys = [Line2D([], [], label=name, **_style(look(index)) | changes) for index, name in enumerate(names)]
     style: dict[str, Any] = {"handlelength": 3.2, "alignment": "left", "title_fontsize": 10}
     figure.legend(handles=keys, title=title, loc="outside right upper", **style)
@@ -73,7 +79,10 @@ def _style(look: Look) -> dict[str, Any]:
 
 
 def note(axes: Axes, text: str, *, above: bool = False) -> None:
-    """Writes a remark into the lower right corner of a panel (free if curves rise), or the upper one if `above`."""
+    """Writes a remark into the lower right corner of a panel, which is free if curves rise.
+
+    If `above` is true, the remark goes into the upper right corner.
+    """
     y, va = (0.97, "top") if above else (0.03, "bottom")
     if text:
         axes.text(0.98, y, text, transform=axes.transAxes, ha="right", va=va, fontsize=8.5, color=MUTED)

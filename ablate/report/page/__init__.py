@@ -1,1 +1,1 @@
-"""Parts of the HTML report: tables, curves, and the files of its template, style and script."""
+"""Parts of the HTML report: tables, curves, and the files of the page's template, style and script."""

@@ -1,4 +1,4 @@
-"""The interactive curves of the HTML report: their data, and the controls that select curves."""
+"""The interactive curves of the HTML report: the data of the curves, and the controls that select curves."""
 
 import math
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from ablate.report.headings import factor_words
 from ablate.report.simulated import MARK
 from ablate.report.style import DASHES, look
 
-# Column of `curves`, its name in words, and whether it is a share.
+# For each score: its column of `curves`, its name in words, and whether the score is a share.
 SCORES = (
     ("val_accuracy", "validation accuracy", True),
     ("val_loss", "validation loss", False),
@@ -27,9 +27,10 @@ _DIGITS = 6
 
 
 def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
-    """Returns the data drawn by the page's script, as values that JSON can hold. Unknown values are None.
+    """Returns the data of the curves, which the script of the page draws, as values that JSON can represent.
 
-    A variant's level of the first factor sets its colour and marker. Its other levels set its dash.
+    Unknown values are None. The level of the first factor determines the colour and the marker of a variant's curve.
+    The levels of all other factors determine the dashes of the curve.
     """
     factors = summary.shown_factors
     bands = {name: curve_bands(summary.runs, curves, name) for name, _, _ in SCORES}
@@ -58,7 +59,10 @@ def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
 
 
 def controls_html(summary: Summary) -> str:
-    """Returns inputs for score and levels. The first factor's levels and the reference's are initially checked."""
+    """Returns HTML inputs that choose a score and the levels of factors.
+
+    At first, all levels of the first factor and the reference's levels of all other factors are checked.
+    """
     options = "".join(f'<option value="{name}">{words}</option>' for name, words, _ in SCORES)
     score = f'<fieldset><legend>score</legend><label>of <select name="score">{options}</select></label>'
     log = '<label><input type="checkbox" name="logarithmic">logarithmic loss</label></fieldset>'

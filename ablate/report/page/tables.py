@@ -1,4 +1,7 @@
-"""Tables of the HTML report. They can be sorted by any column and filtered by words and by levels of factors."""
+"""Tables of the HTML report.
+
+A reader can sort a table by any column, and filter its rows by words and by levels of factors.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,14 +10,17 @@ from html import escape
 from ablate.report.numbers import UNICODE
 from ablate.report.sections import Column, Section
 
-# First number of a cell, after an optional sign of a bound.
+# The first number of a cell, after an optional sign of a bound.
 _NUMBER = re.compile(r"\s*[≥>]?\s*([+-]?[0-9][0-9,]*\.?[0-9]*(?:e[+-]?[0-9]+)?)")
-# A column with a cell longer than this holds sentences, so its lines are wrapped.
+# If a cell of a column is longer than `_SENTENCE`, the column contains sentences, and its lines are wrapped.
 _SENTENCE = 40
 
 
 def section_html(section: Section, name: str, filtered: bool) -> str:
-    """Returns a section as HTML; `name` identifies it in the page. A section without columns is only its title."""
+    """Returns a section of a report as HTML. `name` is the id of the HTML element.
+
+    If the section has no columns, only its title is shown.
+    """
     if not section.columns:
         return f'<p class="title">{escape(section.title)}</p>'
     levels = len(section.identifying) if filtered else None
@@ -22,9 +28,10 @@ def section_html(section: Section, name: str, filtered: bool) -> str:
 
 
 def table_html(title: str, name: str, columns: Sequence[Column], levels: int | None = None) -> str:
-    """Returns a table with its title as HTML; `name` identifies it in the page. The first column names the row.
+    """Returns a table with its title as HTML. `name` is the id of the HTML element.
 
-    `levels` is the number of leading columns that can be filtered by exact value. None means no filter at all.
+    The cells of the first column are the headings of the rows. `levels` is the number of leading columns by whose
+    values a reader can filter rows. If `levels` is None, the table has no filter at all.
     """
     filters = "" if levels is None else _filters(columns, levels)
     heads = "".join(
@@ -43,7 +50,10 @@ def table_html(title: str, name: str, columns: Sequence[Column], levels: int | N
 
 
 def value(text: str, numeric: bool) -> str:
-    """Returns the sort key of a cell: its text, or the first number of a cell in a numeric column, if any."""
+    """Returns the text by which a cell is sorted: the text of the cell or, in a numeric column, its first number.
+
+    The result is empty if a cell of a numeric column has no number.
+    """
     if not numeric:
         return text.strip()
     return number[1].replace(",", "") if (number := _NUMBER.match(text)) else ""
