@@ -17,7 +17,7 @@ _WARM_UP_STEPS = 3
 def captured_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
     """Trains one run on CUDA by replaying a captured training step, and returns the scores of all evaluations.
 
-    The capture happens in this function, so that the measured time of the rival includes it.
+    The capture happens in this function, so that the measured time of the rival includes the capture.
     """
     device = data.x.device
     optimizer = optimizer_of(run, network.parameters(), fused=True)

@@ -67,11 +67,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Standing:
-    """The result of one contestant, with seconds per run and step (start and evaluations included) and seconds per run.
+    """The result of one contestant: its seconds per run and training step, and its seconds per run.
 
-    `to_engine` and `to_command` are the contestant's time per step, divided by the time per step of the engine and of
-    the whole command. `gemm_share` is the contestant's number of floating-point operations per second, divided by the
-    machine's GEMM rate. Every ratio is computed within a round.
+    Both times include the start and the evaluations. `to_engine` and `to_command` are the contestant's time per step,
+    divided by the time per step of the engine and of the whole command. `gemm_share` is the contestant's number of
+    floating-point operations per second, divided by the machine's rate of plain matrix products (GEMM). Every ratio
+    compares measurements of the same round.
     """
 
     contestant: Contestant
@@ -84,7 +85,7 @@ class Standing:
 
 
 def standings(contest: Contest) -> list[Standing]:
-    """Returns the results of all contestants in the order of the contest, with ratios computed within each round."""
+    """Returns the results of all contestants, in the order of the contest; ratios compare times of the same round."""
     seconds = {name: np.array(values) for name, values in contest.seconds.items()}
     steps = {who.name: seconds[who.name] / who.run_steps for who in contest.contestants}
     return [
@@ -115,7 +116,7 @@ def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -
 
 
 def rotated(items: Sequence[T], number: int) -> list[T]:
-    """Returns the items in rotated order, starting with another item in each round.
+    """Returns the items in rotated order, starting with a different item in each round.
 
     `number` is the number of the round.
     """

@@ -1,4 +1,4 @@
-"""The two contestants that rivals are compared with: the engine in running workers, and the whole command."""
+"""The two contestants that rivals are compared with: training in running workers (the engine), and `ablate run`."""
 
 import os
 import subprocess

@@ -73,10 +73,11 @@ def measure_step_costs(
 ) -> pd.DataFrame:
     """Returns a table with the time of a training step, one row per variant with a distinct step cost.
 
-    The columns are those of `store.schema.STEP_COSTS`, and `variant`. Each of the variants is timed once per round.
+    The table has the column `variant` and the columns of `store.schema.STEP_COSTS`. Each variant is timed once per
+    round.
 
     Raises:
-        AblateError: The process has died, or all runs of a variant diverge before the timing starts.
+        AblateError: The process that measures has died, or all runs of a variant diverge before the timing starts.
     """
     stacks = by_cost(runs)
     factors = tuple(factor for factor in varied(experiment) if factor in COST_FACTORS)

@@ -71,8 +71,8 @@ def plain_module(
 ) -> nn.Module:
     """Returns the reference network of a run with torch's own dropout layers, on the device of the data.
 
-    `dropout` is a function that makes the dropout layer for a rate, or returns None for no layer. By default, it makes
-    `torch.nn.Dropout` for rates above 0.
+    `dropout` is a function that makes the dropout layer for a rate, or returns None for no layer. By default, the
+    dropout layer is `torch.nn.Dropout` for rates above 0.
     """
     architecture, member = architecture_of(run, tuple(data.x.shape[1:]), data.classes), member_of(run)
     if isinstance(architecture, MLP):

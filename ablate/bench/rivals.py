@@ -9,7 +9,7 @@ from ablate.experiment.parsers import choice, list_of
 
 @dataclass(frozen=True)
 class Rival:
-    """A way to train the same runs as ablate, but without the engine of ablate.
+    """A way to train the same runs as ablate, but without the stacked networks of ablate.
 
     A tuned rival has one thread, and the floating-point modes and memory settings of ablate's worker processes; all
     other rivals have torch's defaults. A rival that is an ensemble trains runs together if they differ only in dropout

@@ -31,7 +31,7 @@ class _Enough(Exception):
 def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
     """Returns groups of runs to time, one group for each variant with a distinct step cost.
 
-    The groups are in the order of the variants' levels. In a group, each seed occurs once.
+    The groups are in the order of the variants' levels. In each group, every seed occurs only once.
     """
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:

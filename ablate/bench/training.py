@@ -1,4 +1,4 @@
-"""The work of a rival's process: it trains the runs that the rival trains of the grid, and measures the time."""
+"""The work of a rival's process, which trains the rival's share of the grid and measures the elapsed time."""
 
 from collections.abc import Callable
 from functools import partial

@@ -21,10 +21,11 @@ def units_for(rival: str, runs: Sequence[Run]) -> Units:
 
 
 def sample(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Returns one run per combination of the levels of all factors but dropout, with alternating dropout rates.
+    """Returns one run for each combination of the levels of all factors except dropout.
 
     A loop that trains single runs takes the same time for every seed, and about the same time for every dropout rate
-    above 0. Therefore the mean time of the returned runs is the mean time of all runs of the grid.
+    above 0. Therefore the mean time of the returned runs is the mean time of all runs of the grid. The dropout rates of
+    the grid alternate in the returned runs.
     """
     strata = _grouped([run for run in runs if run.seed == runs[0].seed])
     return tuple(stratum[index % len(stratum)] for index, stratum in enumerate(strata))

@@ -22,7 +22,7 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, eq=False)
 class Samples(Generic[A]):
-    """The samples of an experiment, split and standardized, in arrays of type A; all runs of the experiment use them.
+    """The samples of an experiment, split and standardized, in arrays of type A; the same samples for all runs.
 
     Each array x is float32 of shape (samples, *shape), with the channels first, contiguous, and standardized with the
     statistics of the training samples. Each array y holds int64 labels from 0 to classes - 1, shape (samples,).

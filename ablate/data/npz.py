@@ -16,7 +16,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 def read_npz(path: Path) -> RawData:
     """Returns the arrays x_train and y_train of an npz file and, if the file has them, x_test and y_test.
 
-    Labels in the file may be any whole numbers; in ascending order, they become 0 to classes - 1. No object is
+    Labels in the file may be any whole numbers and are replaced, in ascending order, by 0 to classes - 1. No object is
     unpickled, because unpickling could run code.
 
     Raises:

@@ -33,9 +33,9 @@ def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Inde
 def probe(y: Labels, size: int, seed: int) -> Index:
     """Returns the ascending indices of the training samples on which training scores are computed.
 
-    `y` holds the labels of the training samples, and `size` is the number of validation samples. As many training
-    samples are chosen, so that training scores and validation scores use equally many samples; all training samples are
-    used if there are fewer. The choice is stratified by label unless a label is too rare.
+    `y` holds the labels of the training samples, and `size` is the number of validation samples. `size` training
+    samples are chosen, or all if there are fewer, so that training scores and validation scores use equally many
+    samples. The choice of training samples is stratified by label unless a label is too rare.
     """
     everything = np.arange(len(y), dtype=np.int64)
     if size >= len(y):

@@ -28,7 +28,7 @@ class Died:
 
 @dataclass(frozen=True)
 class TooLarge:
-    """The outcome of a stack that did not fit into memory; the message says which memory."""
+    """The outcome of a stack that did not fit into memory; `message` says which memory was too small."""
 
     message: str
 
@@ -68,7 +68,7 @@ class Executor(Protocol):
 
     @property
     def numerics(self) -> dict[str, str]:
-        """Metadata on everything besides the settings that results depend on; available once stacks have been run."""
+        """Metadata on everything that results depend on besides the settings; available once stacks have been run."""
 
     def run(
         self, pending: Pending, on_run_steps: Callable[[Stack, int], None]

@@ -36,7 +36,7 @@ class LocalExecutor:
         jobs: Number of workers.
         gpus: Number of GPUs, which the workers share; 0 means training on the CPU.
         gemm: Library for matrix products (GEMM) on the CPU; None means that the fastest library is measured. Runs that
-            are added to earlier results need the library of these results.
+            are added to earlier results must use the same library as these results.
     """
 
     simulated = False

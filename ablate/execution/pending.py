@@ -1,4 +1,4 @@
-"""The queue of stacks that wait to be trained, from which oversized stacks are taken in parts."""
+"""The queue of stacks that wait to be trained; stacks that are too large for memory are taken from it in parts."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -41,5 +41,5 @@ class Pending:
         self._alone.append(stack)
 
     def limit(self, stack: Stack, size: int) -> None:
-        """Limits the number of runs in each stack of the same kind as `stack` that is taken from now on."""
+        """Makes `take` split stacks of the same kind as `stack` from now on, so that none has more than `size` runs."""
         self._limits[kind_of(stack)] = min(size, self._limits.get(kind_of(stack), size))

@@ -1,4 +1,4 @@
-"""Rows of the tables of a results folder, made from the result of a stack."""
+"""The rows of the results tables, made from the result of a stack."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +31,8 @@ class RowContext:
 def trained_tables(stack: Stack, result: StackResult, context: RowContext) -> Tables:
     """Returns the rows of a trained stack for the tables `runs`, `curves` and, if there are diagnostics, `layers`.
 
-    A diverged run has no scores in the table `runs`. Its rows in the tables `curves` and `layers` end before the
-    divergence.
+    A diverged run has no scores in the table `runs`. The rows of a diverged run in the tables `curves` and `layers` end
+    before the divergence.
     """
     runs, curves, layers = [], [], []
     for index, run in enumerate(stack.runs):

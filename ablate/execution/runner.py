@@ -16,15 +16,15 @@ class Observer(Protocol):
     """Interface of an object that is told about the progress of training."""
 
     def advance(self, run_steps: int) -> None:
-        """Is called with the number of training steps done since the last call, summed over runs.
+        """The runner calls this method with the number of training steps done since the last call, summed over runs.
 
         The number is negative if the steps of a failed attempt are lost.
         """
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
-        """Is called when a stack has been stored, with its label, its number of runs by status, and its duration.
+        """The runner calls this method when a stack has been stored.
 
-        The duration is in seconds.
+        The arguments are the label of the stack, the number of runs by status, and the duration of training in seconds.
         """
 
 

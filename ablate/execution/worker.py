@@ -28,7 +28,7 @@ class MessageHandler:
         folder: Folder with the files of the dataset, which are complete before the first stack arrives.
         device: Name of the device: `cpu`, `cuda:0`, `cuda:1`, ...
         dataset: Dataset on the device; None until the first stack arrives.
-        library: Library for matrix products (GEMM) on the CPU.
+        library: Library for matrix products (GEMM) on the CPU, `mkl` or `onednn`.
     """
 
     connection: Connection

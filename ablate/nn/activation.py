@@ -24,8 +24,8 @@ class StackedActivation:
 
     Args:
         parts: The segments of the stack.
-        parameters: Trained parameters of the parametric activations, such as prelu, by name of the activation. Each has
-            the shape (number of runs with this activation, 1).
+        parameters: Trained parameters of the parametric activations, such as prelu, by name of the activation. The
+            parameter of an activation has the shape (number of runs with this activation, 1).
     """
 
     def __init__(self, parts: Sequence[Segment], parameters: Mapping[str, Parameter]) -> None:

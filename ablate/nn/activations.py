@@ -1,8 +1,8 @@
 """Activation functions by name, with kernels that write f(z) and the gradient of z into given buffers.
 
-The built-in functions do without autograd, because a stack applies each function to a slice of its runs. With autograd,
-a slice costs a copy in the forward pass and a zero-filled gradient of full size in the backward pass. Each built-in
-function computes the same values as its counterpart in `torch.nn`.
+The built-in functions do not use autograd, because a stack applies each function to a slice of its runs. In autograd, a
+slice of a tensor costs a copy in the forward pass and a zero-filled gradient of full size in the backward pass. Each
+built-in function computes the same values as its counterpart in `torch.nn`.
 """
 
 import importlib

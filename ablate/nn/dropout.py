@@ -71,7 +71,7 @@ class StackedDropout(OnlyInTraining):
         seeds: Seed of each run.
         layer: Number of the layer, on which the random numbers depend.
         features: Number of units in the layer.
-        like: Any tensor with the dtype and the device that the masks shall have.
+        like: A tensor whose dtype and device are used for the masks.
     """
 
     def __init__(
@@ -138,5 +138,5 @@ class StackedDropout(OnlyInTraining):
         return _Views(self._by_mask(y), out, self._by_mask(out), flat_masks, mask)
 
     def _by_mask(self, y: Tensor) -> Tensor:
-        """Returns a view of y over whose runs the dropout masks broadcast."""
+        """Returns a view of y in a shape to which the dropout masks can be broadcast."""
         return y.view(-1, self.period, *y.shape[1:]) if self.is_periodic else y

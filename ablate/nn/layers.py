@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Layer(Protocol):
-    """A layer with forward and backward passes that are written out and build no autograd graph.
+    """A layer with hand-written forward and backward passes, which build no autograd graph.
 
     A layer holds its parameters as attributes of type `Parameter`.
     """
@@ -64,8 +64,8 @@ class Block(NamedTuple):
 def in_order(level: str, product: T, norm: T | None, activation: T, dropout: T | None) -> list[T]:
     """Returns the layers of a block in the order in which they are computed, without those that are None.
 
-    The order is linear layer or convolution, normalization, activation, dropout. The normalization follows the
-    activation if `level` says so.
+    The order is linear layer or convolution, normalization, activation, dropout. At a level such as `batch-post`, the
+    normalization follows the activation.
 
     Args:
         level: Level of the factor `norm`, such as `batch` or `batch-post`, which determines the position of the

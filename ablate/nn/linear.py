@@ -85,19 +85,19 @@ class StackedLinear:
     The layer computes the same in training and at inference. If all runs share x, its shape is (1, inputs, batch), and
     x is not copied for each run.
 
-    Products are batched matrix products with one matrix per run, whose bits do not depend on the number of runs. For a
-    shared x, a single product with the weights of all runs as rows would be slightly faster, but its kernel and its
-    bits would depend on the number of rows.
+    The layer computes batched matrix products with one matrix per run, whose bits do not depend on the number of runs.
+    For a shared x, a single product with the weights of all runs as rows would be slightly faster, but its kernel and
+    its bits would depend on the number of rows.
 
     Args:
         weight: Weights of shape (runs, outputs, inputs).
         bias: Biases of shape (runs, outputs), or None.
         multiply: Function that computes batched matrix products, see `multiplication`.
-        needs_input_grad: Whether `backward` returns the gradient of x. This requires an x that is not shared by the
-            runs.
+        needs_input_grad: Whether `backward` returns the gradient of x. If `backward` returns the gradient of x, each
+            run must have an x of its own.
 
     Attributes:
-        is_fused: Whether the gradients that reach the layer already contain the factor minus the learning rate of plain
+        is_fused: Whether the gradients that reach the layer are already multiplied by minus the learning rate of plain
             SGD. If `is_fused` is true, the matrix product for the gradient of the weight adds the update directly to
             the weight. With this fusion, a training step passes over the weight, the largest tensor of a run, twice
             instead of five times.

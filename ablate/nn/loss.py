@@ -9,8 +9,8 @@ from ablate.nn.constants import constant
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the mean cross-entropy of each run over its batch, shape (runs,), and the gradient of the logits.
 
-    The gradient is that of the sum of all runs' mean losses. For each run, the gradient of the logits is (softmax -
-    onehot) / batch, which does not depend on the number of runs.
+    The returned gradient is the gradient of the sum of all runs' mean losses. For each run, the gradient of the logits
+    is (softmax - onehot) / batch, which does not depend on the number of runs.
 
     Args:
         logits: Logits of shape (runs, classes, batch).

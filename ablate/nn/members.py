@@ -1,4 +1,4 @@
-"""The members of a stack, which correspond to its runs, and the groups of adjacent runs with the same activation."""
+"""The members of a stack, one for each run, and the groups of adjacent runs with the same activation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

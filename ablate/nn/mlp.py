@@ -22,12 +22,12 @@ from ablate.nn.views import Cached
 
 
 class Built(NamedTuple):
-    """The layers of a stacked network, and the parts of it that diagnostics and dropout need.
+    """The layers of a stacked network, and references to the layers that diagnostics and dropout need.
 
     Attributes:
         layers: All layers, in order.
-        blocks: Blocks by their name in diagnostics, such as `hidden.0`. Each name has a list with one block for all
-            runs, or with one block for each run.
+        blocks: Blocks by their name in diagnostics, such as `hidden.0`. The list for a name holds one block for all
+            runs (hidden layers), or one block for each run (convolutional blocks).
         weights: Names of the weight tensors in `StackParameters`, by name of the block; the output layer is called
             `output`.
         dropouts: Dropout layers, which need new random numbers at each step.
@@ -50,7 +50,7 @@ class MLP:
         features: Number of values in one input sample.
         hidden: Widths of the hidden layers.
         classes: Number of outputs.
-        norm: Level of the factor `norm`.
+        norm: Level of the factor `norm`, such as `batch` or `off`.
         is_standardized: Whether the inputs are standardized samples (variance 1), not outputs of an activation.
     """
 

@@ -28,7 +28,7 @@ class NormKernel(NamedTuple):
 def _within_samples(
     owned: Mapping[str, Parameter], *, grouped: bool = False, centres: bool = True
 ) -> SampleNorm:
-    """Returns a layer that normalizes each sample of a tensor of shape (runs, features, batch) by itself.
+    """Returns a layer that normalizes each sample separately, for tensors of shape (runs, features, batch).
 
     The layer views the tensor as (runs, groups, units, batch) and takes means over the units of a group.
     """

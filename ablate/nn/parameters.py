@@ -39,7 +39,8 @@ class Spec:
         initial: Function that returns the value of the tensor for a member before training, in float64 and with axes in
             the order of `torch.nn`.
         is_trained: Whether the tensor is a trained parameter, not a running statistic.
-        is_fused: Whether the layer can update the tensor itself under plain SGD, see `linear.StackedLinear`.
+        is_fused: Whether the layer can update the tensor in its backward pass if the optimizer is plain SGD, see
+            `linear.StackedLinear`.
         activation: Name of the activation whose runs own the tensor, or None if all runs own the tensor.
         stored: Function that converts the tensor from the axis order of `torch.nn` to the axis order in memory.
         restored: Inverse of `stored`.
@@ -90,7 +91,7 @@ class StackParameters:
     Attributes:
         flat: All trained values, shape (elements,).
         flat_grad: Gradients of all trained values, in the shape of `flat`.
-        fused: Slice of `flat` that holds the weights which their layers can update themselves under plain SGD.
+        fused: Slice of `flat` with the weights that layers update in their backward pass if the optimizer is plain SGD.
         values: Parameters and running statistics by name, each of shape (number of owning runs, ...).
         grads: Gradients of the parameters by name, in the shapes of the parameters.
     """
@@ -121,7 +122,7 @@ class StackParameters:
     def owned(self, layer: str, run: int | None = None) -> dict[str, Parameter]:
         """Returns the tensors of a layer by short name, such as `weight`, for all runs or for one run.
 
-        For one run, the tensors lack the axis that counts runs.
+        If the tensors of only one run are requested, they have no axis for runs.
         """
         owned = {}
         for spec in self.specs if run is None else self._owned_by(run):

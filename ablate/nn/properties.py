@@ -103,7 +103,8 @@ def _range(name: str) -> tuple[float, float]:
 def _bound(near: float, far: Tensor, farther: Tensor) -> float:
     """Returns the largest value of a function, or infinity if the function keeps growing for large |z|.
 
-    `near` is the largest value at moderate |z|. `far` and `farther` hold the values at a large |z| and at a larger |z|.
+    `near` is the largest value at moderate |z|. `far` and `farther` hold the values of the function at a large |z| and
+    at a larger |z|.
     """
     before, after = max(near, float(far.max())), max(near, float(farther.max()))
     return math.inf if after - before > _GROWTH * max(abs(before), 1.0) else after

@@ -101,7 +101,7 @@ def plain_network(mlp: MLP, member: Member, dtype: torch.dtype = torch.float32) 
     """Returns the MLP of one run as a plain torch network, for inputs of shape (batch, features).
 
     The parameters of the network have the same names and the same initial values as those of the run in a stack, see
-    `StackParameters.member_state`. In the names, a space replaces the first dot.
+    `StackParameters.member_state`. In the parameter names of the plain network, a space replaces the first dot.
     """
     network = nn.Sequential(OrderedDict(_dense(mlp, member)))
     return _with_values(network, initial_values(mlp.specs("torch"), member, dtype), dtype)
@@ -111,7 +111,7 @@ def plain_conv_network(net: ConvNet, member: Member, dtype: torch.dtype = torch.
     """Returns the convolutional network of one run as a plain torch network, for inputs (batch, channels, *spatial).
 
     The parameters of the network have the same names and the same initial values as those of the run in a stack, see
-    `StackParameters.member_state`. In the names, a space replaces the first dot.
+    `StackParameters.member_state`. In the parameter names of the plain network, a space replaces the first dot.
     """
     axes = len(net.kernel)
     convolution, pool = {2: (nn.Conv2d, nn.MaxPool2d), 3: (nn.Conv3d, nn.MaxPool3d)}[axes]

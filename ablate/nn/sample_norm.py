@@ -34,7 +34,7 @@ class SampleNorm:
         owned: Tensors of the layer by name: weight (gamma) and, if `centres` is true, bias (beta).
         shape: Shape of gamma with four axes.
         view: Function that returns a view of z with four axes.
-        axes: Axes of this view over which means are taken.
+        axes: Axes of the four-axis view over which means are taken.
         centres: Whether the mean is subtracted.
     """
 
@@ -90,7 +90,8 @@ class SampleNorm:
     def _normalize(self, z: Tensor, u: Tensor, y: Tensor) -> Tensor:
         """Writes the normalized input into u and the output into y, and returns 1 / std.
 
-        Products and sums are computed by separate calls, so that all kernels round in the same way.
+        Products and sums are computed by separate calls, so that all of torch's kernels round the result in the same
+        way.
         """
         centred = torch.sub(z, z.mean(self.axes, keepdim=True), out=u) if self.centres else z
         power = torch.mul(centred, centred, out=y).mean(self.axes, keepdim=True)

@@ -19,11 +19,11 @@ from ablate.nn.parameters import StackParameters
 
 
 class StackedNetwork:
-    """The networks of all members of a stack, computed together.
+    """The networks of all runs of a stack, which are trained together and computed by the same operations.
 
     The network reads inputs of shape (runs, batch, *sample), or (1, batch, *sample) if all runs share the inputs, in
     the layout that `arrange` returns. Only normalization and dropout differ between training and inference. The forward
-    and backward passes of all layers are written out and use permanent buffers. A training step builds no autograd
+    and backward passes of all layers are hand-written and use permanent buffers. A training step builds no autograd
     graph, and the operations of a step do not depend on the values of tensors.
 
     Args:

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """Caches the result of a function of a tensor while the function is called with the same tensor object.
+    """Caches the result of a function for as long as the function is called with the same tensor object.
 
     Creating a view takes as long as a small kernel. A layer receives the same tensor object at every step, because the
     buffers of a network are permanent. With this cache, a layer creates its views and its buffers only once.

@@ -31,10 +31,10 @@ def set_environment() -> None:
 
 
 def prepare_process() -> None:
-    """Applies the settings on which the bits of results and the speed of training depend to this process.
+    """Prepares this process for training: one thread, denormal numbers flushed to zero, no autograd, freed memory kept.
 
-    Denormal numbers are flushed to zero. Otherwise, the optimizer's moments of dead units would become denormal, and
-    arithmetic on denormal numbers takes twice the time.
+    Denormal numbers are flushed to zero, because the optimizer's moments of dead units become denormal, and arithmetic
+    on denormal numbers takes twice the time.
     """
     import torch
 
@@ -61,8 +61,8 @@ def prepare_cuda(precision: Precision) -> None:
 def keep_freed_memory() -> None:
     """Makes glibc keep freed memory for the next buffer; does nothing on systems other than Linux.
 
-    By default, glibc returns freed blocks of some megabytes to the operating system. The next buffer of this size then
-    causes a page fault every 4 KiB.
+    By default, glibc returns freed blocks of some megabytes to the operating system. The next buffer of this size would
+    then cause a page fault every 4 KiB.
     """
     if not sys.platform.startswith("linux"):
         return

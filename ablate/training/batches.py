@@ -1,4 +1,4 @@
-"""The batches of a stack, in which each run sees the training data in an order that depends on its seed."""
+"""The batches of a stack of runs, each of which sees the training data in an order that depends on its seed."""
 
 import torch
 from torch import Tensor

@@ -1,12 +1,13 @@
 """Diagnostics of the layers of a stack at every evaluation: activations, gradients and changes of the weights.
 
-Diagnostics are computed on the probe, one fixed batch for all runs. The probe consists of at most 128 samples of the
-fixed training subset, evenly spaced because the samples of a file may be sorted by class. On the probe, a training step
-without an update of the weights is computed. In this step, batch norm uses the statistics of the probe. The step uses
-no dropout, so that the diagnostics depend on the network alone and not on a dropout mask.
+The probe is the fixed batch of samples on which diagnostics are computed, the same for all runs. The probe consists of
+at most 128 samples of the fixed training subset, evenly spaced because the samples of a file may be sorted by class.
+Diagnostics come from a training step on the probe, without an update of the weights. In the step on the probe, batch
+norm uses the statistics of the probe. The step on the probe uses no dropout, so that the diagnostics depend on the
+network alone and not on a dropout mask.
 
-Diagnostics do not change any result: the step is computed by a copy of the network that shares only the values of the
-parameters, and no random generator is used.
+Diagnostics do not change any result: a copy of the network, which shares only the values of the parameters, computes
+the step on the probe, and no random generator is used.
 """
 
 import math
@@ -35,7 +36,8 @@ class Diagnostics:
     """Diagnostic quantities of every layer of a network at each evaluation.
 
     For each hidden layer and each convolutional block, the following quantities are computed for each run over the
-    units of the layer and the samples of the probe. Here f is the activation function and z is its input.
+    units of the layer and the samples of the probe (a fixed batch). Here f is the activation function and z is its
+    input.
 
     - activation_mean, activation_std: mean and standard deviation of f(z).
     - dead_share: share of units that pass on no gradient, because |f'(z)| < 1e-6 for every sample.
@@ -97,7 +99,7 @@ class Diagnostics:
         """Returns the diagnostic quantities of one layer for all runs.
 
         `seen` holds the blocks of the network's copy that has seen the probe, and `trained` holds the same blocks of
-        the network itself. Both lists have one block for all runs, or one block for each run.
+        the network itself. `seen` and `trained` hold one block for all runs, or one block for each run.
         """
         parts, limits = [], torch.split(self.limits, len(self.limits) // len(seen))
         for twin, block, limit in zip(seen, trained, limits, strict=True):
@@ -142,7 +144,7 @@ def _activation_quantities(y: Tensor, derivative: Tensor, limits: Tensor) -> Qua
 
 
 def _running_quantities(seen: BatchNorm, trained: BatchNorm, runs: int) -> Quantities:
-    """Returns measures of the difference between the statistics of the probe and the running statistics."""
+    """Returns how far the running statistics of batch norm are from the batch statistics of the probe."""
     mean, var = (part.view(runs, -1) for part in seen.batch_statistics())
     running_mean, running_var = (part.view(runs, -1) for part in (trained.running_mean, trained.running_var))
     denominator = running_var + EPS

@@ -1,9 +1,9 @@
 """The library for float32 matrix products (GEMM) on a CPU, chosen once per command and the same in all its workers.
 
 By default, torch computes matrix products with MKL. On some processors, MKL uses older kernels than the processor
-supports. If torch may use bfloat16 inside float32 products, torch uses oneDNN instead, which has newer kernels. oneDNN
-then rounds to bfloat16 if the processor has bfloat16 units, and computes in float32 on all other processors. Therefore
-both the accuracy and the speed of oneDNN are measured before it is chosen.
+supports. If torch may use bfloat16 inside float32 products, torch uses oneDNN instead, which has newer kernels. When
+oneDNN computes float32 products, it rounds to bfloat16 on processors with bfloat16 units, and computes in float32 on
+all other processors. Therefore both the accuracy and the speed of oneDNN are measured before it is chosen.
 """
 
 import time
@@ -39,8 +39,8 @@ def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int
 
     If calibration has chosen oneDNN, torch still computes small batched matrix products with another library, and the
     size of a batched product grows with the number of runs in a stack. A small product could therefore be computed by
-    different libraries, with different bits, if the run is alone and if the run is in a stack. oneDNN is returned only
-    if torch would compute all products of the run with it.
+    one library if the run is alone and by another library if the run is in a stack, which gives different bits. The
+    function returns oneDNN only if torch would compute all products of the run with oneDNN.
 
     Args:
         gemm: Library that the calibration has chosen.

@@ -27,7 +27,7 @@ class Optimizer(Protocol):
     def negative_rate(self) -> Tensor | None:
         """Minus the learning rate if `train_step` must update weights itself, otherwise None.
 
-        `train_step` then multiplies all gradients by this factor.
+        If this factor is not None, `train_step` multiplies all gradients by it.
         """
         ...
 
@@ -45,7 +45,8 @@ class PlainSGD:
 
     Args:
         parameters: Parameters of the stack. `train_step` itself updates the parameters in the slice `fused`. For all
-            other parameters, `train_step` writes minus the learning rate times the gradient, and `step` adds it.
+            other parameters, `train_step` writes the change (minus the learning rate times the gradient) in place of
+            the gradient, and `step` adds the change.
     """
 
     def __init__(self, parameters: StackParameters) -> None:

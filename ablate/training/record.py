@@ -67,7 +67,7 @@ class Record:
         self.scores.append({"running_loss": running} | scores)
 
     def _note_divergences(self, step: int, losses: Tensor, scores: Tensor) -> None:
-        bad = ~(losses <= EXPLODED * math.log(self.dataset.classes))  # NaN compares false
+        bad = ~(losses <= EXPLODED * math.log(self.dataset.classes))  # any comparison with NaN is false
         unscored = ~scores.isfinite().all(0)
         for run in torch.nonzero(bad.any(0) | unscored).flatten().tolist():
             if run in self.divergences:

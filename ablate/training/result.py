@@ -49,7 +49,7 @@ class StackResult:
         parameters: Number of trained parameters of each run.
         seconds: Duration of training the whole stack in seconds, evaluations included.
         device: Kind of the device that trained the stack, `cpu` or `cuda`.
-        layers: Diagnostics of the layers, or None if they were not requested.
+        layers: Diagnostic quantities of the layers, or None if the runs have no diagnostics.
     """
 
     steps: NDArray[np.int64]

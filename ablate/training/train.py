@@ -33,7 +33,7 @@ def train_stack(
         stack: Runs that differ only in activation, dropout and seed. Either all runs of a stack have diagnostics or
             none.
         dataset: Standardized tensors in memory, on any device.
-        on_steps: Function called at every evaluation with the number of steps since the previous one.
+        on_steps: Function that is called at every evaluation with the number of steps since the previous evaluation.
     """
     start = time.perf_counter()
     runs = stack.runs + stack.runs[-1:] * stack.padding

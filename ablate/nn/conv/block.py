@@ -98,8 +98,8 @@ def block_layers(
     batch norm (see `ConvBatchNorm`).
 
     Args:
-        level: Level of the factor `norm`.
-        convolution: The convolution; at inference, it includes a batch norm that follows directly.
+        level: Level of the factor `norm`, such as `batch` or `batch-post`.
+        convolution: The convolution; at inference, the convolution also computes a batch norm that follows it directly.
         norm: Normalization, or None.
         activation: The activation.
         dropout: Channel dropout, or None.

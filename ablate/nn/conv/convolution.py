@@ -20,10 +20,11 @@ class Convolution:
     Args:
         weight: Kernel of shape (outputs, *kernel, inputs), with odd sizes along the spatial axes.
         bias: Bias of shape (outputs,), or None.
-        precision: Precision of operands and results: bf16 rounds them to bfloat16; fp32 and tf32 use the same calls.
+        precision: Precision of operands and results: bf16 rounds them to bfloat16; fp32 and tf32 use the same calls of
+            torch.
         needs_input_grad: Whether `backward` returns the gradient of x.
-        folded: The batch norm directly after the convolution, or None. At inference, the convolution includes this
-            batch norm: its kernel and bias are scaled and shifted accordingly.
+        folded: The batch norm directly after the convolution, or None. At inference, this batch norm is computed as
+            part of the convolution, by a change of the kernel and the bias.
     """
 
     def __init__(

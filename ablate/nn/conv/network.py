@@ -42,7 +42,7 @@ class ConvNet:
         channels: Number of output channels of each block.
         hidden: Widths of the hidden layers of the MLP.
         classes: Number of outputs.
-        norm: Level of the factor `norm`, for blocks and hidden layers.
+        norm: Level of the factor `norm`, such as `batch` or `off`, for blocks and hidden layers.
     """
 
     model: Model
@@ -160,8 +160,9 @@ class ConvNet:
 class _Blocks:
     """All convolutional blocks of all runs as one layer.
 
-    A single convolution keeps a core busy. The blocks are therefore computed for one run after another, so that the
-    data of a run stays in cache. Only the fully connected layers are computed for all runs together.
+    A single convolution is large enough to keep a processor core busy. The blocks are therefore computed for one run
+    after another, so that the data of a run stays in cache. Only the fully connected layers are computed for all runs
+    together.
 
     Args:
         layers: Layers of each run.

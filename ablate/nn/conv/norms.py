@@ -26,17 +26,18 @@ class ConvBatchNorm(BatchNorm):
 
     If max pooling follows directly, batch norm is computed in two halves. The first half computes u = sign(gamma) * (z
     - mean) / sqrt(var + eps) before the pooling. The second half computes y = |gamma| * u + beta after the pooling, on
-    a quarter or an eighth of the data. The result is the same, because the largest u of a pooling window gives the
-    largest y.
+      a quarter or an eighth of the data. The result is the same, because the largest u of a pooling window gives the
+      largest y.
 
     Args:
         owned: Tensors of the layer by the names given in `BatchNorm`, each of shape (channels,).
 
     Attributes:
         folded: Layer that computes all of batch norm in training, and nothing at inference (see `Folded`).
-        standardize: Layer that computes the half of batch norm before the pooling in training, and nothing at
+        standardize: Layer that computes the first half of batch norm, before max pooling, in training, and nothing at
             inference.
-        scale: Layer that computes the half of batch norm after the pooling in training, and nothing at inference.
+        scale: Layer that computes the second half of batch norm, after max pooling, in training, and nothing at
+            inference.
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -80,7 +81,10 @@ class ConvBatchNorm(BatchNorm):
         return result
 
     def _standardize(self, z: Tensor) -> Tensor:
-        """Computes the first half of batch norm: overwrites z with u, and updates the running averages."""
+        """Computes the first half of batch norm: overwrites z with u = sign(gamma) * (z - mean) / sqrt(var + eps).
+
+        This method also updates the running averages.
+        """
         mean, var = aten.batch_norm_update_stats(_flat(z), self.running_mean, self.running_var, MOMENTUM)
         self.sign = torch.copysign(constant(1, z.dtype), self.weight.value)
         self.slope = torch.rsqrt(var + EPS).mul_(self.sign)
@@ -88,9 +92,9 @@ class ConvBatchNorm(BatchNorm):
         return self.u
 
     def _scale(self, pooled: Tensor) -> Tensor:
-        """Computes the second half of batch norm, y = |gamma| * u + beta, for the pooled values of u.
+        """Computes the second half of batch norm, y = |gamma| * u + beta, for the max-pooled u of the first half.
 
-        The pooled values of u are kept for `_scale_backward`.
+        The max-pooled output u is kept for `_scale_backward`.
         """
         self.pooled = pooled
         if self.y.shape != pooled.shape:
@@ -100,10 +104,11 @@ class ConvBatchNorm(BatchNorm):
     def _scale_backward(self, grad: Tensor) -> Tensor:
         """Writes the gradients of gamma and beta, and overwrites `grad` with the first term of the gradient of z.
 
-        At the start, `grad` is the gradient of y. If g is the gradient of u, the gradient of z is slope * (g - mean(g)
+        When this method is called, `grad` is the gradient of the output y. If g is the gradient of u, the gradient of z
+        is slope * (g - mean(g)
         - u * mean(g * u)) with slope = sign(gamma) / sqrt(var + eps) and means over all positions of u. Both means can
-        be computed from the pooled values alone, because g is 0 at all positions where u is not the largest value of
-        its pooling window.
+          be computed from the pooled values alone, because g is 0 at all positions where u is not the largest value of
+          its pooling window.
         """
         rows, channels = self.u[..., 0].numel(), grad.shape[-1]
         along = (grad * self.pooled).view(-1, channels).sum(0)
@@ -114,9 +119,9 @@ class ConvBatchNorm(BatchNorm):
         return grad.mul_(factor)
 
     def _standardize_backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of z, given its first term from the backward pass of the pooling, and overwrites u.
+        """Returns the gradient of z, given its first term as `grad`, by adding the other terms (see `_scale_backward`).
 
-        See `_scale_backward` for the three terms of the gradient of z.
+        This method overwrites the output u of the first half of batch norm.
         """
         return torch.addcmul(grad, self.u, self.along_u, out=self.u).add_(self.constant)
 
@@ -147,7 +152,7 @@ def _flat(z: Tensor) -> Tensor:
 def _within_samples(
     owned: Mapping[str, Parameter], *, grouped: bool = False, centres: bool = True
 ) -> SampleNorm:
-    """Returns a layer that normalizes each sample of a tensor of shape (batch, *spatial, channels) by itself.
+    """Returns a layer that normalizes each sample separately, for tensors of shape (batch, *spatial, channels).
 
     The layer views the tensor as (batch, positions, groups, channels of a group). If `grouped` is true, means are over
     all positions and all channels of a group. If `grouped` is false, means are over all channels at one position.

@@ -11,10 +11,11 @@ aten = torch.ops.aten
 class MaxPool:
     """Computes the largest value of each window, like `torch.nn.MaxPool2d` and `torch.nn.MaxPool3d`.
 
-    The layer computes the same in training and at inference, on tensors of shape (batch, *spatial, channels). It halves
-    one axis after another by the elementwise maximum of the even and the odd positions. Elementwise operations have
-    vectorized kernels, whereas torch's own kernels for max pooling scatter by index, on a GPU in no fixed order.
-    Positions after the last whole window are ignored and get no gradient.
+    The layer computes the same in training and at inference, on tensors of shape (batch, *spatial, channels). The layer
+    halves one axis after another by taking the elementwise maximum of the even and the odd positions along the axis.
+    Elementwise operations have vectorized kernels. torch's own kernels for max pooling instead scatter gradients by
+    index, which happens in no fixed order on a GPU. Positions after the last whole window are ignored and get no
+    gradient.
 
     Args:
         window: Size of the pooling window along each spatial axis, 1 or 2.
