@@ -1,14 +1,16 @@
 """The exceptions for errors that a user can correct, as a tree of classes.
 
+The message of an exception states the problem, the value received, the legal values and the command-line option to
+change. The command line catches only `AblateError` and its subclasses; any other exception is a bug and keeps its
+traceback.
+
+The classes, with the exit code of the command line for each:
+
 AblateError
 ├── SpecError       the requested experiment is not legal             exit 2
 ├── DataError       a dataset is missing, unreadable or unfit         exit 2
 ├── StoreError      a results folder cannot be read or written        exit 2
 └── NothingToShow   there are no results where some were expected     exit 5
-
-The message of an exception states the problem, the value received, the legal values and the command-line option to
-change. The command line catches only `AblateError` and its subclasses; any other exception is a bug and keeps its
-traceback.
 """
 
 from collections.abc import Collection

@@ -57,13 +57,14 @@ def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
 
 
 def restricted(times: Floats, horizons: Floats) -> Floats:
-    """Returns each run's steps to target, or its planned steps (the horizon) where it missed the target.
+    """Returns the steps to target of each run, shape (runs,).
 
-    Shape: (runs,). The mean of the result is the restricted mean survival time, E[min(T, horizon)] for T steps to
-    target (Royston and Parmar, "Restricted mean survival time: an alternative to the hazard ratio for the design and
-    analysis of randomized trials with a time-to-event outcome", BMC Medical Research Methodology 13:152, 2013). No run
-    is censored before its horizon, so the mean needs no Kaplan-Meier weights. If some runs are censored, the mean of
-    the result is a lower bound of the mean steps to target.
+    A run that missed the target counts with its planned number of steps, the horizon. The mean of the result is the
+    restricted mean survival time, E[min(T, horizon)] for T steps to target (Royston and Parmar, "Restricted mean
+    survival time: an alternative to the hazard ratio for the design and analysis of randomized trials with a
+    time-to-event outcome", BMC Medical Research Methodology 13:152, 2013). No run is censored before its horizon, so
+    the mean needs no Kaplan-Meier weights. If some runs are censored, the mean of the result is a lower bound of the
+    mean steps to target.
 
     `times` holds the steps to target of each run, NaN for a run that missed the target. `horizons` holds the number of
     steps planned for each run.

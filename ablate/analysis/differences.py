@@ -62,7 +62,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, values: Floats, reference: Floats, horizon: float) -> Self:
-        """Returns the pairs made of two arrays with one value per seed.
+        """Returns the pairs of one variant or level and the reference, given the values of both by seed.
 
         NaN marks a failed run, and a value of at least `horizon` marks a run that missed the target.
         """
@@ -90,8 +90,9 @@ class _Pairs:
         """Returns the ends of the interval of the mean difference.
 
         The ends are NaN if fewer than `_FEW` differences exist and all have the same value other than 0. Differences of
-        accuracies on a few hundred samples are often equal by chance. A few equal differences are therefore no evidence
-        of an interval of width 0. If all differences are 0, the two variants compute the same values.
+        accuracies on a few hundred samples are often equal by chance. An interval of width 0 around a few equal
+        differences would claim a certainty that a few seeds cannot give. If all differences are 0, the two variants
+        compute the same values.
         """
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():
@@ -132,7 +133,10 @@ def level_differences(
 
 
 def _horizon(runs: pd.DataFrame, metric: str) -> float:
-    """Returns the number of steps from which steps to target count as "not reached"; infinity for any other metric."""
+    """Returns the number of steps at which a run counts as having missed the target.
+
+    The result is infinity for any metric other than steps to target.
+    """
     return float(runs["steps"].min()) if metric == STEPS_TO_TARGET else float("inf")
 
 

@@ -28,10 +28,10 @@ UNEXPLAINED = "unexplained"
 
 Term = tuple[str, ...]
 
-# Sums of squares below this share of the total sum of squares count as 0.
+# A sum of squares counts as 0 if it is below this share of the total sum of squares.
 _ROUNDING = 1e-12
-# Eigenvalues below this share of the largest eigenvalue count as 0, because some indicator columns are linearly
-# dependent.
+# An eigenvalue counts as 0 if it is below this share of the largest eigenvalue. Zero eigenvalues exist because some
+# indicator columns are linearly dependent.
 _DEPENDENT = 1e-10
 
 
@@ -74,8 +74,8 @@ def _indicators(runs: pd.DataFrame, term: Term) -> Floats:
 def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]], Floats]:
     """Returns a function that fits the linear model with the given terms.
 
-    This function returns the residual sum of squares and the residual degrees of freedom of the model. `y` has mean 0
-    and shape (runs,). The cross products of the columns are computed once and reused in every fit.
+    The returned function gives the residual sum of squares and the residual degrees of freedom of the model. `y` has
+    mean 0 and shape (runs,). The cross products of the columns are computed once and reused in every fit.
     """
     design = np.hstack([np.ones((len(y), 1)), *blocks.values()])
     products, moments, total = design.T @ design, design.T @ y, float(y @ y)
@@ -95,8 +95,8 @@ def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]],
 def _table(terms: list[Term], rows: Floats, total: float) -> pd.DataFrame:
     """Returns the table of an analysis of variance.
 
-    Each row of `rows` holds the sum of squares and the degrees of freedom of one term, and the last row holds those of
-    the residual.
+    Each row of `rows` holds the sum of squares and the degrees of freedom of one term, and the last row holds the same
+    numbers for the residual.
     """
     sums, df = rows.T
     sums = np.where(sums <= _ROUNDING * total, 0.0, sums)

@@ -101,7 +101,7 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
 
 
 def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
-    """Returns a `Moderation` for each level of the column factor except the level `base`.
+    """Returns how each column level changes the differences between row levels, compared with the column level `base`.
 
     In each `Moderation`, `factor` is the row factor of the table, and `moderator` is the column factor. Only row levels
     that have values in both columns count. A column level is left out if fewer than two row levels count.

@@ -50,10 +50,11 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
       the output layer, at the first and at the last evaluation. A value far below 1 indicates a vanishing gradient.
     - gradient_ratio_worst: either gradient_ratio_start or gradient_ratio_end, whichever is farther from 1.
     - centre: |mean| / std of the activations, in the layer whose activations are least centred on 0.
-    - dead_share, saturated_share: the largest value of any layer.
+    - dead_share, saturated_share: the share of dead units and of saturated activations, in the layer where the share is
+      largest.
     - update_ratio: geometric mean of the update ratio over the layers.
-    - running_mean_shift, running_std_ratio: the value of any layer that is farthest from 0 (for the shift) or from 1
-      (for the ratio).
+    - running_mean_shift, running_std_ratio: the value of the layer in which the shift is farthest from 0 or the ratio
+      is farthest from 1.
     - signs: keys of `SIGNS` for which the column is outside the healthy range, and `UNFINISHED` if a run diverged or
       failed.
     """

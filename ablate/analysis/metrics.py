@@ -36,7 +36,7 @@ class Metric:
         return 1 if self.higher_is_better else -1
 
     def gate_limit(self, baseline: Floats, candidate: Floats) -> Floats:
-        """Returns the gate margin in the metric's unit, given arrays of the baseline's and the candidate's mean.
+        """Returns the gate margin in the metric's unit, given the metric's means in the baseline and in the candidate.
 
         A relative margin is a share of the average of the two means. A relative margin therefore stays the same if
         baseline and candidate are swapped, and a baseline of zero needs no special case.
@@ -88,7 +88,7 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.r
 GATE_METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.gate_margin}
 
 DEFAULT_SORT = "best_val_accuracy"
-# Name of the column of variant names. As a sort key, it means the order of the factor levels.
+# Name of the column of variant names. A table that is sorted by this column keeps the order of the factor levels.
 VARIANT = "variant"
 
 
@@ -98,7 +98,7 @@ def metrics_by_margin() -> dict[Margin, str]:
 
 
 def sort_column(received: str) -> str:
-    """Returns the name of the column to sort by, or raises `SpecError` if there is no such column."""
+    """Returns the name of the column by which a table is sorted. Raises `SpecError` if no such column exists."""
     check_name("--sort", received, (VARIANT, *METRICS))
     return received
 

@@ -41,11 +41,11 @@ class Standing(StrEnum):
 class Evidence:
     """The data from which the difference between a variant and the reference is judged.
 
-    A positive difference is better. `pairs`, `failed`, `reference_failed` and `unreached` are numbers of seeds: both
-    runs finished, only the reference's run finished, only the reference's run failed, and neither run reached the
-    target. `mean` and `sd` count failed runs as losses. `low` and `high` are the ends of the interval of the mean over
-    the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted for `family`, the number of comparisons
-    made at once.
+    A positive difference is better. `pairs`, `failed`, `reference_failed` and `unreached` are the numbers of seeds in
+    which both runs finished, only the reference's run finished, only the reference's run failed, and neither run
+    reached the target, respectively. `mean` and `sd` count failed runs as losses. `low` and `high` are the ends of the
+    interval of the mean over the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted for `family`,
+    the number of comparisons made at once.
     """
 
     pairs: int
@@ -124,9 +124,10 @@ def more_seeds(evidence: Evidence) -> int | None:
 
 @lru_cache(maxsize=1)
 def _prospects() -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Returns the numbers of seeds from 2 to `MOST_SEEDS`, with two properties of each number.
+    """Returns the numbers of seeds from 2 to `MOST_SEEDS`, and what each number of seeds can show.
 
-    These properties are the half-width of the interval in standard errors and the smallest p of the sign-flip test.
+    The second array holds the half-widths of intervals in standard errors, and the third array holds the smallest p of
+    the sign-flip test.
     """
     seeds = np.arange(2, MOST_SEEDS + 1)
     return seeds, student_half_width(seeds), smallest_p(seeds)

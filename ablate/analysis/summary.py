@@ -9,8 +9,8 @@ A summary table has the following columns in addition to the columns that identi
 - `METRIC_mean`, `METRIC_sd`, `METRIC_low`, `METRIC_high` for each metric: the mean over seeds, the sample standard
   deviation over seeds, and the ends of the 95 % interval of the mean.
 - `steps_to_target_rank`: the mean steps to target by which variants are ranked. In this mean, a run that missed the
-  target counts with the largest number of steps for which any run was trained. If such a run counted with its own
-  number of steps, it would seem to be faster because it was trained for fewer steps.
+  target counts with the largest number of steps for which any run was trained. If each run that missed the target
+  counted with its own number of steps, a run trained for fewer steps would seem to be faster.
 - `overfit_step_mean`, `overfit_step_sd`, `overfit_step_low`, `overfit_step_high`: mean, standard deviation and interval
   of the step at which overfitting starts, which is not a metric.
 
@@ -167,7 +167,7 @@ def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataF
 
 
 def _over_seeds(runs: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
-    """Returns mean, standard deviation and interval over seeds of some columns.
+    """Returns mean, standard deviation and interval over seeds of the given columns.
 
     Each column is first averaged within each seed.
     """

@@ -31,7 +31,7 @@ class Tried:
 class Choice:
     """The best learning rate of a variant, and all rates tried in ascending order.
 
-    The variant's `key` and `name` omit the rate.
+    `key` and `name` identify the variant without its learning rate.
     """
 
     key: Key
@@ -43,7 +43,7 @@ class Choice:
     def is_at_the_edge(self) -> bool:
         """Whether the best rate is the smallest or the largest rate tried.
 
-        If so, a still better rate may lie outside the rates tried.
+        If the best rate is at the edge, a still better rate may lie outside the rates tried.
         """
         return self.best in (self.tried[0], self.tried[-1])
 

@@ -98,7 +98,7 @@ def main() -> None:
         if end.code == INTERRUPTED:  # typer's code for an interrupt
             resume = "; what is stored stays, the same command goes on from there"
             say(f"ablate: interrupted{resume if sys.argv[1:2] == ['run'] else ''}")
-        # If a program such as `head` closes stdout early, typer exits with 1, which would mean a bug.
+        # If a program such as `head` closes stdout early, typer exits with code 1, which in ablate means a bug.
         if isinstance(end.__context__, BrokenPipeError):
             sys.exit(0)
         raise

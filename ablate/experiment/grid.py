@@ -114,7 +114,7 @@ def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...
 def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
     """Returns an error message for two variants that give the same run.
 
-    The message names the levels in which they differ.
+    The message names the levels in which the two variants differ.
     """
     pairs = {name: (label(first[name]), label(second[name])) for name in first}
     differing = ", ".join(f"{name} {one} and {other}" for name, (one, other) in pairs.items() if one != other)

@@ -9,7 +9,7 @@ NONE = "none"
 def label(value: Any) -> str:
     """Returns a level as text, for example `0.2`, `100/50` or `relu`, or `none` for an empty tuple of layers.
 
-    The parser of the factor accepts this text.
+    The parser of a factor accepts the text of each of the factor's levels.
     """
     if isinstance(value, tuple):
         return "/".join(label(part) for part in value) or NONE

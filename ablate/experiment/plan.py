@@ -26,8 +26,8 @@ STACK_BYTES = 16 << 20
 # Maximum number of runs in a stack. Larger stacks have less call overhead per run; smaller stacks fit into the cache.
 # The time per run hardly changes around this value.
 MAX_RUNS = 32
-# On a GPU all stacks have the same large size; smaller stacks are padded. GPU libraries choose kernels by the size of
-# the whole problem, so the size of a stack affects the last bits of results.
+# On a GPU all stacks have the same large size, and stacks with fewer runs are padded. GPU libraries choose kernels by
+# the size of the whole problem, so the size of a stack affects the last bits of results.
 GPU_RUNS = 128
 # The convolutions of a stack run one after another, so a padding copy costs as much as a run.
 GPU_CONV_RUNS = 16
@@ -45,7 +45,7 @@ class Stack:
     runs: tuple[Run, ...]  # at least one
     evals_per_epoch: int
     padding: int = 0  # number of copies of the last run that fill up the stack, see `train_stack`
-    has_fixed_size: bool = False  # whether its size affects results, so that fewer runs need more padding
+    has_fixed_size: bool = False  # whether the size of the stack affects results, so that fewer runs need more padding
 
     @property
     def size(self) -> int:
@@ -120,12 +120,18 @@ def halves(stack: Stack) -> list[Stack]:
 
 
 def with_runs(stack: Stack, runs: tuple[Run, ...]) -> Stack:
-    """Returns a stack with some of the runs of a stack, and of its size if that affects results."""
+    """Returns a stack with only some of the runs of a stack.
+
+    If the size of a stack affects results, the new stack is padded to the same size.
+    """
     return replace(stack, runs=runs, padding=stack.size - len(runs) if stack.has_fixed_size else 0)
 
 
 def kind_of(stack: Stack) -> object:
-    """Returns what the runs of a stack have in common; two stacks of the same kind can be one stack."""
+    """Returns the settings that all runs of a stack share.
+
+    Two stacks that share equal settings could be trained as one stack.
+    """
     return _kind(stack.runs[0])
 
 
@@ -159,8 +165,8 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
 def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
     """Splits a group of runs into stacks of at most `limit` runs.
 
-    If all runs of a seed fit into one stack, they stay together. Runs with the same seed share batches and the uniform
-    random numbers of dropout, so a stack with fewer seeds reads less data and draws fewer random numbers.
+    Runs with the same seed stay together if they fit into one stack. Runs with the same seed share batches and the
+    uniform random numbers of dropout, so a stack with fewer seeds reads less data and draws fewer random numbers.
     """
     by_seed = groupby(sorted(group, key=lambda run: (run.seed, _order(run))), key=lambda run: run.seed)
     parts = [part for _, runs in by_seed for part in _even(list(runs), limit)]

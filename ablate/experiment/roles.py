@@ -27,7 +27,7 @@ class Role:
     kind: Kind
     about: str  # help text: the meaning of the setting and its legal values
     parse: Parser  # function that reads and checks the user's input
-    plural: str = ""  # plural noun for its levels, such as `dropout rates`; only for factors
+    plural: str = ""  # plural noun for the levels, such as `dropout rates`; only for factors
     short: str = ""  # name of the setting in variant names; by default the field's name
     flags: tuple[str, ...] = ()  # spellings of the option; by default derived from the field's name
     not_in_run_id: str = ""  # reason why the run id excludes the setting; empty if the run id includes it

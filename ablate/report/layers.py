@@ -23,7 +23,10 @@ _NO_LAYERS = (
 
 
 def layers_section(health: pd.DataFrame, *, simulated: bool) -> Section:
-    """Returns the table of `analysis.layers.health`: one row per variant, in the same order, `-` if unknown."""
+    """Returns the results of `analysis.layers.health` as a table, one row per variant in unchanged order.
+
+    A `-` stands for an unknown value.
+    """
     variants = (Column("variant", health["variant"].tolist()),)
     if not (health["runs"] > 0).any():
         return Section(marked("Layers", simulated), variants, (), _NO_LAYERS)

@@ -7,5 +7,5 @@ EXPLANATION = (
 
 
 def marked(text: str, simulated: bool) -> str:
-    """Returns a title, a name or a line of text. If the results are simulated, the mark is put in front."""
+    """Returns a text, with the mark of simulated results in front if the results are simulated."""
     return f"{MARK} {text}" if simulated else text

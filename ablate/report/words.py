@@ -33,7 +33,7 @@ _IN_FULL = {
     Standing.REFERENCE_FAILED: "which failed with every seed",
     Standing.NOT_REACHED: "neither reached the target",
 }
-# An interaction is described if it is significant and accounts for at least this share of the variance.
+# A report describes an interaction if it is significant and accounts for at least this share of the variance.
 _LEAST_SHARE = 0.01
 
 

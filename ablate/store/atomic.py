@@ -141,7 +141,7 @@ def reason(error: OSError) -> str:
 def make_folder(path: Path, undo: ExitStack) -> None:
     """Makes a folder and its parents if they do not exist.
 
-    Closing `undo` removes all folders that were made here and are still empty.
+    When `undo` is closed, the new folders that are still empty are removed.
     """
     for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(exist_ok=True)

@@ -20,10 +20,10 @@ def read(
 ) -> pa.Table:
     """Returns all or some columns of a Parquet file, and verifies the checksum of each Parquet page.
 
-    The file must have exactly the columns of `schema`. If `needed` is given, the file must have only the `needed`
-    columns, and may lack others. `kind` is the name of the ablate command that writes files of this kind, such as
-    `baseline`; it is empty for files that `ablate run` writes. The metadata of a file hold its `kind`. `remedy` is the
-    end of error messages and tells the user what to do if the file is damaged or the wrong file.
+    By default, the file must have exactly the columns of `schema`. If `needed` is given, only the `needed` columns are
+    required, and the file may lack any other column. `kind` is the name of the ablate command that writes files of this
+    kind, such as `baseline`; it is empty for files that `ablate run` writes. The metadata of a file hold its `kind`.
+    `remedy` is the end of error messages and tells the user what to do if the file is damaged or the wrong file.
 
     Raises:
         FileNotFoundError: The file does not exist.

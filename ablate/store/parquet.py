@@ -86,7 +86,9 @@ class ResultsFolder:
         return {key: " | ".join(sorted(texts)) for key, texts in sorted(values.items())}
 
     def ensure_same_data(self, data: str) -> None:
-        """Checks that all stored runs have the same dataset and shared settings as new runs, described by `Run.data`.
+        """Checks that all stored runs have the same dataset and shared settings as new runs.
+
+        `data` is the attribute `Run.data` of a new run.
 
         Raises:
             StoreError: The dataset or the shared settings differ, or the method `statuses` would raise a StoreError.

@@ -20,7 +20,10 @@ NAME_PATTERN = r"part-[0-9a-f]{32}\.parquet"
 
 
 def part_name(run_ids: Iterable[str]) -> str:
-    """Returns the file name for a part that stores these runs together. The order of the runs does not matter."""
+    """Returns the file name for a part that stores these runs together.
+
+    The file name does not depend on the order of the runs.
+    """
     text = "\n".join(sorted(run_ids))
     return f"part-{blake2b(text.encode(), digest_size=16).hexdigest()}.parquet"
 

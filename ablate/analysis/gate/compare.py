@@ -134,8 +134,8 @@ def _known(value: float) -> float | None:
 def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | None:
     """Returns about how many further seeds would narrow the interval enough for a verdict.
 
-    The narrowed interval has the margin or the size of the difference as half-width, whichever is larger. The width of
-    an interval is inversely proportional to the square root of the number of seeds.
+    An interval is narrow enough if its half-width is the margin or the size of the difference, whichever is larger. The
+    width of an interval is inversely proportional to the square root of the number of seeds.
     """
     half, wanted = (high - low) / 2, max(margin, abs(high + low) / 2)
     if math.isnan(half) or wanted == 0:

@@ -21,7 +21,7 @@ _MARGINS, _SPREADS = 3.0, 6.0
 class Trial:
     """One trial of the self-test: a planted fault in words, the expected reasons of failure, and the reasons found.
 
-    For a copy without a fault, no reason is expected.
+    A copy without a fault has no expected reasons of failure.
     """
 
     fault: str
@@ -38,8 +38,8 @@ def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterat
     """Yields trials of a gate on changed copies of a baseline.
 
     The gate must fail on copies with a fault and pass copies without one. The baseline has at least one finished run.
-    The copy for the trial `A/A pair` assigns each result of a variant to the next seed. The differences between copy
-    and baseline then vary between seeds, but the mean difference is zero.
+    The copy for the trial `A/A pair` assigns each result of a variant to the next seed. In this copy, the differences
+    from the baseline vary between seeds, but their mean is zero.
     """
     for fault, expected, runs in _copies(baseline.runs, metrics):
         comparison = compare(baseline, replace(baseline, runs=runs), metrics, alpha)

@@ -107,7 +107,8 @@ def _levels_text(levels: "pd.Series[str]") -> str:
 def _other_arrays(baseline: pd.DataFrame, candidate: pd.DataFrame) -> bool:
     """Returns whether baseline and candidate used data files with different content.
 
-    If so, runs with equal settings have different ids, because the id depends on the content of the data file.
+    If the content differs, runs with equal settings have different ids, because the id of a run depends on the content
+    of the data file.
     """
     if not baseline["dataset"].iloc[0].startswith("npz:"):
         return False

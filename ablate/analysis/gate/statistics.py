@@ -11,12 +11,13 @@ the observed statistic of this question. The probability that any question has a
 changed is then at most alpha, for any distribution.
 
 If baseline and candidate have different seeds, or too few seeds for flips (2 / 2^n > alpha: fewer than 6 seeds for
-alpha = 0.05), the test rearranges by deals instead: a deal assigns whole seeds to baseline and candidate, and the test
-compares the observed deal with all other possible deals. If baseline and candidate have the same seeds, deals ignore
-the pairing and are conservative. With deals, a p of 0.05 needs 3 seeds on each side (one of 20 deals). Flips have to
-reach a p of alpha / 2 instead of alpha, because in the mirror image of the observed arrangement (all signs reversed) a
-great improvement counts as a loss. With deals of 3 seeds on each side, this mirror image can hide a loss (2 of 20
-deals), but with 4 or more seeds it cannot (2 of 70 deals).
+alpha = 0.05), the test uses deals instead: a deal assigns whole seeds to baseline and candidate, and the test compares
+the observed deal with all other possible deals. If baseline and candidate have the same seeds, deals ignore the pairing
+and are conservative. With deals, a p of 0.05 needs 3 seeds on each side (one of 20 deals). Flips have to reach a p of
+alpha / 2 instead of alpha, because in the mirror image of the observed arrangement (all signs reversed) a great
+improvement counts as a loss. With deals of 3 seeds on each side, a great improvement in one question can hide a loss in
+another, because its mirror image counts as well (2 of 20 deals); with 4 or more seeds on each side it cannot (2 of 70
+deals).
 
 The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
 that keep the test exact and increase its power with few seeds. First, the variance of a variant is averaged with the
@@ -71,7 +72,7 @@ class Questions:
     def by_flips(self, alpha: float) -> bool:
         """Returns whether the test rearranges results by flips of signs.
 
-        A test by flips of signs needs paired seeds, and enough of them.
+        A test by flips of signs needs a sufficient number of paired seeds.
         """
         return self.paired and flips_suffice(len(self.baseline), alpha)
 
@@ -84,7 +85,7 @@ class Questions:
 def flips_suffice(pairs: int, alpha: float) -> bool:
     """Returns whether flips of this many paired seeds can give a p of alpha.
 
-    The p has to be possible even if another variant or metric shows a great improvement.
+    A p of alpha has to stay possible even if another variant or metric shows a great improvement.
     """
     return bool(2 * 2.0**-pairs <= alpha)
 

@@ -31,8 +31,8 @@ class Seeds:
     def of(cls, matched: Match, alpha: float) -> "Seeds":
         """Returns the seeds to compare: the common seeds if they suffice for a paired comparison, else all seeds.
 
-        Common seeds suffice if they are enough for a test by flips (`gate.statistics`), or if they are more than half
-        of the seeds of the side with fewer seeds.
+        Common seeds suffice for a paired comparison if their number suffices for a test by flips of signs
+        (`gate.statistics`), or if they are more than half of the seeds of the side with fewer seeds.
         """
         sides = (matched.baseline, matched.candidate)
         old, new = (set(runs["seed"][runs["variant"].isin(matched.common)].tolist()) for runs in sides)
@@ -85,7 +85,7 @@ def _by_seed(runs: pd.DataFrame, column: str, variants: tuple[str, ...], seeds: 
 
 
 def _over_variants(side: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Returns the mean over known variants, NaN for a metric with fewer than two known variants.
+    """Returns the mean over the variants marked in `known`, NaN for a metric with fewer than two marked variants.
 
     Shape: (seeds, 1, metrics).
     """

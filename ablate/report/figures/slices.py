@@ -40,7 +40,7 @@ class Slice:
     def variants(self, panel: str) -> Iterator[tuple[int, str, str | None]]:
         """Yields the index, the level and the variant of each line of a panel.
 
-        The variant is None if the results have no run of it.
+        The variant is None if the results have no run of the variant.
         """
         runs = self.runs if self.facet is None else self.runs[self.runs[self.facet] == panel]
         names = dict(zip(runs[self.factor], runs[VARIANT], strict=True))
