@@ -69,10 +69,10 @@ class Spread:
 class Standing:
     """The result of one contestant: its seconds per run and training step, and its seconds per run.
 
-    Both times include the start and the evaluations. `to_engine` and `to_command` are the contestant's time per step,
-    divided by the time per step of the engine and of the whole command. `gemm_share` is the contestant's number of
-    floating-point operations per second, divided by the machine's rate of plain matrix products (GEMM). Every ratio
-    compares measurements of the same round.
+    The seconds per step and the seconds per run include the start and the evaluations. `to_engine` and `to_command` are
+    the contestant's time per step, divided by the time per step of the engine and of the whole command. `gemm_share` is
+    the contestant's number of floating-point operations per second, divided by the machine's rate of plain matrix
+    products (GEMM). Every ratio compares measurements of the same round.
     """
 
     contestant: Contestant

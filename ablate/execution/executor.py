@@ -19,7 +19,7 @@ class Died:
     Attributes:
         message: How the worker process ended.
         by_signal: Whether something outside the worker (a signal, a lost node) may have ended it, so that another
-            attempt at a single run may succeed. A worker that exits by itself would exit again.
+            attempt at a single run may succeed. A worker that exits by itself would do so again in another attempt.
     """
 
     message: str

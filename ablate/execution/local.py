@@ -124,9 +124,9 @@ class LocalExecutor:
 
     @property
     def numerics(self) -> dict[str, str]:
-        """The library for matrix products (GEMM) on the CPU, on which results depend, as metadata.
+        """The name of the library for matrix products (GEMM) on the CPU, as metadata of the results that depend on it.
 
-        The library is known once stacks have been run.
+        The library for matrix products is known once stacks have been run.
         """
         return {"gemm": self.gemm.library} if self.gemm and not self.has_gpus else {}
 

@@ -29,7 +29,7 @@ def train_stacks(
         executor: Executor that makes the attempts at training.
         stacks: Stacks to train; a stack whose training fails is yielded in parts.
         on_run_steps: Function that is called with the number of training steps done since its last call, summed over
-            runs. The number is negative if the steps of a failed attempt are lost.
+            runs. The number of steps is negative if the steps of a failed attempt are lost.
     """
     pending, steps, attempts = Pending(stacks), Counter[Stack](), Counter[Stack]()
 

@@ -18,7 +18,7 @@ class Observer(Protocol):
     def advance(self, run_steps: int) -> None:
         """The runner calls this method with the number of training steps done since the last call, summed over runs.
 
-        The number is negative if the steps of a failed attempt are lost.
+        The number of steps is negative if the steps of a failed attempt are lost.
         """
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:

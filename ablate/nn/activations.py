@@ -163,8 +163,8 @@ def _imported(name: str) -> Callable[[Tensor], Tensor]:
 def _tanh(z: Tensor, out: Tensor) -> None:
     """Writes tanh(z), computed as e / (e + 2) with e = exp(2z) - 1, into `out`.
 
-    This formula takes two thirds of the time of torch.tanh and is as exact near 0. Large z are clamped to a value at
-    which tanh(z) rounds to 1, so that the exponential does not overflow.
+    The formula e / (e + 2) takes two thirds of the time of torch.tanh and is as exact near 0. Large z are clamped to a
+    value at which tanh(z) rounds to 1, so that the exponential does not overflow.
     """
     torch.add(z, z, out=out).clamp_max_(40.0).expm1_()
     out.div_(out + constant(2, z.dtype))

@@ -99,7 +99,7 @@ class StackedLinear:
     Attributes:
         is_fused: Whether the gradients that reach the layer are already multiplied by minus the learning rate of plain
             SGD. If `is_fused` is true, the matrix product for the gradient of the weight adds the update directly to
-            the weight. With this fusion, a training step passes over the weight, the largest tensor of a run, twice
+            the weight. With a direct update, a training step passes over the weight, the largest tensor of a run, twice
             instead of five times.
     """
 

@@ -26,8 +26,8 @@ class Built(NamedTuple):
 
     Attributes:
         layers: All layers, in order.
-        blocks: Blocks by their name in diagnostics, such as `hidden.0`. The list for a name holds one block for all
-            runs (hidden layers), or one block for each run (convolutional blocks).
+        blocks: Lists of blocks by their name in diagnostics, such as `hidden.0`. The list of a hidden layer holds one
+            `Block` for all runs; the list of a convolutional block holds one `Block` for each run.
         weights: Names of the weight tensors in `StackParameters`, by name of the block; the output layer is called
             `output`.
         dropouts: Dropout layers, which need new random numbers at each step.

@@ -92,7 +92,7 @@ class StackParameters:
         flat: All trained values, shape (elements,).
         flat_grad: Gradients of all trained values, in the shape of `flat`.
         fused: Slice of `flat` with the weights that layers update in their backward pass if the optimizer is plain SGD.
-        values: Parameters and running statistics by name, each of shape (number of owning runs, ...).
+        values: Parameters and running statistics by name, each of shape (number of runs that own the tensor, ...).
         grads: Gradients of the parameters by name, in the shapes of the parameters.
     """
 

@@ -36,8 +36,8 @@ class Diagnostics:
     """Diagnostic quantities of every layer of a network at each evaluation.
 
     For each hidden layer and each convolutional block, the following quantities are computed for each run over the
-    units of the layer and the samples of the probe (a fixed batch). Here f is the activation function and z is its
-    input.
+    units of the layer and the samples of the probe (a fixed batch). In the definitions of the quantities, f is the
+    activation function and z is its input.
 
     - activation_mean, activation_std: mean and standard deviation of f(z).
     - dead_share: share of units that pass on no gradient, because |f'(z)| < 1e-6 for every sample.

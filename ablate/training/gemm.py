@@ -3,7 +3,7 @@
 By default, torch computes matrix products with MKL. On some processors, MKL uses older kernels than the processor
 supports. If torch may use bfloat16 inside float32 products, torch uses oneDNN instead, which has newer kernels. When
 oneDNN computes float32 products, it rounds to bfloat16 on processors with bfloat16 units, and computes in float32 on
-all other processors. Therefore both the accuracy and the speed of oneDNN are measured before it is chosen.
+all other processors. Therefore both the accuracy and the speed of oneDNN are measured before oneDNN is chosen.
 """
 
 import time

@@ -44,9 +44,9 @@ class PlainSGD:
     """Stochastic gradient descent without momentum and weight decay, as in `torch.optim.SGD`.
 
     Args:
-        parameters: Parameters of the stack. `train_step` itself updates the parameters in the slice `fused`. For all
-            other parameters, `train_step` writes the change (minus the learning rate times the gradient) in place of
-            the gradient, and `step` adds the change.
+        parameters: Parameters of the stack. `train_step` itself updates the parameters in the slice `fused`. For the
+            parameters outside this slice, `train_step` writes the change (minus the learning rate times the gradient)
+            in place of the gradient, and `step` adds the change.
     """
 
     def __init__(self, parameters: StackParameters) -> None:

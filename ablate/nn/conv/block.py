@@ -99,7 +99,8 @@ def block_layers(
 
     Args:
         level: Level of the factor `norm`, such as `batch` or `batch-post`.
-        convolution: The convolution; at inference, the convolution also computes a batch norm that follows it directly.
+        convolution: The convolution layer; at inference, this layer also computes a batch norm that follows it
+            directly.
         norm: Normalization, or None.
         activation: The activation.
         dropout: Channel dropout, or None.

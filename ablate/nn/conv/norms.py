@@ -24,20 +24,19 @@ class ConvBatchNorm(BatchNorm):
     averages (Ioffe and Szegedy, 2015, section 3.2). The layer computes the same as `torch.nn.BatchNorm2d` and
     `torch.nn.BatchNorm3d`.
 
-    If max pooling follows directly, batch norm is computed in two halves. The first half computes u = sign(gamma) * (z
-    - mean) / sqrt(var + eps) before the pooling. The second half computes y = |gamma| * u + beta after the pooling, on
-      a quarter or an eighth of the data. The result is the same, because the largest u of a pooling window gives the
-      largest y.
+    If max pooling follows directly, batch norm is computed in two halves. The first half of batch norm computes u =
+    sign(gamma) * (z
+    - mean) / sqrt(var + eps) before the pooling. The second half of batch norm computes y = |gamma| * u + beta after
+      the pooling, on a quarter or an eighth of the data. The two halves give the same result as batch norm before max
+      pooling, because the largest u of a pooling window gives the largest y.
 
     Args:
         owned: Tensors of the layer by the names given in `BatchNorm`, each of shape (channels,).
 
     Attributes:
-        folded: Layer that computes all of batch norm in training, and nothing at inference (see `Folded`).
-        standardize: Layer that computes the first half of batch norm, before max pooling, in training, and nothing at
-            inference.
-        scale: Layer that computes the second half of batch norm, after max pooling, in training, and nothing at
-            inference.
+        folded: Layer that computes all of batch norm; does nothing at inference (see `Folded`).
+        standardize: Layer that computes the first half of batch norm before max pooling; does nothing at inference.
+        scale: Layer that computes the second half of batch norm after max pooling; does nothing at inference.
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -83,7 +82,7 @@ class ConvBatchNorm(BatchNorm):
     def _standardize(self, z: Tensor) -> Tensor:
         """Computes the first half of batch norm: overwrites z with u = sign(gamma) * (z - mean) / sqrt(var + eps).
 
-        This method also updates the running averages.
+        This method also updates the running averages of the mean and of the variance.
         """
         mean, var = aten.batch_norm_update_stats(_flat(z), self.running_mean, self.running_var, MOMENTUM)
         self.sign = torch.copysign(constant(1, z.dtype), self.weight.value)
@@ -106,9 +105,9 @@ class ConvBatchNorm(BatchNorm):
 
         When this method is called, `grad` is the gradient of the output y. If g is the gradient of u, the gradient of z
         is slope * (g - mean(g)
-        - u * mean(g * u)) with slope = sign(gamma) / sqrt(var + eps) and means over all positions of u. Both means can
-          be computed from the pooled values alone, because g is 0 at all positions where u is not the largest value of
-          its pooling window.
+        - u * mean(g * u)) with slope = sign(gamma) / sqrt(var + eps) and means over all positions of u. The means
+          mean(g) and mean(g * u) can be computed from the pooled values alone, because g is 0 at all positions where u
+          is not the largest value of its pooling window.
         """
         rows, channels = self.u[..., 0].numel(), grad.shape[-1]
         along = (grad * self.pooled).view(-1, channels).sum(0)
