@@ -31,6 +31,6 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
     """Returns a `balanced` subset of the runs that count for a metric (see `counted`).
 
-    Levels without any run that counts are left out.
+    Levels without any run that counts for the metric are left out.
     """
     return balanced(counted(balanced(runs, factor, background), metric), factor, background)

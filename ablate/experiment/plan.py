@@ -45,7 +45,7 @@ class Stack:
     runs: tuple[Run, ...]  # at least one
     evals_per_epoch: int
     padding: int = 0  # number of copies of the last run that fill up the stack, see `train_stack`
-    has_fixed_size: bool = False  # whether the size of the stack affects results, so that fewer runs need more padding
+    has_fixed_size: bool = False  # whether the stack's size affects results and must not change
 
     @property
     def size(self) -> int:

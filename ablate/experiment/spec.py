@@ -51,7 +51,7 @@ class Experiment(BaseModel):
 
     Each field is a key of experiment.toml, an option of the command line and an environment variable; for example, the
     field `norm` is the option `--norm` and the variable `ABLATE_NORM`. The class `roles.Role` describes the other
-    properties of a field. Settings are defined only in this class.
+    properties of a field. The settings of an experiment are defined only in the class `Experiment`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

@@ -67,7 +67,7 @@ def unit_for(values: Iterable[float], scale: float = 1) -> Unit:
 class Cell:
     """The parts of a number in a table: the mean `97.2`, the spread `±0.4`, and an optional mark.
 
-    In a column, each part is aligned separately.
+    In a column of a table, the means, the spreads and the marks of all cells are aligned separately.
     """
 
     mean: str
@@ -86,8 +86,8 @@ def mean_and_spread(mean: float, sd: float, unit: Unit, symbols: Symbols) -> Cel
 def steps_cell(mean: float, sd: float, reached: int, runs: int, symbols: Symbols, unit: Unit = STEPS) -> Cell:
     """Returns the table cell of mean steps to target, such as `123 ±8`.
 
-    If some runs missed the target, the mean is a lower bound: `≥430 ±20`. If all runs missed the target, the cell is
-    `>540`.
+    If some runs missed the target, the mean is a lower bound: `≥430 ±20`. If all runs missed the target, the cell is,
+    for example, `>540`.
     """
     cell = mean_and_spread(mean, sd, unit, symbols)
     if reached == runs or math.isnan(mean):

@@ -46,7 +46,7 @@ class Progress:
     def on_stderr(cls) -> Iterator[Self]:
         """Yields a `Progress` that prints to stderr.
 
-        At the end of the `with` block the display is finished, even after an error.
+        At the end of the `with` block, the display of progress ends, even after an error.
         """
         progress = cls(console(sys.stderr), time.monotonic)
         try:

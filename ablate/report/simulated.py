@@ -1,4 +1,7 @@
-"""The mark of simulated results, for which no network was trained. Every output of simulated results has this mark."""
+"""The mark of simulated results, for which no network was trained.
+
+Every output of simulated results has the mark `SIMULATED`.
+"""
 
 MARK = "SIMULATED"
 EXPLANATION = (

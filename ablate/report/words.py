@@ -74,7 +74,8 @@ def _target(summary: Summary) -> str:
 def failures(runs: pd.DataFrame) -> list[str]:
     """Returns lines about unfinished runs. The first line has their number.
 
-    Each further line has the seeds, the step and the message for one variant and status.
+    Each line after the first has the seeds, the step and the error message of the unfinished runs of one variant and
+    status.
     """
     failed = runs[~runs["finished"]]
     if failed.empty:

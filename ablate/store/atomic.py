@@ -86,7 +86,7 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
 def remove_file(path: Path) -> None:
     """Deletes a file if it exists, and syncs the deletion to disk.
 
-    The file therefore stays deleted after a power failure.
+    A deleted file therefore stays deleted after a power failure.
     """
     path.unlink(missing_ok=True)
     _sync(path.parent)
@@ -189,7 +189,10 @@ def _take_over_permissions(old: Path, new: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Syncs the directory entries of a folder to disk. Does nothing on Windows, which cannot open folders as files."""
+    """Syncs the directory entries of a folder to disk.
+
+    The function does nothing on Windows, which cannot open folders as files.
+    """
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

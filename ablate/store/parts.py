@@ -126,7 +126,7 @@ def _column(name: str, values: "pd.Series[Any]", field: pa.Field) -> pa.Array:
 def _may_be_cast(given: pa.DataType, needed: pa.DataType) -> bool:
     """Returns whether a column of one type may be cast to another type.
 
-    Without this check, Arrow would also cast text, booleans and dates to numbers.
+    Arrow itself would also cast text, booleans and dates to numbers.
     """
     if pa.types.is_dictionary(given):
         return _may_be_cast(given.value_type, needed)

@@ -37,9 +37,9 @@ class Trial:
 def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
     """Yields trials of a gate on changed copies of a baseline.
 
-    The gate must fail on copies with a fault and pass copies without one. The baseline has at least one finished run.
-    The copy for the trial `A/A pair` assigns each result of a variant to the next seed. In this copy, the differences
-    from the baseline vary between seeds, but their mean is zero.
+    The gate must fail on copies with a fault and pass copies without one. The baseline must have at least one finished
+    run. The copy for the trial `A/A pair` assigns each result of a variant to the next seed. In this copy, the
+    differences from the baseline vary between seeds, but their mean is zero.
     """
     for fault, expected, runs in _copies(baseline.runs, metrics):
         comparison = compare(baseline, replace(baseline, runs=runs), metrics, alpha)

@@ -12,12 +12,12 @@ changed is then at most alpha, for any distribution.
 
 If baseline and candidate have different seeds, or too few seeds for flips (2 / 2^n > alpha: fewer than 6 seeds for
 alpha = 0.05), the test uses deals instead: a deal assigns whole seeds to baseline and candidate, and the test compares
-the observed deal with all other possible deals. If baseline and candidate have the same seeds, deals ignore the pairing
-and are conservative. With deals, a p of 0.05 needs 3 seeds on each side (one of 20 deals). Flips have to reach a p of
-alpha / 2 instead of alpha, because in the mirror image of the observed arrangement (all signs reversed) a great
-improvement counts as a loss. With deals of 3 seeds on each side, a great improvement in one question can hide a loss in
-another, because its mirror image counts as well (2 of 20 deals); with 4 or more seeds on each side it cannot (2 of 70
-deals).
+the observed deal with all other possible deals. If baseline and candidate have the same seeds, a test by deals ignores
+the pairing by seed and is conservative. With deals, a p of 0.05 needs 3 seeds on each side (one of 20 deals). Flips
+have to reach a p of alpha / 2 instead of alpha, because in the mirror image of the observed arrangement (all signs
+reversed) a great improvement counts as a loss. With deals of 3 seeds on each side, a great improvement in one question
+can hide a loss in another, because its mirror image counts as well (2 of 20 deals); with 4 or more seeds on each side
+it cannot (2 of 70 deals).
 
 The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
 that keep the test exact and increase its power with few seeds. First, the variance of a variant is averaged with the

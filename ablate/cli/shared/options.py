@@ -51,7 +51,7 @@ def experiment_group(**defaults: Any) -> Group:
 def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:
     """Completes an error message that begins with the option of a setting.
 
-    If an environment variable set the value, the name of the variable is put in front.
+    If an environment variable set the value, the name of the variable is put in front of the message.
     """
     for name, value in given.items():
         if message.startswith(f"{flag(name)}: ") and os.environ.get(variable(name)) == value:
