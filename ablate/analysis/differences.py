@@ -155,8 +155,8 @@ def difference_table(
     `values` has one row per seed and one column per variant or level, and holds NaN where a run failed or does not
     exist. A value of at least `horizon` belongs to a run that missed the target. `ran` has the shape of `values` and
     tells which runs exist. `is_chosen` says that the reference was chosen because it is the best column; p is then
-    adjusted for the comparisons of all pairs of columns. Without this adjustment, the luckiest of several equal
-    variants would often seem to be better than the unluckiest.
+    adjusted for the comparisons of all pairs of columns. If p were adjusted only for comparisons with the reference,
+    the luckiest of several equal variants would often seem to be better than the unluckiest.
     """
     base = values[reference].to_numpy(np.float64)
     both_ran = ran.to_numpy() & ran[[reference]].to_numpy()

@@ -5,9 +5,9 @@ squares are of type II: each term is adjusted for all other terms that do not co
 suit grids with missing cells and do not depend on how levels are coded as numbers (Langsrud, "ANOVA for unbalanced
 data: use type II instead of type III sums of squares", Statistics and Computing 13:163-167, 2003). The sum of squares
 of a term is the difference between the residual sums of squares of two nested models, without and with the term. The
-degrees of freedom of a term are the difference between the ranks of these two models. `anova_lm` of statsmodels gives
-the same results if every cell has a run; if a cell is empty, `anova_lm` also counts the columns of empty cells as
-degrees of freedom.
+degrees of freedom of a term are the difference between the ranks of the models with and without the term. `anova_lm` of
+statsmodels gives the same results if every cell has a run; if a cell is empty, `anova_lm` also counts the columns of
+empty cells as degrees of freedom.
 """
 
 from collections.abc import Callable, Sequence

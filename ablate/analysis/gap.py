@@ -26,7 +26,7 @@ def gap_at(scores: Mapping[str, Floats], evaluation: int) -> tuple[float, float]
 def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
     """Returns the accuracy gap and the loss gap at the (first) evaluation with the highest validation accuracy.
 
-    Both gaps are NaN if no validation accuracy is known.
+    The accuracy gap and the loss gap are NaN if no validation accuracy is known.
     """
     accuracy = scores["val_accuracy"]
     if np.isnan(accuracy).all():

@@ -43,7 +43,7 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     Variants are sorted by ascending number of signs of trouble. Among variants with equally many signs, the variant
     whose gradient ratio is nearest to 1 comes first. All values are means over a variant's runs; the ratios of
     gradients and of updates are geometric means. A variant without diagnostics has NaN values and comes last. The worst
-    layer is determined at the last evaluation.
+    layer of a run is the layer with the worst value at the last evaluation.
 
     - variant, runs: name of the variant, and number of its runs with diagnostics.
     - gradient_ratio_start, gradient_ratio_end: gradient norm of the first hidden layer divided by the gradient norm of

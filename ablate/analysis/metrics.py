@@ -104,7 +104,10 @@ def sort_column(received: str) -> str:
 
 
 def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
-    """Raises `SpecError` if a name is not legal. The error message states the option `flag` and the nearest legal name."""
+    """Raises `SpecError` if a name is not legal.
+
+    The error message states the option `flag` and the closest legal name to the received one.
+    """
     legal = tuple(legal)
     if received not in legal:
         raise SpecError(f"{flag}: {not_one_of(received, legal)}")

@@ -42,9 +42,9 @@ class LevelSummary:
 
     A background is a combination of levels of all other factors; `backgrounds` is the number of backgrounds. All levels
     are averaged over the same backgrounds and seeds. `compared` is the number of backgrounds that were run at every
-    level with the same seeds; counts and steps to target refer to these backgrounds. `scored` is the number of compared
-    backgrounds in which every run finished; all other metrics refer to the scored backgrounds. A level without any
-    finished run does not exclude a background. The table has no rows if no background was run at every level.
+    level with the same seeds; counts and steps to target refer to the compared backgrounds. `scored` is the number of
+    compared backgrounds in which every run finished; all other metrics refer to the scored backgrounds. A level without
+    any finished run does not exclude a background. The table has no rows if no background was run at every level.
     """
 
     factor: str

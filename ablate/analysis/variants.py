@@ -32,7 +32,7 @@ def _is_varied(runs: pd.DataFrame, factor: str) -> bool:
 
 
 def varied_factors(runs: pd.DataFrame, factors: Iterable[str]) -> tuple[str, ...]:
-    """Returns the factors that have more than one level in these runs."""
+    """Returns the factors that have more than one level in the given runs."""
     return tuple(factor for factor in factors if runs[factor].nunique() > 1)
 
 
@@ -40,7 +40,7 @@ def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.Data
     """Returns the runs sorted by their levels.
 
     In the result, levels are text, and the column `variant` is computed anew. The name of a variant consists of its
-    levels of `factors`, by default the `naming_factors` of these runs.
+    levels of `factors`, by default the `naming_factors` of the given runs.
 
     Raises:
         StoreError: Two runs have the same variant and seed.

@@ -48,7 +48,10 @@ def _tuned(grid: Grid, running: Running) -> Grid:
 
 
 def _warn_of_missing_layers(grid: Grid, statuses: Mapping[str, str]) -> None:
-    """Warns about runs that were stored without diagnostics. Such runs are trained again only with `--force`."""
+    """Warns about runs that were stored without diagnostics.
+
+    Runs without diagnostics are trained again only with `--force`.
+    """
     finished = {run.run_id for run in grid.runs if statuses.get(run.run_id) == FINISHED}
     without = len(finished - set(grid.folder.read("layers")["run_id"]))
     if without:

@@ -45,7 +45,9 @@ class Stored:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of the experiment. In a results folder, these are the settings of the last grid trained.
+        """The settings of the experiment.
+
+        For a results folder, the settings are those of the last grid trained in the folder.
 
         Raises:
             StoreError: The stored experiment is not valid TOML.

@@ -88,7 +88,7 @@ class ResultsFolder:
     def ensure_same_data(self, data: str) -> None:
         """Checks that all stored runs have the same dataset and shared settings as new runs.
 
-        `data` is the attribute `Run.data` of a new run.
+        `data` is the value of the attribute `Run.data` of the new runs.
 
         Raises:
             StoreError: The dataset or the shared settings differ, or the method `statuses` would raise a StoreError.

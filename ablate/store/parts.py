@@ -20,7 +20,7 @@ NAME_PATTERN = r"part-[0-9a-f]{32}\.parquet"
 
 
 def part_name(run_ids: Iterable[str]) -> str:
-    """Returns the file name for a part that stores these runs together.
+    """Returns the file name of a part, which stores the given runs together.
 
     The file name does not depend on the order of the runs.
     """

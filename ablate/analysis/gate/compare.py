@@ -75,7 +75,7 @@ def compare(
 def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]:
     """Yields the findings on measured values.
 
-    Findings exist for each variant that finished on both sides, and for the mean over all variants.
+    Each variant that finished on both sides has a finding for each metric, as has the mean over all variants.
     """
     questions = values.questions
     answers = answer(questions, alpha)

@@ -20,12 +20,12 @@ can hide a loss in another, because its mirror image counts as well (2 of 20 dea
 it cannot (2 of 70 deals).
 
 The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
-that keep the test exact and increase its power with few seeds. First, the variance of a variant is averaged with the
-median variance of all variants in the same metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods",
-2004). Second, a mean loss below the margin counts as 0, because such a loss is no regression. The mean over all
-variants is tested as a further question, because this mean is the first to show a small loss that all variants share.
-The test is one-sided and asks whether the candidate is worse. To test whether the candidate is better, all differences
-are negated.
+that keep the test exact and increase its power with few seeds. One change to the statistic is that the variance of a
+variant is averaged with the median variance of all variants in the same metric (shrinkage, as in Smyth, "Linear models
+and empirical Bayes methods", 2004). The other change to the statistic is that a mean loss below the margin counts as 0,
+because such a loss is no regression. The mean over all variants is tested as a further question, because this mean is
+the first to show a small loss that all variants share. The test is one-sided and asks whether the candidate is worse.
+To test whether the candidate is better, all differences are negated.
 
 The script tests/benchmarks/gate_calibration.py measures the power of the test (12 variants on the dataset digits, 6
 seeds on each side).

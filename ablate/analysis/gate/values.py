@@ -44,11 +44,11 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Values:
-    """The values from which a gate judges a candidate. `questions` holds these values multiplied by `signs`.
+    """The values from which a gate judges a candidate.
 
-    If at least two variants exist, a further last variant named `all variants` holds the mean over all variants.
-    `signs` has the shape (metrics,) and holds 1 for a metric where more is worse and -1 for a metric where more is
-    better.
+    `questions` holds the values of both sides multiplied by `signs`. If at least two variants exist, a further last
+    variant named `all variants` holds the mean over all variants. `signs` has the shape (metrics,) and holds 1 for a
+    metric where more is worse and -1 for a metric where more is better.
     """
 
     variants: tuple[str, ...]

@@ -54,7 +54,7 @@ class Judging:
 def read_sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
     """Reads the baseline and the candidate, each from a results folder or a baseline file.
 
-    Both are scored with the target accuracy of the baseline.
+    Baseline and candidate are scored with the target accuracy of the baseline.
 
     Raises:
         NothingToShow: A folder or file does not exist or contains no runs.

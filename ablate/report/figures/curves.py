@@ -99,8 +99,8 @@ def _format(
 ) -> None:
     """Formats two rows of panels against steps: losses on a logarithmic axis (top), accuracies in percent (bottom).
 
-    The vertical axis of accuracies includes all bands except those at step 0, because the accuracy of an untrained
-    network is far below all others. The vertical axis also includes the target accuracy, unless `target` is NaN. The
+    The vertical axis of accuracies includes all bands except at step 0, because the accuracy of an untrained network is
+    far below all other accuracies. The vertical axis also includes the target accuracy, unless `target` is NaN. The
     panels of a row share the vertical axis.
     """
     top, bottom = axes

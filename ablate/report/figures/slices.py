@@ -54,7 +54,7 @@ class Slice:
     def about(self) -> str:
         """Returns a text with the settings that all runs share and the meaning of bands.
 
-        An example is `digits (mlp), dropout=0; mean and 95 % interval over 5 seeds`.
+        An example of the text is `digits (mlp), dropout=0; mean and 95 % interval over 5 seeds`.
         """
         first, seeds = self.runs.iloc[0], counted(self.runs["seed"].nunique(), "seed")
         data, held = f"{first['dataset']} ({first['model']})", name_of(self.held, tuple(self.held))
