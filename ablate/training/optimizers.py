@@ -45,8 +45,8 @@ class PlainSGD:
 
     Args:
         parameters: Parameters of the stack. `train_step` itself updates the parameters in the slice `fused`. For the
-            parameters outside this slice, `train_step` writes the change (minus the learning rate times the gradient)
-            in place of the gradient, and `step` adds the change.
+            parameters outside the slice `fused`, `train_step` writes the change (minus the learning rate times the
+            gradient) in place of the gradient, and `step` adds the change.
     """
 
     def __init__(self, parameters: StackParameters) -> None:

@@ -32,7 +32,7 @@ def train_stack(
     Args:
         stack: Runs that differ only in activation, dropout and seed. Either all runs of a stack have diagnostics or
             none.
-        dataset: Standardized tensors in memory, on any device.
+        dataset: The samples as standardized tensors in memory, on any device.
         on_steps: Function that is called at every evaluation with the number of steps since the previous evaluation.
     """
     start = time.perf_counter()
