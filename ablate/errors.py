@@ -8,6 +8,7 @@ The classes, with the exit code of the command line for each:
 
 AblateError
 ├── SpecError       the requested experiment is not legal             exit 2
+│   └── FunctionError   a user's own function cannot be used          exit 2
 ├── DataError       a dataset is missing, unreadable or unfit         exit 2
 ├── StoreError      a results folder cannot be read or written        exit 2
 └── NothingToShow   there are no results where some were expected     exit 5
@@ -26,6 +27,21 @@ class AblateError(Exception):
 
 class SpecError(AblateError, ValueError):
     """The requested experiment is not legal."""
+
+
+class FunctionError(SpecError):
+    """A user's own function cannot be imported, fails, or returns something else than its values for a tensor.
+
+    Attributes:
+        activation: Name of the function, `package.module:Name`.
+    """
+
+    def __init__(self, activation: str, reason: str) -> None:
+        super().__init__(activation, reason)
+        self.activation, self.reason = activation, reason
+
+    def __str__(self) -> str:
+        return f"--activation: {self.activation!r} {self.reason}"
 
 
 class DataError(AblateError):

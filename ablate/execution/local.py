@@ -4,7 +4,6 @@ This module does not import torch, because the command imports this module and t
 load torch.
 """
 
-import multiprocessing
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import Self
 
 from ablate.data.arrays import Arrays
 from ablate.errors import AblateError
-from ablate.execution.executor import Calibrate, Died, Outcome, TooLarge, Use
+from ablate.execution.executor import Calibrate, Died, Failed, Outcome, TooLarge, Use
 from ablate.execution.pending import Pending
+from ablate.execution.processes import ending, training_context
 from ablate.experiment.plan import Stack
 from ablate.training.result import MatmulLibrary, StackResult
 
@@ -50,11 +50,7 @@ class LocalExecutor:
         self.is_leaving = False
         self.directory = tempfile.TemporaryDirectory(prefix="ablate-")
         self.folder = Path(self.directory.name)
-        # A fork server imports torch once for all workers and inherits no threads from this process.
-        self.context: SpawnContext | ForkServerContext = multiprocessing.get_context("spawn")
-        if "forkserver" in multiprocessing.get_all_start_methods():
-            self.context = multiprocessing.get_context("forkserver")
-            self.context.set_forkserver_preload(["ablate.execution.worker"])
+        self.context = training_context()
         self.pool = ThreadPoolExecutor(1)
         self.starting: Future[None] | None = None
 
@@ -96,15 +92,20 @@ class LocalExecutor:
         """
         self.wait_for_workers()
         busy = dict[Connection, Stack]()
-        while pending or busy:
-            for connection in [free for free in self.workers if free not in busy]:
+        error: BaseException | None = None
+        while pending or busy or error:
+            for connection in [free for free in self.workers if free not in busy and not error]:
                 if (stack := pending.take(len(busy))) is None:
                     break
                 busy[connection] = stack
                 # If an idle worker has died, the read from its connection below raises an error at once.
                 with suppress(BrokenPipeError):
                     connection.send(stack)
-            for connection in [ready for ready in wait(list(busy)) if isinstance(ready, Connection)]:
+            # After an error, results that have arrived are yielded before it is raised.
+            ready = wait(list(busy), timeout=0 if error else None)
+            if error and not ready:
+                raise error
+            for connection in [connection for connection in ready if isinstance(connection, Connection)]:
                 try:
                     message = connection.recv()
                 except (EOFError, ConnectionResetError):
@@ -115,12 +116,13 @@ class LocalExecutor:
                         on_run_steps(busy[connection], message)
                     case StackResult():
                         yield busy.pop(connection), message
-                    case TooLarge():
-                        # Memory may stay allocated, for example after a failed capture of a CUDA graph.
+                    case TooLarge() | Failed():
+                        # Memory may stay allocated, and a function that failed may have changed its process.
                         self._replace(connection)
                         yield busy.pop(connection), message
                     case BaseException():
-                        raise message
+                        del busy[connection]
+                        error = message
 
     @property
     def numerics(self) -> dict[str, str]:
@@ -168,17 +170,18 @@ class LocalExecutor:
             connection.send(self.gemm)
         except (EOFError, ConnectionError):
             raise AblateError(
-                f"a worker process {_ending(self.workers[connection].process)} while it started; out of memory? "
+                f"a worker process {ending(self.workers[connection].process)} while it started; out of memory? "
                 "fewer --jobs take less"
             ) from None
 
     def _after_death(self, connection: Connection) -> Died:
         """Replaces a worker that has died, and returns the outcome of the stack that this worker was training."""
         process = self.workers[connection].process
-        ending = _ending(process)
+        how = ending(process)
         self._replace(connection)
-        message = f"the worker process {ending}; out of memory? fewer --jobs take less"
-        return Died(message, by_signal=(process.exitcode or 0) < 0)
+        if (process.exitcode or 0) >= 0:
+            return Died(f"the worker process {how}", by_signal=False)
+        return Died(f"the worker process {how}; out of memory? fewer --jobs take less", by_signal=True)
 
     def _replace(self, connection: Connection) -> None:
         self._instruct(self._start_worker(self._dismiss(connection).device))
@@ -197,12 +200,6 @@ class WorkerProcess:
 
     process: BaseProcess
     device: str
-
-
-def _ending(process: BaseProcess) -> str:
-    process.join()
-    code = process.exitcode or 0
-    return f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
 
 
 def _work(connection: Connection, folder: Path, device: str) -> None:

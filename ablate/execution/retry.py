@@ -44,7 +44,7 @@ def train_stacks(
         on_run_steps(-steps.pop(stack, 0))
         attempts[stack] += 1
         if not _try_again(pending, stack, outcome, attempts[stack]):
-            yield stack, outcome.message
+            yield stack, _reason(stack.runs[0], outcome)
 
 
 def _try_again(pending: Pending, stack: Stack, outcome: Died | TooLarge | Failed, attempts: int) -> bool:
@@ -78,6 +78,12 @@ def _parts(stack: Stack, outcome: Died | TooLarge | Failed) -> list[Stack]:
     else:
         return halves(stack) if stack.size > 1 else []
     return [with_runs(stack, part) for part in parts if part]
+
+
+def _reason(run: Run, outcome: Died | TooLarge | Failed) -> str:
+    """Returns why a run failed. If its worker died, it is unknown whether the user's own function has ended it."""
+    is_possible_cause = isinstance(outcome, Died) and is_users_own(run.activation)
+    return outcome.message + (f"; {run.activation!r} may have ended it" if is_possible_cause else "")
 
 
 def _is_suspect(run: Run, outcome: Died | TooLarge | Failed) -> bool:

@@ -1,9 +1,10 @@
 """A worker process, which trains the stacks that its parent process sends, until the parent process ends."""
 
 import gc
-import pickle
+import os
 import signal
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import torch
 
 from ablate.data.dataset import Dataset
-from ablate.errors import SpecError
-from ablate.execution.executor import Calibrate, TooLarge, Use
+from ablate.errors import AblateError, FunctionError, SpecError
+from ablate.execution.executor import Calibrate, Failed, TooLarge, Use
 from ablate.experiment.plan import Stack
+from ablate.nn.out_of_memory import is_out_of_memory
+from ablate.nn.own_functions import resolve
 from ablate.training import gemm
 from ablate.training.backend import prepare_cuda, prepare_process
 from ablate.training.result import MatmulLibrary, StackResult
@@ -64,7 +67,7 @@ class MessageHandler:
             )
         return "mkl"
 
-    def _train(self, stack: Stack) -> StackResult | TooLarge:
+    def _train(self, stack: Stack) -> StackResult | TooLarge | Failed:
         run = stack.runs[0]
         if self.device != "cpu":
             torch.cuda.set_device(self.device)  # graphs and streams belong to the current device
@@ -77,29 +80,20 @@ class MessageHandler:
             return train_stack(
                 stack, self.dataset, lambda steps: self.connection.send(steps * len(stack.runs))
             )
-        except RuntimeError as error:
+        except FunctionError as error:
+            return Failed(str(error), error.activation)
+        except Exception as error:
             if not is_out_of_memory(error):
                 raise
+            device = "the CPU" if self.device == "cpu" else "the GPU"
             return TooLarge(
-                "a single run does not fit into the memory of the GPU; choose a smaller --batch-size or network, "
-                "or --device cpu"
+                f"a single run does not fit into the memory of {device}; choose a smaller --batch-size or network"
             )
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Returns whether an error means that a GPU is out of memory; torch raises several types of error in this case."""
-    words = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "StreamCaptureInvalidated")
-    return any(
-        isinstance(cause, torch.OutOfMemoryError) or any(word in str(cause) for word in words)
-        for cause in (error, error.__context__)
-    )
 
 
 def work(connection: Connection, folder: Path, device: str) -> None:
     """Answers the messages that arrive through a connection, until the parent process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
-    prepare_process()
-    gc.freeze()  # otherwise every garbage collection would scan all objects of torch
+    _prepare()
     handler = MessageHandler(connection, folder, device)
     while True:
         try:
@@ -117,14 +111,35 @@ def work(connection: Connection, folder: Path, device: str) -> None:
             raise
 
 
-def portable(error: BaseException, note: str) -> BaseException:
-    """Returns an error that can be sent to another process, with a note added.
-
-    An error that cannot be pickled is replaced by a RuntimeError with the same text.
-    """
+def check_own_function(name: str) -> str | None:
+    """Returns why a user's own function cannot be used, or None. Call it in a process that the function may end."""
+    _prepare()
     try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # pickling a class of another library may raise any exception
+        resolve(name)
+    except FunctionError as error:
+        return str(error)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return f"--activation: {name!r} runs out of memory on a tensor of 48 numbers"
+    return None
+
+
+def _prepare() -> None:
+    """Applies the settings of a process that trains. What it prints goes to stderr, as stdout is for results."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
+    with suppress(OSError):  # stderr may be closed
+        os.dup2(2, 1)
+    prepare_process()
+    gc.freeze()  # otherwise every garbage collection would scan all objects of torch
+
+
+def portable(error: BaseException, note: str) -> BaseException:
+    """Returns an error with a note that can be sent to another process; an error of another class becomes its text.
+
+    Reading a pickled error imports the module of its class, which may be foreign code.
+    """
+    if not isinstance(error, AblateError):
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(note)
     return error

@@ -1,11 +1,12 @@
 """The grid: all runs of an experiment. The id of a run is a hash of everything that determines the run's result."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from importlib.util import find_spec
+from importlib.machinery import ModuleSpec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -152,14 +153,24 @@ def _code(activation: str) -> str:
     module, _, function = activation.partition(":")
     if not function:
         return ""
-    try:
-        spec = find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
+    spec = _spec_of(module)
     if spec is None:
         raise SpecError(f"--activation: {activation!r} cannot be imported: there is no module {module!r}")
     source = Path(spec.origin) if spec.origin else None
     return blake2b(source.read_bytes(), digest_size=8).hexdigest() if source and source.is_file() else module
+
+
+def _spec_of(module: str) -> ModuleSpec | None:
+    """Returns where a module is found, without importing its packages: they are foreign code, which may exit."""
+    if module in sys.modules:
+        return sys.modules[module].__spec__
+    package = module.rpartition(".")[0]
+    parent = _spec_of(package) if package else None
+    path = parent.submodule_search_locations if parent else None
+    if package and path is None:
+        return None
+    finders = (finder.find_spec(module, path) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+    return next(filter(None, finders), None)
 
 
 def varied(experiment: Experiment) -> tuple[str, ...]:

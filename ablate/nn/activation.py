@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ablate.nn.activations import Activation, resolve
+from ablate.nn.activations import Activation
 from ablate.nn.members import Segment
+from ablate.nn.own_functions import resolve
 from ablate.nn.parameters import Parameter
 from ablate.nn.parametric import PARAMETRIC
 from ablate.nn.views import Cached

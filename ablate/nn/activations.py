@@ -5,7 +5,6 @@ slice of a tensor costs a copy in the forward pass and a zero-filled gradient of
 built-in function computes the same values as its counterpart in `torch.nn`.
 """
 
-import importlib
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.errors import SpecError
 from ablate.nn.constants import LOG2_E, constant
 
 aten = torch.ops.aten
@@ -36,7 +34,7 @@ class Activation(NamedTuple):
     forward_train: Callable[[Tensor, Tensor], object]
 
 
-def _plain(
+def plain(
     forward: Callable[[Tensor, Tensor], object], backward: Callable[[Tensor, Tensor, Tensor], object]
 ) -> Activation:
     """Returns an activation that leaves z unchanged in training, so that `backward` computes the derivative from z."""
@@ -59,105 +57,6 @@ def value_and_derivative(function: Activation, z: Tensor) -> tuple[Tensor, Tenso
     function.forward_train(kept, y)
     function.backward(derivative, kept, y)
     return y, derivative
-
-
-def resolve(name: str) -> Activation:
-    """Returns the activation with this name; a name of the form `package.module:Name` refers to a function to import.
-
-    Raises:
-        SpecError: The activation cannot be imported, has parameters, or is not an elementwise function.
-    """
-    if name in ACTIVATIONS:
-        return ACTIVATIONS[name]
-    with torch.inference_mode(False):  # otherwise autograd could never use tensors that the import creates
-        function = _imported(name)
-    return from_callable(function, name)
-
-
-def from_callable(function: Callable[[Tensor], Tensor], name: str) -> Activation:
-    """Returns an activation made from a differentiable elementwise function, whose derivative autograd computes.
-
-    Raises:
-        SpecError: The function raises an error, returns anything but a tensor of the same shape and dtype, computes an
-            element of the result from several elements, or is random.
-    """
-    _check(function, name)
-
-    def forward(z: Tensor, out: Tensor) -> None:
-        # Inference mode is off, so that autograd can later use tensors that the function keeps.
-        with torch.inference_mode(False), torch.no_grad():
-            y = function(z)
-        out.copy_(y)
-
-    def backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
-        del y
-        with torch.inference_mode(False):  # which also switches autograd on
-            leaf = z.clone().requires_grad_()
-            result = torch.autograd.grad(function(leaf), leaf, grad.clone())[0]
-        grad.copy_(result)
-
-    return _plain(forward, backward)
-
-
-def _check(function: Callable[[Tensor], Tensor], name: str) -> None:
-    """Raises SpecError if the function fails, is not elementwise, is not differentiable or is random."""
-    try:
-        with torch.inference_mode(False):
-            probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
-            leaf = probe.clone().requires_grad_()
-            result = function(leaf)
-            if isinstance(result, Tensor) and result.dtype == probe.dtype:
-                torch.autograd.grad(result.sum(), leaf)
-            again = [function(part.clone()) for part in probe.view(6, 8)]
-    except Exception as error:  # the user's code may raise anything
-        raise SpecError(
-            f"--activation: {name!r} fails on a tensor ({type(error).__name__}: {error})"
-        ) from None
-    if not isinstance(result, Tensor) or result.shape != probe.shape or result.dtype != probe.dtype:
-        raise SpecError(
-            f"--activation: {name!r} returns {_described(result)} for a float32 tensor of shape (2, 3, 8); "
-            "legal is an elementwise function, which returns a tensor of the same shape and type"
-        )
-    if not torch.allclose(
-        torch.stack(again).view_as(probe), result.detach(), rtol=1e-5, atol=1e-6, equal_nan=True
-    ):
-        raise SpecError(
-            f"--activation: {name!r} returns other values for the same numbers in another tensor; legal is a function "
-            "of each element alone, without randomness"
-        )
-
-
-def _described(result: object) -> str:
-    return (
-        f"{result.dtype} of shape {tuple(result.shape)}"
-        if isinstance(result, Tensor)
-        else type(result).__name__
-    )
-
-
-def _imported(name: str) -> Callable[[Tensor], Tensor]:
-    module_name, _, attribute = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise SpecError(
-            f"--activation: {name!r} cannot be imported ({error}); legal is package.module:Name"
-        ) from None
-    if isinstance(function, type) and issubclass(function, torch.nn.Module):
-        try:
-            module = function()
-        except TypeError as error:
-            raise SpecError(f"--activation: {name!r} cannot be made without arguments ({error})") from None
-        if next(module.parameters(), None) is not None:
-            raise SpecError(
-                f"--activation: {name!r} has parameters of its own; legal are functions without any"
-            )
-        return module
-    if not callable(function):
-        raise SpecError(
-            f"--activation: {name!r} is a {type(function).__name__}; legal is a function or a torch Module"
-        )
-    return function  # type: ignore[no-any-return]  # what it returns is checked by from_callable
 
 
 def _tanh(z: Tensor, out: Tensor) -> None:
@@ -225,7 +124,7 @@ def _elu_train(z: Tensor, out: Tensor) -> None:
 
 
 def _clipped(low: float, high: float) -> Activation:
-    return _plain(
+    return plain(
         lambda z, out: aten.hardtanh.out(z, low, high, out=out),
         lambda grad, z, y: aten.hardtanh_backward.grad_input(grad, z, low, high, grad_input=grad),
     )
@@ -236,22 +135,22 @@ _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
 # Kernels by their names in `experiment.activations.ACTIVATIONS`; functions with parameters are in parametric.py.
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": _plain(lambda z, out: out.copy_(z), lambda grad, z, y: grad),
-    "sigmoid": _plain(
+    "identity": plain(lambda z, out: out.copy_(z), lambda grad, z, y: grad),
+    "sigmoid": plain(
         lambda z, out: torch.sigmoid(z, out=out),
         lambda grad, z, y: aten.sigmoid_backward.grad_input(grad, y, grad_input=grad),
     ),
-    "tanh": _plain(_tanh, lambda grad, z, y: aten.tanh_backward.grad_input(grad, y, grad_input=grad)),
-    "relu": _plain(
+    "tanh": plain(_tanh, lambda grad, z, y: aten.tanh_backward.grad_input(grad, y, grad_input=grad)),
+    "relu": plain(
         lambda z, out: torch.clamp_min(z, 0.0, out=out),
         lambda grad, z, y: aten.threshold_backward.grad_input(grad, y, 0.0, grad_input=grad),
     ),
-    "leaky_relu": _plain(
+    "leaky_relu": plain(
         lambda z, out: aten.leaky_relu.out(z, 0.01, out=out),
         lambda grad, z, y: aten.leaky_relu_backward.grad_input(grad, z, 0.01, False, grad_input=grad),
     ),
     "elu": _with_derivative(lambda z, out: aten.elu.out(z, out=out), _elu_train),
-    "selu": _plain(
+    "selu": plain(
         lambda z, out: aten.elu.out(z, _ALPHA, _SCALE, 1.0, out=out),
         lambda grad, z, y: aten.elu_backward.grad_input(grad, _ALPHA, _SCALE, 1.0, False, z, grad_input=grad),
     ),
@@ -261,29 +160,29 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": _with_derivative(lambda z, out: aten.gelu.out(z, out=out), _gelu_train),
     "silu": _with_derivative(lambda z, out: aten.silu.out(z, out=out), _silu_train),
     "mish": _with_derivative(_mish, _mish_train),
-    "softplus": _plain(
+    "softplus": plain(
         lambda z, out: aten.softplus.out(z, out=out),
         lambda grad, z, y: aten.softplus_backward.grad_input(grad, z, 1, 20, grad_input=grad),
     ),
-    "softsign": _plain(
+    "softsign": plain(
         lambda z, out: torch.div(z, torch.abs(z, out=out).add_(constant(1, z.dtype)), out=out),
         lambda grad, z, y: grad.div_(torch.abs(z).add_(constant(1, z.dtype)).square_()),
     ),
-    "hardswish": _plain(
+    "hardswish": plain(
         lambda z, out: aten.hardswish.out(z, out=out),
         lambda grad, z, y: grad.copy_(aten.hardswish_backward(grad, z)),
     ),
     "hardtanh": _clipped(-1.0, 1.0),
     "relu6": _clipped(0.0, 6.0),
-    "logsigmoid": _plain(
+    "logsigmoid": plain(
         lambda z, out: out.copy_(F.logsigmoid(z)), lambda grad, z, y: grad.mul_(torch.neg(z).sigmoid_())
     ),
-    "tanhshrink": _plain(
+    "tanhshrink": plain(
         lambda z, out: torch.sub(z, torch.tanh(z, out=out), out=out),
         # z - y is tanh(z), and the derivative of z - tanh(z) is tanh(z) ** 2.
         lambda grad, z, y: grad.mul_(torch.sub(z, y).square_()),
     ),
-    "softshrink": _plain(
+    "softshrink": plain(
         lambda z, out: aten.softshrink.out(z, 0.5, out=out),
         lambda grad, z, y: aten.softshrink_backward.grad_input(grad, z, 0.5, grad_input=grad),
     ),

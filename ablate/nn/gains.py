@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ablate.errors import SpecError
-from ablate.nn.activations import resolve, value_and_derivative
+from ablate.nn.activations import value_and_derivative
+from ablate.nn.own_functions import resolve
 from ablate.nn.parametric import PARAMETRIC, before_training
 
 # Simpson's rule integrates from -12 to 12 with this step. The kinks of all built-in functions lie on grid points, so
@@ -26,7 +27,7 @@ def curve(name: str, z: Tensor) -> tuple[Tensor, Tensor]:
         z: Inputs of any shape.
 
     Raises:
-        SpecError: The name of the activation is not valid, see `activations.resolve`.
+        SpecError: The name of the activation is not valid, see `own_functions.resolve`.
     """
     z = z.reshape(1, -1, 1)
     function = before_training(name, z.dtype) if name in PARAMETRIC else resolve(name)

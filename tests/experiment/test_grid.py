@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ablate.errors import SpecError
-from ablate.experiment.grid import evaluation_steps, expand, variant_name, varied
+from ablate.experiment.grid import _code, evaluation_steps, expand, variant_name, varied
 from ablate.experiment.spec import build
 
 
@@ -115,3 +115,17 @@ def test_evaluations_start_untrained_end_with_the_last_step_and_never_share_one(
     assert steps[-1] == 4 * (samples // 32)
     assert list(steps) == sorted(set(steps))
     assert len(steps) == 4 * min(evals, samples // 32) + 1
+
+
+def test_the_packages_of_a_users_function_are_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "odd_package").mkdir()
+    (tmp_path / "odd_package" / "__init__.py").write_text("import sys; sys.exit(0)")
+    (tmp_path / "odd_package" / "mine.py").write_text("f = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {"activation": "odd_package.mine:f", "seeds": 1}
+    code = expand(build(settings))[0].code
+    (tmp_path / "odd_package" / "mine.py").write_text("f = 2")
+    _code.cache_clear()
+    assert expand(build(settings))[0].code not in ("", "odd_package.mine", code)
+    with pytest.raises(SpecError, match=r"there is no module 'odd_package\.other'"):
+        expand(build(settings | {"activation": "odd_package.other:f"}))

@@ -3,9 +3,8 @@ import math
 import pytest
 import torch
 
-from ablate.errors import SpecError
 from ablate.experiment.activations import ACTIVATIONS as NAMES
-from ablate.nn.activations import ACTIVATIONS, from_callable, resolve, value_and_derivative
+from ablate.nn.activations import ACTIVATIONS, value_and_derivative
 from ablate.nn.parametric import PARAMETRIC
 from ablate.nn.reference import MODULES
 from tests.tolerances import DERIVATIVE, SINGLE
@@ -67,58 +66,3 @@ def test_tanh_is_exact_near_zero_and_where_it_has_ended():
     y = torch.empty_like(z)
     ACTIVATIONS["tanh"].forward(z, y)
     torch.testing.assert_close(y.double(), torch.tanh(z.double()), rtol=SINGLE, atol=0)
-
-
-def test_a_function_of_the_user_is_applied_with_its_derivative():
-    cube = resolve("tests.nn.test_activations:cube")
-    y, derivative = value_and_derivative(cube, Z)
-    torch.testing.assert_close(y, Z * Z * Z)
-    torch.testing.assert_close(derivative, 3 * Z * Z)
-
-
-def cube(z):
-    return z**3
-
-
-def centred(z):
-    return z - z.mean()
-
-
-def faulty(z):
-    return z / (1 // 0)
-
-
-def detached(z):
-    return torch.sin(z.detach())
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("no_such_package:f", "cannot be imported"),
-        ("math:no_such_name", "cannot be imported"),
-        ("math:pi", "is a float"),
-        ("torch.nn:PReLU", "has parameters of its own"),
-        ("torch:sum", "shape ()"),
-        ("torch.nn:Linear", "cannot be made without arguments"),
-        ("torch.nn:RReLU", "without randomness"),
-        ("tests.nn.test_activations:centred", "each element alone"),
-        ("tests.nn.test_activations:faulty", "fails on a tensor (ZeroDivisionError"),
-        ("tests.nn.test_activations:detached", "fails on a tensor (RuntimeError"),
-    ],
-)
-def test_what_is_no_elementwise_function_is_refused(name, says):
-    with pytest.raises(SpecError, match="--activation") as error:
-        resolve(name)
-    assert says in str(error.value)
-
-
-def test_a_module_of_the_user_without_parameters_is_accepted():
-    y = torch.empty(3)
-    resolve("torch.nn:Softsign").forward(torch.tensor([-1.0, 0.0, 3.0]), y)
-    assert y.tolist() == [-0.5, 0.0, 0.75]
-
-
-def test_from_callable_refuses_another_type():
-    with pytest.raises(SpecError, match=r"torch\.bool"):
-        from_callable(lambda z: z > 0, "mine:step")

@@ -64,6 +64,7 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
         return
     set_environment()
     from ablate.execution.local import LocalExecutor
+    from ablate.execution.own_functions import check_own_functions
 
     workers, gpus = min(training.workers, len(plan.stacks)), len(training.trainer.memory)
     # New results are computed with the same matrix-product library as the stored results.
@@ -72,13 +73,7 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
     with LocalExecutor(workers, gpus, library) as local:
         from ablate.data.arrays import prepare
 
-        foreign = [
-            run.activation for stack in plan.stacks for run in stack.runs if is_users_own(run.activation)
-        ]
-        if foreign:  # built-in functions are known without torch
-            from ablate.nn.activations import resolve
-
-            for name in dict.fromkeys(foreign):
-                resolve(name)
+        activations = (run.activation for stack in plan.stacks for run in stack.runs)
+        check_own_functions(filter(is_users_own, activations))
         local.use(prepare(grid.experiment, training.data_dir))
         yield local
