@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-import ablate
 from ablate.errors import FunctionError
 from ablate.nn.activations import ACTIVATIONS, Activation, plain
 from ablate.nn.out_of_memory import is_out_of_memory
@@ -21,7 +20,7 @@ from ablate.nn.out_of_memory import is_out_of_memory
 Function = Callable[[Tensor], Tensor]
 
 # A traceback enters the user's code last, apart from these.
-_NOT_THE_USERS = tuple(str(Path(package.__path__[0])) for package in (ablate, torch))
+_NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
 _LONGEST_TEXT = 300
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ablate.data.arrays import prepare
-from ablate.errors import AblateError, SpecError
+from ablate.errors import AblateError
 from ablate.execution.local import LocalExecutor
 from ablate.execution.retry import train_stacks
 from ablate.experiment.grid import expand
@@ -87,13 +87,31 @@ def killer(z):
 
 
 def test_an_error_in_a_worker_is_raised_here_with_where_it_came_from():
-    (stack,) = _one_run_stacks(1)
-    stack = Stack((stack.runs[0].with_settings(activation="no.such:thing"),), 1)
+    good, bad = _one_run_stacks(2)
+    bad = Stack((bad.runs[0].with_settings(norm="no such norm"),), 1)
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
-        with pytest.raises(SpecError, match=r"no\.such") as error:
-            list(train_stacks(executor, [stack], lambda steps: None))
-    assert "in a worker process" in "".join(error.value.__notes__)
+        outcomes = train_stacks(executor, [good, bad], lambda steps: None)
+        assert next(outcomes)[0] == good
+        with pytest.raises(RuntimeError, match="no such norm") as error:
+            next(outcomes)
+    assert "in a worker process:\nTraceback" in "".join(error.value.__notes__)
+
+
+def test_results_that_have_arrived_are_yielded_before_an_error_is_raised(monkeypatch):
+    bad, good = _one_run_stacks(2)
+    bad = Stack((bad.runs[0].with_settings(norm="no such norm"),), 1)
+    monkeypatch.setattr("ablate.execution.local.wait", _wait_for_all)
+    with LocalExecutor(2) as executor:
+        executor.use(prepare(EXPERIMENT))
+        outcomes = train_stacks(executor, [bad, good], lambda steps: None)
+        assert next(outcomes)[0] == good
+        with pytest.raises(RuntimeError, match="no such norm"):
+            next(outcomes)
+
+
+def _wait_for_all(connections, timeout=None):
+    return [connection for connection in connections if connection.poll(60)]
 
 
 def test_a_stack_too_large_for_its_memory_is_trained_in_halves(trained):
