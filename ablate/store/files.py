@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,8 +31,11 @@ def read(
         StoreError: The file cannot be read, is damaged, has another schema version or was not written by ablate.
     """
     damage: object = "its columns are not those of its schema version"
+    # Without `pre_buffer`, only this thread reads the file. A thread of Arrow might release the bytes that it has read
+    # only after the interpreter has begun to exit, and then the process would end with SIGABRT.
+    options: dict[str, Any] = {"page_checksum_verification": True, "pre_buffer": False}
     try:
-        with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+        with path.open("rb") as file, pq.ParquetFile(file, **options) as parquet:
             _check_origin(path, metadata_of(parquet.schema_arrow), remedy, kind)
             if _fits(parquet.schema_arrow, schema, needed):
                 return parquet.read(list(columns) or None, use_threads=False)

@@ -1,5 +1,7 @@
 """Files that are damaged, foreign or of another version, as parts of a results folder."""
 
+import io
+import threading
 from pathlib import Path
 from random import Random
 
@@ -9,7 +11,7 @@ import pytest
 
 from ablate.errors import StoreError
 from ablate.store import files, parts
-from ablate.store.schema import SCHEMA_VERSION
+from ablate.store.schema import SCHEMA_VERSION, TABLES
 from tests.store.stored_frames import METADATA, tables
 
 
@@ -113,3 +115,19 @@ def test_a_damaged_file_is_refused_or_still_read_as_it_was_written(tmp_path: Pat
     assert len(messages) > 200
     legal = ("is damaged or no Parquet file", "was not written by ablate", "schema version")
     assert all(any(words in message for words in legal) for message in messages)
+
+
+def test_only_the_calling_thread_reads_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of Arrow that still holds Python bytes when the interpreter exits ends the process with SIGABRT."""
+    stored(tmp_path / "part", "runs", tables(["a", "b"])["runs"])
+    readers = []
+
+    class Watched(io.BufferedReader):
+        def read(self, *size: int) -> bytes:
+            readers.append(threading.current_thread())
+            return super().read(*size)
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Watched(io.FileIO(path, mode)))
+    files.read(tmp_path / "part", TABLES["runs"], "")
+    assert len(readers) > 1
+    assert set(readers) == {threading.main_thread()}
