@@ -13,6 +13,7 @@ PACKAGE = Path(ablate.__file__).parent
 
 # In the order data flow: a room imports from itself and from those above it.
 ROOMS = (
+    "output",
     "errors",
     "experiment",
     "store",
@@ -26,6 +27,7 @@ ROOMS = (
     "cli",
 )
 FORBIDDEN = {
+    "output": {"pydantic", "numpy", "pandas", "pyarrow", "torch", "rich", "typer"},
     "errors": {"pydantic", "numpy", "pandas", "pyarrow", "torch", "rich", "typer"},
     "experiment": {"numpy", "pandas", "pyarrow", "scipy", "torch", "torchvision", "sklearn", "rich", "typer"},
     "store": {"scipy", "torch", "torchvision", "sklearn", "rich", "typer"},

@@ -1,109 +1,62 @@
-"""The command line: declares the commands and turns errors into messages and exit codes."""
+"""The entry to the command line: it guards the streams, handles signals and errors, and sets the exit code.
 
-import errno
-import os
-import signal
+It imports nothing large, so that signals are handled from the first moment.
+"""
+
 import sys
-from importlib import import_module
 from typing import NoReturn
 
-import typer
+from ablate.cli.shared.signals import EndingSignals
 
-from ablate import __version__
-from ablate.cli.shared.command import NoRepeatedOptions
-from ablate.cli.shared.groups import option, takes_groups
-from ablate.cli.shared.stderr import say
-from ablate.errors import AblateError
-
-INTERRUPTED = 130
-
-EPILOG = (
-    "Exit codes: 0 ok; 1 a bug in ablate; 2 wrong usage or input; 3 runs failed or diverged, results written; "
-    "4 a regression; 5 nothing to show, no baseline or nothing comparable; 130 interrupted."
-)
-
-# Names of the commands and the first lines of their help. The module `ablate.cli.NAME` is loaded only when the command
-# NAME is called, because some modules take longer to load than other commands take to run.
-COMMANDS = {
-    "run": "Train what is missing of a grid, store it, and show the tables.",
-    "plan": "Show what a grid would train and take; trains nothing.",
-    "report": "Show what did best, what matters, warnings, and the tables.",
-    "plot": "Draw the figures of a results folder.",
-    "baseline": "Write a results folder into one file, to commit and gate against.",
-    "compare": "Show what improved, regressed or stayed as it was.",
-    "gate": "Judge a candidate against a baseline, by exit code.",
-    "bench": "Time the engine against plain loops, or what a step of each variant costs.",
-    "list": "List activations, datasets, models, optimizers or presets.",
-}
+USAGE = 2
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"ablate {__version__}")
-        raise typer.Exit
-
-
-@takes_groups
-def _top(
-    version: bool = option(False, callback=_print_version, is_eager=True, help="print the version and exit"),
-) -> None:
-    del version
-
-
-def app_for(arguments: list[str]) -> typer.Typer:
-    """Returns the typer application.
-
-    Only the command named in `arguments` is loaded; any other command has only a help line.
-    """
-    app = typer.Typer(
-        help="Benchmark activation and regularization ablations: every run of a grid trained together.",
-        epilog=EPILOG,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
-    app.callback()(_top)
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    completing = "_ABLATE_COMPLETE" in os.environ
-    for name, summary in COMMANDS.items():
-        if name == called or completing:
-            module = import_module(f"ablate.cli.{name}")
-            app.command(name, cls=NoRepeatedOptions, epilog=getattr(module, "EPILOG", None))(
-                getattr(module, name.replace("list", "list_"))
-            )
-        else:
-            app.command(name, help=summary)(_not_called)
-    return app
-
-
-def _not_called() -> None:
-    """Stands in for the function of a command whose module is not loaded."""
-
-
-def main() -> None:
+def main() -> NoReturn:
     """Runs the command line and exits."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    signals = EndingSignals()
+    signals.catch()
+    code = 0
     try:
-        app_for(sys.argv[1:])()
+        code = _run(sys.argv[1:])
+    except BaseException:
+        # Whatever an interrupted import or a closing file raises, the cause is the signal.
+        if signals.received is None:
+            raise
+    finally:
+        signals.release()
+    if signals.received is not None:
+        _tell_interrupt(signals.received.name)
+        code = 128 + signals.received
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Runs a command line with guarded streams and returns its exit code."""
+    # Imported here, after signals are handled.
+    from ablate.output.streams import fault, guard_streams
+
+    guard_streams()
+    from ablate.cli.app import app_for
+    from ablate.cli.shared.stderr import say
+    from ablate.errors import AblateError
+
+    code: object = 0
+    try:
+        app_for(arguments)()
     except AblateError as error:
         say(f"ablate: {error}")
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
-            raise
-        say("ablate: standard output cannot be written (no space left on the device)")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards buffered output
-        sys.exit(AblateError.exit_code)
+        code = error.exit_code
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # typer's code for an interrupt
-            resume = "; what is stored stays, the same command goes on from there"
-            say(f"ablate: interrupted{resume if sys.argv[1:2] == ['run'] else ''}")
-        # If a program such as `head` closes stdout early, typer exits with code 1, which in ablate means a bug.
-        if isinstance(end.__context__, BrokenPipeError):
-            sys.exit(0)
-        raise
+        code = end.code or 0
+    if incomplete := fault(sys.stdout):
+        say(f"ablate: standard output cannot be written ({incomplete.strerror}); the rest of it was dropped")
+        code = code or USAGE
+    return code if isinstance(code, int) else 1
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
-    """Ends the command in the same way as a keyboard interrupt: workers are stopped and temporary files are deleted."""
-    raise KeyboardInterrupt
+def _tell_interrupt(name: str) -> None:
+    from ablate.cli.shared.stderr import say
+
+    resume = "; what is stored stays, the same command goes on from there"
+    how = "interrupted" if name == "SIGINT" else f"ended by {name}"
+    say(f"ablate: {how}{resume if sys.argv[1:2] == ['run'] else ''}")

@@ -5,7 +5,7 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from http.client import HTTPException
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ablate.data.idx import read_pair
 from ablate.data.raw import Array, Labels, RawData
 from ablate.errors import DataError
 from ablate.experiment.datasets import DATASETS, Files
+from ablate.output.streams import unescaped
 
 DEFAULT_FOLDER = Path("data")
 _TIMEOUT_SECONDS = 30.0
@@ -86,7 +87,8 @@ def _fetch(kind: str, root: Path) -> None:
     # The object is made without calling __init__, which would read the files.
     unread = fetcher.__new__(fetcher)
     unread.root = root
-    with redirect_stdout(sys.stderr), _limits():
+    stderr = unescaped(sys.stderr)  # a progress bar returns to the start of its line
+    with redirect_stdout(stderr), redirect_stderr(stderr), _limits():
         unread.download()
 
 

@@ -23,6 +23,7 @@ from ablate.execution.executor import Calibrate, Died, Failed, Outcome, TooLarge
 from ablate.execution.pending import Pending
 from ablate.execution.processes import ending, training_context
 from ablate.experiment.plan import Stack
+from ablate.output.streams import guard_streams
 from ablate.training.result import MatmulLibrary, StackResult
 
 
@@ -203,6 +204,7 @@ class WorkerProcess:
 
 
 def _work(connection: Connection, folder: Path, device: str) -> None:
+    guard_streams()  # a user's function may print
     # Imported here, in the worker process, because this module imports torch.
     from ablate.execution.worker import work
 

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from ablate.experiment.spec import Precision
 
@@ -28,6 +30,11 @@ def set_environment() -> None:
     Call this function before torch is imported.
     """
     os.environ.update(ENVIRONMENT)
+    # Else a new Python process would import from the current folder first, where a stranger's file could replace any
+    # module. It must do so only where ablate itself is there.
+    with suppress(FileNotFoundError):
+        if Path.cwd() != Path(__file__).parents[2]:
+            os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def prepare_process() -> None:

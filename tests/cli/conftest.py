@@ -1,8 +1,10 @@
+import signal
 import sys
 
 import pytest
 
 from ablate.cli import main as command_line
+from ablate.cli.shared.signals import ENDING
 from tests.cli.baselines import GRID
 
 
@@ -14,8 +16,11 @@ def ablate(tmp_path, monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["ablate", *map(str, arguments)])
+        handlers = {number: signal.getsignal(number) for number in ENDING}
         with pytest.raises(SystemExit) as end:
             command_line.main()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         out, err = capsys.readouterr()
         return end.value.code or 0, out, err
 

@@ -11,9 +11,9 @@ from tests.cuda.check.checks import Check
 from tests.cuda.check.programs import run_python
 from tests.cuda.check.report import Report
 
-IMPORTS = "import torch, ablate.cli.main, ablate.training.train"
+IMPORTS = "import torch, ablate.cli.app, ablate.training.train"
 # A dry run is done by a process that has imported the rest.
-DRY_IMPORTS = "import ablate.cli.main"
+DRY_IMPORTS = "import ablate.cli.app"
 
 
 def _show_gpu(device: str, report: Report) -> None:

@@ -1,0 +1,1 @@
+"""Standard streams that never stop the work, and text whose control characters are visible."""
