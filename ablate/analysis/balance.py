@@ -13,7 +13,7 @@ def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns the named runs that form a complete grid: one run for each level of `factor`, background and seed.
+    """Returns the runs that form a complete grid: one run for each level of `factor`, background and seed.
 
     A background is a combination of levels of the factors listed in `background`. To complete the grid, the function
     drops either the backgrounds that lack a seed or the seeds that lack a background, whichever leaves more runs.
@@ -29,7 +29,7 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 
 
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns a `balanced` subset of the runs that count for a metric (see `counted`).
+    """Returns the runs that count for a metric (`counted`), reduced to a complete grid (`balanced`).
 
     Levels without any run that counts for the metric are left out.
     """

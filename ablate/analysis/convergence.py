@@ -19,7 +19,7 @@ class Target(Amount):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the target written as a text such as `0.95` or `90%`. Raises `SpecError` for any other text."""
+        """Returns the target that a text such as `0.95` or `90%` states. Raises `SpecError` for any other text."""
         target = cls.read(text)
         if target is None or not 0 < target.size <= 1:
             raise SpecError(

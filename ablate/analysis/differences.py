@@ -78,9 +78,9 @@ class _Pairs:
     def scored(self, sign: int) -> Floats:
         """Returns the differences, positive where the variant or level is better than the reference.
 
-        A seed where only the reference finished is appended as a loss, and a seed where only the reference failed as a
-        win, each as large as the largest difference. The result has one value for each seed in which the variant or
-        level, the reference or both finished.
+        The result has one value for each seed in which at least one of the two runs finished. If only the reference's
+        run finished, the value is a loss as large as the largest difference. If only the reference's run failed, the
+        value is a win as large as the largest difference.
         """
         largest = np.abs(self.differences).max() if len(self.differences) else 1.0
         losses, wins = np.full(self.failed, -largest), np.full(self.reference_failed, largest)
@@ -89,10 +89,10 @@ class _Pairs:
     def interval(self) -> tuple[Floats, Floats]:
         """Returns the ends of the interval of the mean difference.
 
-        The ends are NaN if fewer than `_FEW` differences exist and all have the same value other than 0. Differences of
+        The ends are NaN if there are fewer than `_FEW` differences and all have the same nonzero value. Differences of
         accuracies on a few hundred samples are often equal by chance. An interval of width 0 around a few equal
-        differences would claim a certainty that a few seeds cannot give. If all differences are 0, the two variants
-        compute the same values.
+        differences would claim a certainty that a few seeds cannot give. If all differences are 0, an interval of width
+        0 is right, because the two variants compute the same values.
         """
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():
@@ -133,9 +133,10 @@ def level_differences(
 
 
 def _horizon(runs: pd.DataFrame, metric: str) -> float:
-    """Returns the number of steps at which a run counts as having missed the target.
+    """Returns the value from which a run counts as having missed the target.
 
-    The result is infinity for any metric other than steps to target.
+    For steps to target, this value is the fewest steps for which any of the runs was trained. For any other metric, it
+    is infinity.
     """
     return float(runs["steps"].min()) if metric == STEPS_TO_TARGET else float("inf")
 
@@ -155,8 +156,8 @@ def difference_table(
     `values` has one row per seed and one column per variant or level, and holds NaN where a run failed or does not
     exist. A value of at least `horizon` belongs to a run that missed the target. `ran` has the shape of `values` and
     tells which runs exist. `is_chosen` says that the reference was chosen because it is the best column; p is then
-    adjusted for the comparisons of all pairs of columns. If p were adjusted only for comparisons with the reference,
-    the luckiest of several equal variants would often seem to be better than the unluckiest.
+    adjusted for the comparisons of all pairs of columns. With an adjustment only for the comparisons with the
+    reference, the best of several equal variants would too often seem to be significantly better than the worst.
     """
     base = values[reference].to_numpy(np.float64)
     both_ran = ran.to_numpy() & ran[[reference]].to_numpy()

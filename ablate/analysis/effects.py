@@ -38,11 +38,11 @@ _DEPENDENT = 1e-10
 def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataFrame:
     """Returns the analysis of variance of a metric as a table with one row per term of the linear model.
 
-    Terms of factors come first, by descending share of the variance; the seed and the residual follow. The columns are
-    `term` (a tuple of factors, or of `seed` or `unexplained`), `sum_sq`, `df`, `share`, `f`, `p` and `p_holm`, which is
-    adjusted for all terms of factors. The shares are shares of the total sum of squares and need not add up to 1 if
-    cells are missing. F and p are NaN if no residual degrees of freedom are left. Runs without a value of the metric
-    and factors with a single level are left out.
+    Terms of factors come first, by descending share of the variance; the seed and the residual follow. The column
+    `term` holds a tuple of one or two factors, `("seed",)` or `("unexplained",)`. The other columns are `sum_sq`, `df`,
+    `share`, `f`, `p` and `p_holm` (p adjusted for all terms of factors). The shares are shares of the total sum of
+    squares and need not add up to 1 if cells are missing. F and p are NaN if no residual degrees of freedom are left.
+    Runs without a value of the metric and factors with a single level are left out.
     """
     column = METRICS[metric].report_column
     known = counted(runs, metric).dropna(subset=column)

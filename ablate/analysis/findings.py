@@ -21,8 +21,7 @@ class Findings:
     the best mean, and `against_winner` is the table of differences between all variants and the winner. If no run
     finished or no run reached the target, `winner` is None and `against_winner` is empty. `levels` maps each factor to
     its table of main effects: the differences between its levels and its level in `reference_levels`. `contrasts` and
-    `moderations` map each pair of factors to their interaction; the first factor of a pair gives the rows, and the
-    second factor is the moderator.
+    `moderations` describe the interaction of each pair of factors; the second factor of a pair is the moderator.
     """
 
     metric: str

@@ -14,7 +14,7 @@ from ablate.analysis.variants import levels_of
 
 @dataclass(frozen=True)
 class Cells:
-    """The values of a metric for each seed and each pair of levels of two factors (a cell).
+    """The values of a metric for each seed and each cell. A cell is a pair of levels of two factors.
 
     Each value is the mean over the backgrounds (levels of all other factors) that all cells share. `values` has the
     shape (seeds, row levels, column levels) and holds NaN for a missing value.
@@ -45,7 +45,7 @@ class Moderation:
     The compared level is `level`, and the base level is `base`. A spread is the standard deviation of the means of the
     levels of `factor`. `ratio` is `spread` divided by `base_spread`; a ratio of 0.2 means that `level` removes four
     fifths of the differences between the levels of `factor`. `low` and `high` are the ends of a jackknife interval of
-    the ratio, which leaves out one seed at a time and needs three seeds.
+    the ratio (one seed left out at a time), NaN for fewer than three seeds.
     """
 
     factor: str
@@ -81,10 +81,10 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
 
     A cell is a pair of a row level and a column level.
 
-    The interaction is the effect of the row level in this column minus the effect of the row level in the base column:
-    y[row, column] - y[base, column] - y[row, base] + y[base, base] within each seed. Cells in the base row or the base
-    column are left out. The columns of the table are the two levels, `seeds` (number of seeds), `interaction` (mean
-    over seeds), `low`, `high` and `p` (of the sign-flip test).
+    The interaction in a cell is the effect of the row level in the column of the cell minus the effect of the row level
+    in the base column: y[row, column] - y[base, column] - y[row, base] + y[base, base] within each seed. Cells in the
+    base row or the base column are left out. The columns of the table are the two levels, `seeds` (number of seeds),
+    `interaction` (mean over seeds), `low`, `high` and `p` (of the sign-flip test).
     """
     row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
     y = table.values
@@ -101,10 +101,11 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
 
 
 def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
-    """Returns how each column level changes the differences between row levels, compared with the column level `base`.
+    """Returns, for each column level, how much the row levels differ, compared with the column level `base`.
 
-    In each `Moderation`, `factor` is the row factor of the table, and `moderator` is the column factor. Only row levels
-    that have values in both columns count. A column level is left out if fewer than two row levels count.
+    In each `Moderation`, `factor` is the row factor of the table, and `moderator` is the column factor. A comparison
+    uses only the row levels that have values in both columns. A column level with fewer than two such row levels is
+    left out.
     """
     start = table.column_levels.index(base)
     result = []
@@ -124,7 +125,7 @@ def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
 def _jackknife(both: Floats, ratio: float) -> tuple[float, float]:
     """Returns the ends of the jackknife interval of a ratio of spreads, cut off at 0.
 
-    `both` holds the values of two columns, shape (seeds, rows, 2).
+    `both` holds the values of the base column and of the compared column, shape (seeds, rows, 2).
     """
     n = len(both)
     if n < 3:

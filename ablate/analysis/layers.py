@@ -42,8 +42,8 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
 
     Variants are sorted by ascending number of signs of trouble. Among variants with equally many signs, the variant
     whose gradient ratio is nearest to 1 comes first. All values are means over a variant's runs; the ratios of
-    gradients and of updates are geometric means. A variant without diagnostics has NaN values and comes last. The worst
-    layer of a run is the layer with the worst value at the last evaluation.
+    gradients and of updates are geometric means. A variant without diagnostics has NaN values and comes last. A
+    column that refers to one layer of each run shows the last evaluation.
 
     - variant, runs: name of the variant, and number of its runs with diagnostics.
     - gradient_ratio_start, gradient_ratio_end: gradient norm of the first hidden layer divided by the gradient norm of
@@ -53,9 +53,9 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     - dead_share, saturated_share: the share of dead units and of saturated activations, in the layer where the share is
       largest.
     - update_ratio: geometric mean of the update ratio over the layers.
-    - running_mean_shift, running_std_ratio: the value of the layer in which the shift is farthest from 0 or the ratio
-      is farthest from 1.
-    - signs: keys of `SIGNS` for which the column is outside the healthy range, and `UNFINISHED` if a run diverged or
+    - running_mean_shift: the shift of the running mean, in the layer where the shift is largest.
+    - running_std_ratio: the ratio of the running standard deviation, in the layer where the ratio is farthest from 1.
+    - signs: keys of `SIGNS` whose column has a value outside the healthy range, and `UNFINISHED` if a run diverged or
       failed.
     """
     frame = runs[["run_id", VARIANT, "status"]].join(_per_run(layers), on="run_id")

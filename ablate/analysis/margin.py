@@ -17,7 +17,7 @@ class Amount:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Returns the amount written as a text such as `0.01` or `5%`. The result is None for any other text."""
+        """Returns the amount that a text such as `0.01` or `5%` states, or None for any other text."""
         number = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(%?)", text.strip())
         return cls(float(number[1]) / (100 if number[2] else 1), bool(number[2])) if number else None
 
@@ -30,7 +30,7 @@ class Margin(Amount):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the margin written as a text such as `0.01` or `5%`. Raises `SpecError` for any other text."""
+        """Returns the margin that a text such as `0.01` or `5%` states. Raises `SpecError` for any other text."""
         margin = cls.read(text)
         if margin is None:
             raise SpecError(

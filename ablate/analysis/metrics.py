@@ -93,7 +93,7 @@ VARIANT = "variant"
 
 
 def metrics_by_margin() -> dict[Margin, str]:
-    """Returns the default margins of a report, each with the kind of metric to which the margin applies."""
+    """Returns the kind of metric, such as `losses`, for each default margin of a report."""
     return {_HALF_A_POINT: "accuracies", _NATS: "losses", _TENTH: "steps"}
 
 
@@ -106,7 +106,7 @@ def sort_column(received: str) -> str:
 def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
     """Raises `SpecError` if a name is not legal.
 
-    The error message states the option `flag` and the closest legal name to the received one.
+    The error message states the option `flag` and suggests the legal name closest to `received`.
     """
     legal = tuple(legal)
     if received not in legal:

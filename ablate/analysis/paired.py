@@ -58,8 +58,8 @@ def sign_flip_p(differences: Floats) -> float:
 
     The null hypothesis is that the differences are symmetric around zero. p is the share of all sign patterns for which
     the sum of the differences is at least as far from zero as the observed sum. For more than `EXACT_SEEDS`
-    differences, p is the share among the drawn sign patterns and the observed pattern (Phipson and Smyth, "Permutation
-    P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
+    differences, p is the share among `DRAWN_PATTERNS` random sign patterns and the observed pattern (Phipson and Smyth,
+    "Permutation P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
     `differences` has the shape (pairs,) and holds no NaN. If `differences` is empty, p is NaN.
     """
     if not len(differences):
@@ -92,9 +92,9 @@ def t_p(differences: Floats) -> float:
 def holm(p: Floats, family: int | None = None) -> Floats:
     """Returns p values adjusted for multiple testing by Holm's method, shape (tests,).
 
-    The adjustment is for `family` tests, by default for the number of p values in `p`. A NaN in `p` marks a test that
-    could not be made; the NaN stays NaN and is not counted as a test. Source: Holm, "A simple sequentially rejective
-    multiple test procedure", Scandinavian Journal of Statistics 6:65-70, 1979.
+    `family` is the number of tests for which p is adjusted, by default the number of p values in `p`. A NaN in `p`
+    stays NaN and is not counted as a test. Source: Holm, "A simple sequentially rejective multiple test procedure",
+    Scandinavian Journal of Statistics 6:65-70, 1979.
     """
     adjusted = np.full(p.shape, np.nan)
     order = np.argsort(p)[: int(np.sum(~np.isnan(p)))]

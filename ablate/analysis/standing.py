@@ -1,4 +1,4 @@
-"""The verdict on the difference between a variant and the reference, and the number of seeds missing for a verdict.
+"""The verdict on the difference between a variant and the reference, and the further seeds needed for a verdict.
 
 A table of differences (`analysis.differences`) has the verdict in the column `verdict`.
 """
@@ -41,11 +41,12 @@ class Standing(StrEnum):
 class Evidence:
     """The data from which the difference between a variant and the reference is judged.
 
-    A positive difference is better. `pairs`, `failed`, `reference_failed` and `unreached` are the numbers of seeds in
-    which both runs finished, only the reference's run finished, only the reference's run failed, and neither run
-    reached the target, respectively. `mean` and `sd` count failed runs as losses. `low` and `high` are the ends of the
-    interval of the mean over the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted for `family`,
-    the number of comparisons made at once.
+    A positive difference means that the variant is better. `pairs` is the number of seeds in which both runs finished.
+    `failed` is the number of seeds in which only the reference's run finished. `reference_failed` is the number of
+    seeds in which only the reference's run failed. `unreached` is the number of seeds in which neither run reached the
+    target. `mean` and `sd` count failed runs as losses. `low` and `high` are the ends of the interval of the mean over
+    the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted for `family`, the number of comparisons
+    made at once.
     """
 
     pairs: int
@@ -81,9 +82,9 @@ def judge(evidence: Evidence) -> Standing:
     """Returns the verdict on the difference between a variant and the reference.
 
     If the interval lies within the margin, the verdict is `TIED` even for a significant difference, because such a
-    difference is too small to matter. The interval does not include failed runs, so the verdict is never `TIED` if in
-    some seed only one of the two runs finished. No test is needed if all runs of the variant or all runs of the
-    reference failed, or if no run of either reached the target.
+    difference is too small to matter. The verdict is never `TIED` if only one of the two runs finished in some seed,
+    because the interval leaves out such seeds. The verdict does not depend on a test if all runs of the variant failed,
+    all runs of the reference failed, or no run of either reached the target.
     """
     if evidence.seeds == 0:
         return Standing.NO_PAIRS
@@ -103,10 +104,10 @@ def judge(evidence: Evidence) -> Standing:
 def more_seeds(evidence: Evidence) -> int | None:
     """Returns the approximate number of further seeds that would give a verdict.
 
-    The estimate assumes that further seeds do not change the mean and the standard deviation of the differences. With
-    this number of further seeds, either the t-test, adjusted by Bonferroni's method, becomes significant as in `judge`,
-    or the interval lies within the margin. The result is None for fewer than two seeds, or if more than `MOST_SEEDS`
-    seeds would be needed.
+    The estimate assumes that further seeds do not change the mean and the standard deviation of the differences. A
+    number of seeds gives a verdict if the t-test, adjusted by Bonferroni's method, reaches the significance that
+    `judge` requires, or if the interval lies within the margin. The result is None for fewer than two seeds, or if more
+    than `MOST_SEEDS` seeds would be needed.
     """
     have = evidence.seeds
     if have < 2:
@@ -124,10 +125,10 @@ def more_seeds(evidence: Evidence) -> int | None:
 
 @lru_cache(maxsize=1)
 def _prospects() -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Returns the numbers of seeds from 2 to `MOST_SEEDS`, and what each number of seeds can show.
+    """Returns three arrays: the numbers of seeds from 2 to `MOST_SEEDS`, half-widths, and p values.
 
-    The second array holds the half-widths of intervals in standard errors, and the third array holds the smallest p of
-    the sign-flip test.
+    For each number of seeds, the second array holds the half-width of the interval in standard errors, and the third
+    array holds the smallest p that the sign-flip test can give.
     """
     seeds = np.arange(2, MOST_SEEDS + 1)
     return seeds, student_half_width(seeds), smallest_p(seeds)

@@ -8,11 +8,11 @@ A summary table has the following columns in addition to the columns that identi
 - `overfitting`: number of runs whose validation loss rose at the end.
 - `METRIC_mean`, `METRIC_sd`, `METRIC_low`, `METRIC_high` for each metric: the mean over seeds, the sample standard
   deviation over seeds, and the ends of the 95 % interval of the mean.
-- `steps_to_target_rank`: the mean steps to target by which variants are ranked. In this mean, a run that missed the
-  target counts with the largest number of steps for which any run was trained. If each run that missed the target
-  counted with its own number of steps, a run trained for fewer steps would seem to be faster.
-- `overfit_step_mean`, `overfit_step_sd`, `overfit_step_low`, `overfit_step_high`: mean, standard deviation and interval
-  of the step at which overfitting starts, which is not a metric.
+- `steps_to_target_rank`: the mean steps to target by which variants are ranked, where a run that missed the target
+  counts with the largest number of steps for which any run was trained. If each run that missed the target counted with
+  its own number of steps, a run trained for fewer steps would seem to be faster.
+- `overfit_step_mean`, `overfit_step_sd`, `overfit_step_low`, `overfit_step_high`: mean, standard deviation and ends of
+  the interval of the step at which overfitting starts.
 
 The mean of `steps_to_target` is the restricted mean (`analysis.convergence.restricted`) over all runs, because a failed
 run never reached its target. The mean of `overfit_step` is the restricted mean over the runs that finished.
@@ -40,11 +40,12 @@ _OF_FINISHED = [name for name in METRICS if name != STEPS_TO_TARGET]
 class LevelSummary:
     """A summary table with one row per level of a factor.
 
-    A background is a combination of levels of all other factors; `backgrounds` is the number of backgrounds. All levels
-    are averaged over the same backgrounds and seeds. `compared` is the number of backgrounds that were run at every
-    level with the same seeds; counts and steps to target refer to the compared backgrounds. `scored` is the number of
-    compared backgrounds in which every run finished; all other metrics refer to the scored backgrounds. A level without
-    any finished run does not exclude a background. The table has no rows if no background was run at every level.
+    A background is a combination of levels of all factors except `factor`. All levels are averaged over the same
+    backgrounds and seeds. `backgrounds` is the number of all backgrounds. `compared` is the number of backgrounds that
+    were run with the same seeds at every level; counts and steps to target are computed from the runs of these
+    backgrounds. `scored` is the number of compared backgrounds in which every run finished, apart from levels without
+    any finished run; all other metrics are computed from the runs of these backgrounds. The table has no rows if no
+    background was run at every level.
     """
 
     factor: str
@@ -101,11 +102,11 @@ def summarize(
     sort: str,
     step_costs: pd.DataFrame | None = None,
 ) -> Summary:
-    """Returns the summary of at least one run.
+    """Returns the summary of the given runs, of which there is at least one.
 
-    `reference` is the name of the reference variant; `reference_variant` chooses the default. `sort` is a metric, or
-    `variant` for the order of the levels. If `step_costs` is given, with the columns `variant` and `step_seconds`, the
-    summary includes seconds to target.
+    `reference` is the name of the reference variant; if it is None, the function `reference_variant` chooses the
+    reference. `sort` is a metric, or `variant` for the order of the levels. If `step_costs` is given, with the columns
+    `variant` and `step_seconds`, the summary includes seconds to target.
 
     Raises:
         SpecError: No variant has the name `reference`.
@@ -139,9 +140,9 @@ def _by_level(runs: pd.DataFrame, factor: str, factors: Sequence[str], sort: str
 
 
 def _collapsed(runs: pd.DataFrame, compared: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Returns a table with one row per value of the column `key`.
+    """Returns a summary table with one row per value of the column `key`.
 
-    Counts and steps to target are computed from `runs`, scores from `compared`.
+    Counts of runs and steps to target are computed from `runs`, and all other metrics are computed from `compared`.
     """
     groups = runs.groupby(key, sort=False)
     table = pd.DataFrame(

@@ -1,7 +1,8 @@
 """Names of variants, the factors in these names, and the order of variants.
 
-The names of variants are computed from all runs present instead of being read from the store, because results grow: a
-name that was stored while all runs had the same learning rate does not mention the rate.
+The names of variants are computed from all present runs instead of being stored, because later runs can vary further
+factors. For example, a name that was stored while all runs had the same learning rate would not mention the learning
+rate.
 """
 
 from collections.abc import Iterable
@@ -37,10 +38,9 @@ def varied_factors(runs: pd.DataFrame, factors: Iterable[str]) -> tuple[str, ...
 
 
 def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """Returns the runs sorted by their levels.
+    """Returns the runs sorted by their levels, with levels as text and the name of the variant in the column `variant`.
 
-    In the result, levels are text, and the column `variant` is computed anew. The name of a variant consists of its
-    levels of `factors`, by default the `naming_factors` of the given runs.
+    The name of a variant consists of its levels of `factors`, by default the `naming_factors` of the given runs.
 
     Raises:
         StoreError: Two runs have the same variant and seed.

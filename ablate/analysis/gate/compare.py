@@ -1,10 +1,10 @@
 """The comparison of a candidate with a baseline: a verdict for each variant and metric.
 
-A regression is a large and significant loss: the mean loss is at least the metric's margin, and p is at most alpha over
-all variants and metrics of the gate together (`gate.statistics`). The verdict `unchanged` means that the 95 % interval
-lies within the margin. The verdict `inconclusive` means that the evidence suffices for no other verdict. If baseline
-and candidate are swapped, the verdict `improved` becomes `regressed` or `failed`, the verdicts `regressed` and `failed`
-become `improved`, and all other verdicts stay.
+The verdict `regressed` means a large and significant loss: the mean loss is at least the metric's margin, and p,
+adjusted for all variants and metrics of the gate (`gate.statistics`), is at most alpha. The verdict `unchanged` means
+that the 95 % interval lies within the margin. The verdict `inconclusive` applies if no other verdict does. If baseline
+and candidate are swapped, `improved` becomes `regressed` or `failed`, `regressed` and `failed` become `improved`, and
+all other verdicts stay.
 """
 
 import math
@@ -31,11 +31,11 @@ _MACHINE = ("cpu", "cores", "device")
 def compare(
     baseline: Side, candidate: Side, metrics: Sequence[Metric], alpha: float, exact: bool = False
 ) -> Comparison:
-    """Returns the verdicts on a candidate for at least one metric.
+    """Returns the verdicts on a candidate, compared with a baseline.
 
-    The baseline and the candidate each have at least one run. `alpha` is the largest probability that the gate reports
-    a regression although nothing has changed. If `exact` is true, results are compared bit by bit instead of by
-    metrics.
+    `metrics` is not empty, and baseline and candidate have at least one run each. `alpha` is the largest probability
+    that the gate reports a regression although nothing has changed. If `exact` is true, results are compared bit by bit
+    instead of by metrics.
 
     Raises:
         StoreError: Two runs of the baseline or two runs of the candidate have the same variant and seed.
@@ -62,8 +62,8 @@ def compare(
     judged = [metric for metric in metrics if metric.name not in names]
     if not (judged and matched.common):
         return replace(comparison, findings=tuple(findings))
-    # Metrics that cannot fail the gate are tested as a separate family, so that they cannot hide a regression of
-    # metrics that can.
+    # Metrics that cannot fail the gate are tested as a separate family, so that their results cannot hide a regression
+    # of a metric that can fail the gate.
     families = [[metric for metric in judged if metric.decides is decides] for decides in (True, False)]
     for values in (Values.of(matched, family, seeds) for family in families if family):
         questions = values.questions
@@ -75,7 +75,8 @@ def compare(
 def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]:
     """Yields the findings on measured values.
 
-    Each variant that finished on both sides has a finding for each metric, as has the mean over all variants.
+    There is one finding for each metric of each variant with finished runs on both sides. The mean over all variants
+    also has one finding for each metric.
     """
     questions = values.questions
     answers = answer(questions, alpha)
@@ -132,10 +133,10 @@ def _known(value: float) -> float | None:
 
 
 def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | None:
-    """Returns about how many further seeds would narrow the interval enough for a verdict.
+    """Returns the approximate number of further seeds that would narrow the interval enough for a verdict.
 
-    An interval is narrow enough if its half-width is the margin or the size of the difference, whichever is larger. The
-    width of an interval is inversely proportional to the square root of the number of seeds.
+    An interval is narrow enough if its half-width is at most the margin or at most the absolute difference. The width
+    of an interval is inversely proportional to the square root of the number of seeds.
     """
     half, wanted = (high - low) / 2, max(margin, abs(high + low) / 2)
     if math.isnan(half) or wanted == 0:
@@ -173,7 +174,7 @@ def _left_out(
 
 
 def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
-    """Returns the environment entries that differ, by name, as pairs of the baseline's and the candidate's value."""
+    """Returns the baseline's value and the candidate's value of each environment entry that differs, by name."""
     old, new = (
         {**side.environment, "device": "/".join(sorted(map(str, side.runs["device"].dropna().unique())))}
         for side in (baseline, candidate)
@@ -184,7 +185,7 @@ def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
 
 
 def _notes(matched: Match, seeds: Seeds) -> Iterator[str]:
-    """Yields notes on seeds that are not used and on variants that lack runs of some of the used seeds."""
+    """Yields notes on unused seeds, and on variants without runs of some used seeds."""
     both = (("baseline", matched.baseline, seeds.baseline), ("candidate", matched.candidate, seeds.candidate))
     for side, runs, used in both:
         common = runs[runs["variant"].isin(matched.common)]

@@ -1,4 +1,7 @@
-"""Self-test of a gate: the gate must fail for the expected reason on each copy of results with a planted fault."""
+"""The self-test of a gate: in each trial, the gate compares a baseline with a changed copy of the baseline.
+
+If the change is a fault, the gate must fail for the expected reason; otherwise the gate must pass.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +16,15 @@ from ablate.analysis.metrics import Metric
 from ablate.experiment.spec import FACTORS
 from ablate.store.status import DIVERGED, FINISHED
 
-# A planted loss is `_MARGINS` margins plus `_SPREADS` standard deviations over seeds, which exceeds the noise.
+# A fault shifts a metric by `_MARGINS` margins plus `_SPREADS` standard deviations over seeds, which exceeds the noise.
 _MARGINS, _SPREADS = 3.0, 6.0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial of the self-test: a planted fault in words, the expected reasons of failure, and the reasons found.
+    """One trial of the self-test: the change of the copy, and the expected and actual reasons why the gate fails.
 
-    A copy without a fault has no expected reasons of failure.
+    If the gate must pass, `expected` is empty.
     """
 
     fault: str
@@ -35,11 +38,10 @@ class Trial:
 
 
 def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
-    """Yields trials of a gate on changed copies of a baseline.
+    """Yields the trials of the self-test, in which a gate compares a baseline with changed copies of the baseline.
 
-    The gate must fail on copies with a fault and pass copies without one. The baseline must have at least one finished
-    run. The copy for the trial `A/A pair` assigns each result of a variant to the next seed. In this copy, the
-    differences from the baseline vary between seeds, but their mean is zero.
+    The baseline must have at least one finished run. The trial `A/A pair` moves each result of a variant to the next
+    seed, so the differences from the baseline vary between seeds, but the mean difference is zero.
     """
     for fault, expected, runs in _copies(baseline.runs, metrics):
         comparison = compare(baseline, replace(baseline, runs=runs), metrics, alpha)
@@ -49,7 +51,10 @@ def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterat
 def _copies(
     runs: pd.DataFrame, metrics: Sequence[Metric]
 ) -> Iterator[tuple[str, tuple[Reason, ...], pd.DataFrame]]:
-    """Yields changed copies of the runs, each with a description of the change and the expected reasons of failure."""
+    """Yields changed copies of the runs, each with a description of the change and the expected reasons.
+
+    The gate must fail for exactly the expected reasons.
+    """
     levels = runs[list(FACTORS)].astype(str)
     chosen = (levels == levels[runs["status"] == FINISHED].iloc[0]).all(axis=1)
     for metric in metrics:

@@ -13,7 +13,7 @@ from ablate.experiment.spec import FACTORS, SHARED
 
 @dataclass(frozen=True)
 class Match:
-    """The runs of baseline and candidate, and which variants can be compared.
+    """The runs of baseline and candidate, and the names of the variants that can and cannot be compared.
 
     Variants are named by the same factors on both sides. Variants in `common` have equal settings in baseline and
     candidate. Variants in `vanished` exist only in the baseline, and variants in `new` only in the candidate. `apart`
@@ -38,8 +38,8 @@ class Match:
 def match(baseline: Side, candidate: Side) -> Match:
     """Returns baseline and candidate matched by variant.
 
-    The name of a variant lists the factors that are varied in the baseline or in the candidate. A variant of the same
-    name on both sides cannot be compared if any other setting differs.
+    The name of a variant lists the factors that are varied in the baseline or in the candidate. Two variants of the
+    same name cannot be compared if any other setting differs between baseline and candidate.
 
     Raises:
         StoreError: Two runs of the baseline or two runs of the candidate have the same variant and seed.

@@ -14,10 +14,10 @@ from ablate.analysis.variants import named, reference_variant
 
 @dataclass(frozen=True)
 class Side:
-    """The baseline or the candidate of a gate: its runs, as returned by `score`, their settings and their environment.
+    """The baseline or the candidate of a gate.
 
-    `settings` are the settings that all runs of the side share. `target` is the validation accuracy that defines the
-    metric steps to target, NaN if unknown.
+    `runs` is a result of the function `score`. `settings` are the settings that all runs of the side share. `target` is
+    the validation accuracy that defines the metric steps to target, NaN if unknown.
     """
 
     runs: pd.DataFrame

@@ -1,23 +1,26 @@
 """The statistical test of a gate: one exact test over all variants and metrics at once.
 
-A gate asks many questions with few seeds: has the candidate become worse in this variant and this metric? No exact
-one-sided test of 6 paired seeds has a p below 1/64, so a gate with one test per question and a Bonferroni or Holm
-correction could never fail. Instead, all questions are tested together by their largest test statistic (Westfall and
-Young, "Resampling-Based Multiple Testing", 1993). If nothing has changed, the candidate's result and the baseline's
-result of the same seed are exchangeable. A flip (one rearrangement of this permutation test) exchanges candidate and
-baseline in some seeds: it reverses the signs of all differences of these seeds, which keeps all correlations between
-variants and metrics. The p of a question is the share of all 2^n flips of n seeds whose largest statistic is at least
-the observed statistic of this question. The probability that any question has a p of at most alpha although nothing has
-changed is then at most alpha, for any distribution.
+A gate asks one question for each variant and metric: has the candidate become worse? The seeds are few: no exact
+one-sided test of 6 paired seeds has a p below 1/64. With a separate test for each question and a Bonferroni or Holm
+correction, a gate could therefore never fail. Instead, one permutation test answers all questions together by their
+largest test statistic (Westfall and Young, "Resampling-Based Multiple Testing", 1993). If nothing has changed, the
+candidate's result and the baseline's result of the same seed are exchangeable. The test therefore compares the observed
+results with rearrangements, which are called flips. A flip exchanges candidate and baseline in some seeds: it reverses
+the signs of all differences of these seeds and keeps all correlations between variants and metrics. The p of a question
+is the share of all 2^n flips of n seeds whose largest statistic over all questions is at least the observed statistic
+of this question. If nothing has changed, the probability that any question has a p of at most alpha is therefore at
+most alpha, for any distribution of the results.
 
-If baseline and candidate have different seeds, or too few seeds for flips (2 / 2^n > alpha: fewer than 6 seeds for
-alpha = 0.05), the test uses deals instead: a deal assigns whole seeds to baseline and candidate, and the test compares
-the observed deal with all other possible deals. If baseline and candidate have the same seeds, a test by deals ignores
-the pairing by seed and is conservative. With deals, a p of 0.05 needs 3 seeds on each side (one of 20 deals). Flips
-have to reach a p of alpha / 2 instead of alpha, because in the mirror image of the observed arrangement (all signs
-reversed) a great improvement counts as a loss. With deals of 3 seeds on each side, a great improvement in one question
-can hide a loss in another, because its mirror image counts as well (2 of 20 deals); with 4 or more seeds on each side
-it cannot (2 of 70 deals).
+The test uses deals instead of flips in two cases: baseline and candidate have different seeds, or the seeds are too few
+for flips (2 / 2^n > alpha: fewer than 6 seeds for alpha = 0.05). A deal assigns whole seeds to baseline and candidate,
+and the test compares the observed deal with all other possible deals. If baseline and candidate have the same seeds, a
+test by deals ignores the pairing by seed and is conservative. With deals, a p of 0.05 needs at least 3 seeds on each
+side, which allow 20 deals. The mirror image of the observed results reverses all signs (flips) or swaps baseline and
+candidate (deals). In the mirror image, a great improvement in one question counts as a great loss, so every other
+question then has a p of at least 2 / 2^n with flips and 2 / 20 with deals of 3 seeds on each side. For this reason,
+flips are used only if 2 / 2^n is at most alpha. With deals of 3 seeds on each side, a great improvement in one question
+can hide a loss in another question. With deals of at least 4 seeds on each side, the bound is at most 2 / 70, and the
+loss is found.
 
 The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
 that keep the test exact and increase its power with few seeds. One change to the statistic is that the variance of a
@@ -58,7 +61,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Questions:
-    """Results of baseline and candidate, each of shape (seeds, variants, metrics), with signs such that more is worse.
+    """Results of baseline and candidate, each of shape (seeds, variants, metrics). A larger value is worse.
 
     NaN marks a missing value. Margins have the shape (variants, metrics). If `paired` is true, row i of `baseline` and
     row i of `candidate` have the same seed.
@@ -70,10 +73,7 @@ class Questions:
     paired: bool
 
     def by_flips(self, alpha: float) -> bool:
-        """Returns whether the test rearranges results by flips of signs.
-
-        A test by flips of signs needs a sufficient number of paired seeds.
-        """
+        """Returns whether the test uses flips, which need enough paired seeds, instead of deals."""
         return self.paired and flips_suffice(len(self.baseline), alpha)
 
     def least_p(self, alpha: float) -> float:
@@ -83,9 +83,10 @@ class Questions:
 
 
 def flips_suffice(pairs: int, alpha: float) -> bool:
-    """Returns whether flips of this many paired seeds can give a p of alpha.
+    """Returns whether a test by flips of this many paired seeds can give a p of at most alpha.
 
-    A p of alpha has to stay possible even if another variant or metric shows a great improvement.
+    The factor 2 counts the mirror image of the observed signs, in which a great improvement of another variant or
+    metric is a loss.
     """
     return bool(2 * 2.0**-pairs <= alpha)
 
@@ -110,8 +111,8 @@ class Answers:
 def answer(questions: Questions, alpha: float) -> Answers:
     """Returns the mean loss of each variant and metric, with its interval and its family-wise p values.
 
-    `questions` has at least one seed per side, one variant and one metric. The caller will compare the p values with
-    `alpha`. In this function, `alpha` decides whether the seeds suffice for a test by flips.
+    `questions` has at least one seed per side, one variant and one metric. `alpha` decides only whether the test uses
+    flips or deals; the caller compares the p values with `alpha`.
     """
     base, cand = questions.baseline, questions.candidate
     if questions.by_flips(alpha):

@@ -7,7 +7,7 @@ from ablate.store.status import FAILED, FINISHED
 
 
 def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame) -> Finding:
-    """Returns the finding on whether the runs of one variant finished.
+    """Returns a finding that compares which runs of one variant finished in the baseline and in the candidate.
 
     A run that diverges in both the baseline and the candidate counts as unchanged, because a gate judges only changes.
     A candidate run whose worker process died always counts as failed, even if the cause lies in the machine and not in
@@ -29,8 +29,8 @@ def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame
 def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     """Returns whether the runs of one variant finish less often in `after` than in `before`.
 
-    The result is true if the run of a common seed no longer finishes, or if a larger share of the runs with other seeds
-    does not finish.
+    For a seed that both have, `after` is worse if its run failed, or if its run did not finish although the run in
+    `before` did. For the other seeds, `after` is worse if a larger share of its runs did not finish.
     """
     old, new = (
         dict(zip(runs["seed"].tolist(), runs["status"].tolist(), strict=True)) for runs in (before, after)

@@ -18,9 +18,9 @@ from ablate.analysis.paired import mean_over_seeds
 
 @dataclass(frozen=True)
 class Seeds:
-    """The ascending seeds of baseline and candidate.
+    """The seeds of baseline and candidate that a gate compares, in ascending order.
 
-    If `paired` is true, both have the same seeds and are compared seed by seed.
+    If `paired` is true, baseline and candidate have the same seeds and are compared seed by seed.
     """
 
     baseline: tuple[int, ...]
@@ -46,9 +46,9 @@ class Seeds:
 class Values:
     """The values from which a gate judges a candidate.
 
-    `questions` holds the values of both sides multiplied by `signs`. If at least two variants exist, a further last
-    variant named `all variants` holds the mean over all variants. `signs` has the shape (metrics,) and holds 1 for a
-    metric where more is worse and -1 for a metric where more is better.
+    `questions` holds the values of both sides multiplied by `signs`. If there are at least two variants, the last entry
+    of `variants` is `all variants`, which stands for the mean over all variants. `signs` has the shape (metrics,) and
+    holds 1 for a metric where more is worse and -1 for a metric where more is better.
     """
 
     variants: tuple[str, ...]
@@ -64,8 +64,8 @@ class Values:
             np.stack([_by_seed(runs, column, common, used) for column in columns], axis=-1)
             for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
         )
-        # The mean over variants leaves out variants without values on one side, then seeds in which a remaining variant
-        # has no value.
+        # The mean over variants leaves out each variant without values on one side, and then each seed in which a
+        # remaining variant has no value.
         known = np.asarray(~np.isnan(old).all(0) & ~np.isnan(new).all(0))
         variants = matched.common
         if len(variants) > 1:
@@ -85,9 +85,10 @@ def _by_seed(runs: pd.DataFrame, column: str, variants: tuple[str, ...], seeds: 
 
 
 def _over_variants(side: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Returns the mean over the variants marked in `known`, NaN for a metric with fewer than two marked variants.
+    """Returns the mean over the variants for which `known` is true. Shape: (seeds, 1, metrics).
 
-    Shape: (seeds, 1, metrics).
+    `known` has the shape (variants, metrics). The mean of a metric is NaN if `known` is true for fewer than two
+    variants.
     """
     count = known.sum(0)
     mean = np.where(known, side, 0.0).sum(1, keepdims=True) / np.maximum(count, 1)
@@ -95,7 +96,7 @@ def _over_variants(side: Floats, known: NDArray[np.bool_]) -> Floats:
 
 
 def unsound_values(runs: pd.DataFrame, metrics: Sequence[Metric]) -> Counter[tuple[str, str]]:
-    """Returns how many values of finished runs are NaN or infinite, by variant and name of the metric."""
+    """Returns the number of finished runs with a NaN or infinite value, by variant and name of the metric."""
     finished = runs[runs["finished"]]
     return Counter(
         (variant, metric.name)

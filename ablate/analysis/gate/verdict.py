@@ -118,8 +118,8 @@ class Reason(StrEnum):
 def reasons(comparison: Comparison, allow_missing: bool) -> tuple[Reason, ...]:
     """Returns the reasons why a gate does not pass, the most serious reason first.
 
-    The result is empty if the gate passes. The reason `NOT_COMPARABLE` applies if no finding is based on measured
-    values or bits, if the seeds are too few to show any regression, or if a variant or metric of the baseline is
+    The result is empty if the gate passes. The reason `NOT_COMPARABLE` applies in three cases: no finding is based on
+    measured values or bits; the seeds are too few to show any regression; or a variant or metric of the baseline is
     missing or has other settings in the candidate. Variants and metrics that only the candidate has are not judged.
 
     If `allow_missing` is true, variants and metrics that are missing in the candidate are ignored.
