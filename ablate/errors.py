@@ -11,7 +11,7 @@ AblateError
 │   └── FunctionError   a user's own function cannot be used          exit 2
 ├── DataError       a dataset is missing, unreadable or unfit         exit 2
 ├── StoreError      a results folder cannot be read or written        exit 2
-└── NothingToShow   there are no results where some were expected     exit 5
+└── NothingToShow   the results that a command needs do not exist    exit 5
 """
 
 from collections.abc import Collection
@@ -53,7 +53,7 @@ class StoreError(AblateError):
 
 
 class NothingToShow(AblateError):
-    """There are no results where some were expected."""
+    """The results that a command needs do not exist."""
 
     exit_code = 5
 

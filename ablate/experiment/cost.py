@@ -82,9 +82,10 @@ def step_count(run: Run, sizes: Sizes) -> int:
 def run_flops(run: Run, sizes: Sizes) -> int:
     """Returns the number of floating-point operations in all matrix products of a run.
 
-    A multiply-add counts as two operations. A training step has one forward product and two backward products per
-    layer, except that the first layer needs no gradient of its input. An evaluation is one forward pass over the
-    validation set and over the training samples that the evaluation also scores.
+    A multiply-add counts as two operations. In a training step, each layer has one forward product and two backward
+    products. The first layer has only one backward product, because the gradient of its input is not needed. An
+    evaluation is one forward pass over the validation set and over the training samples that the evaluation also
+    scores.
     """
     products = [block.products for block in _blocks(run, sizes)]
     products += [inputs * outputs for inputs, outputs in pairwise(_widths(run, sizes))]

@@ -30,8 +30,8 @@ class Run:
     """One training of one network: a variant and a seed, with everything that determines the result.
 
     Every setting of the experiment is an attribute of a run, for example `run.activation`, `run.hidden` and
-    `run.precision`. A run has one level of each factor, in which the word `auto` is replaced by the actual value. The
-    level of `dropout` has one rate for each convolutional block and hidden layer.
+    `run.precision`. A run has one level of each factor; an actual value replaces the level `auto`. The level of
+    `dropout` has one rate for each convolutional block and hidden layer.
     """
 
     factors: Mapping[str, Any] = field(hash=False)  # the level of each factor
@@ -77,7 +77,7 @@ class Run:
     def with_settings(self, **settings: Any) -> "Run":
         """Returns a copy of the run with some settings changed.
 
-        The attribute `data` does not change, so shared settings that affect results cannot be changed.
+        Settings that are part of the attribute `data` must not be changed, because `data` stays the same.
         """
         factors = {name: settings.pop(name, value) for name, value in self.factors.items()}
         return replace(self, factors=factors, common={**self.common, **settings})
@@ -161,7 +161,10 @@ def _code(activation: str) -> str:
 
 
 def _spec_of(module: str) -> ModuleSpec | None:
-    """Returns where a module is found, without importing its packages: they are foreign code, which may exit."""
+    """Returns the import specification of a module, or None if the module does not exist.
+
+    The packages that contain the module are not imported, because foreign code may end the process.
+    """
     if module in sys.modules:
         return sys.modules[module].__spec__
     package = module.rpartition(".")[0]

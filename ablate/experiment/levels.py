@@ -1,4 +1,4 @@
-"""Levels as text: how names, tables and files write a level of a factor."""
+"""Conversion of the levels of factors to the texts in variant names, tables and files."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Facts about the models, by name: accepted shapes of samples, default widths, and sizes of data between blocks."""
+"""Facts about each model: accepted shapes of samples, default widths, and the size of the data at each block."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Parsers of settings: each parser checks and converts one value that comes from text or TOML.
 
-A parser takes the user's input and returns the value of a setting. For illegal input, a parser raises `ValueError` with
-a part of a sentence that states the received value and the legal values. The module `spec` completes the error message
-by putting the command-line option in front.
+A parser takes the user's input and returns the value of a setting. For illegal input, a parser raises a `ValueError`
+whose message states the received value and the legal values. The module `spec` puts the command-line option in front of
+this message.
 """
 
 import math
@@ -139,7 +139,7 @@ WIDTHS = per_layer(whole(1))
 def channels(received: Any) -> Any:
     """Parses the numbers of channels of convolutional blocks.
 
-    The input may also be `none`, which the results of a multilayer perceptron contain.
+    The input `none` means no channels; it occurs in stored results of a multilayer perceptron.
     """
     return () if received == NONE else auto_or(WIDTHS)(received)
 

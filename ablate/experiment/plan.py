@@ -1,4 +1,4 @@
-"""The plan: runs grouped into stacks, which are trained as one network each.
+"""The plan: the runs are grouped into stacks, and each stack is trained as one network.
 
 Sizes of stacks depend on the CPU cache and the number of workers.
 """
@@ -120,7 +120,7 @@ def halves(stack: Stack) -> list[Stack]:
 
 
 def with_runs(stack: Stack, runs: tuple[Run, ...]) -> Stack:
-    """Returns a stack with only some of the runs of a stack.
+    """Returns a copy of a stack that has only the given runs.
 
     If the size of a stack affects results, the new stack is padded to the same size.
     """
@@ -130,7 +130,7 @@ def with_runs(stack: Stack, runs: tuple[Run, ...]) -> Stack:
 def kind_of(stack: Stack) -> object:
     """Returns the settings that all runs of a stack share.
 
-    Two stacks that share equal settings could be trained as one stack.
+    Two stacks for which the settings are the same could be trained as one stack.
     """
     return _kind(stack.runs[0])
 

@@ -34,7 +34,7 @@ class Role:
     changes_cost: bool = False  # whether the time of one training step depends on the setting
     names_every_variant: bool = False  # whether all variant names include the setting
     varies_in_stack: bool = False  # whether runs in the same stack may differ in the setting
-    goes_with: str = ""  # factor for which each level may have its own value of this setting
+    goes_with: str = ""  # factor on whose level the value of this setting may depend
     order: tuple[str, ...] = ()  # levels in the order of reports; numeric levels are sorted
 
     @property

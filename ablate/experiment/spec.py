@@ -30,7 +30,7 @@ _FRACTION = real("a number above 0 and below 1", lambda x: 0 < x < 1)
 
 
 def _auto(facts: Mapping[Any, Any], attribute: str) -> str:
-    """Returns a help text that says what `auto` means for each entry of `facts`: `auto is sgd 0.1, adam 0.001`.
+    """Returns a help text that says what `auto` means for each entry of `facts`, such as `auto is sgd 0.1`.
 
     Entries whose value is empty are left out.
     """
@@ -50,8 +50,8 @@ class Experiment(BaseModel):
     """The settings of a grid: a tuple of levels for each factor, and one value for each setting that all runs share.
 
     Each field is a key of experiment.toml, an option of the command line and an environment variable; for example, the
-    field `norm` is the option `--norm` and the variable `ABLATE_NORM`. The class `roles.Role` describes the other
-    properties of a field. The settings of an experiment are defined only in the class `Experiment`.
+    field `norm` is the option `--norm` and the variable `ABLATE_NORM`. The role of a field (`roles.Role`) holds further
+    properties of the setting. The settings of an experiment are defined only in the class `Experiment`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

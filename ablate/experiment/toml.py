@@ -36,7 +36,8 @@ def to_toml(experiment: Experiment) -> str:
 def _plain(name: str, value: Any) -> Any:
     """Converts the value of a setting to a value for TOML.
 
-    A level with one value per layer becomes text, and a list of a single level becomes this level.
+    A level with one value per layer becomes text. If a factor has a single level, the value is this level instead of a
+    list.
     """
     if name == "tune":
         return f"learning_rate={','.join(map(label, value))}" if value else ""

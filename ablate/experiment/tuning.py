@@ -18,8 +18,8 @@ Key = tuple[str, ...]
 def tuning_grid(experiment: Experiment) -> Experiment:
     """Returns the grid that selects learning rates: every variant with every rate and three separate seeds.
 
-    The three seeds are the smallest seeds from 1,000,000 upwards that the experiment does not use. The split of the
-    data is the same as in the experiment, so rates are selected on the same validation samples, but with other seeds.
+    The three seeds are the smallest seeds from 1,000,000 upwards that the experiment does not use. The grid uses the
+    data split of the experiment, so rates are selected on the validation samples of the experiment.
     """
     seeds = tuple(islice((seed for seed in count(FIRST_SEED) if seed not in experiment.seeds), TUNING_SEEDS))
     changes = {TUNED: experiment.tune, "seeds": seeds, "tune": (), "diagnostics": False}
@@ -27,7 +27,7 @@ def tuning_grid(experiment: Experiment) -> Experiment:
 
 
 def key_of(settings: Mapping[str, object]) -> Key:
-    """Returns a key that identifies a variant apart from its learning rate: all other levels, as text."""
+    """Returns a key that identifies a variant without its learning rate: the levels of all other factors, as text."""
     return tuple(label(settings[factor]) for factor in FACTORS if factor != TUNED)
 
 

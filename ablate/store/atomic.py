@@ -57,7 +57,7 @@ def write_file(path: Path, content: Any) -> None:
 
 
 def replace_files(contents: Mapping[Path, Any]) -> None:
-    """Writes bytes or other buffers to files, each completely or not at all; replaces regular files and links.
+    """Writes bytes or other buffers to files, each completely or not at all. Regular files and links are replaced.
 
     All files are first written under temporary names in the same folder, so an error such as a full disk occurs before
     any existing file changes. Then the files are renamed in the order of `contents`, and each rename is synced to disk
@@ -124,7 +124,10 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def explained(path: Path, advice: str = "") -> Iterator[None]:
-    """Converts an `OSError` in the `with` block, which writes `path`, into a `StoreError` that ends with advice."""
+    """Converts an `OSError` in the `with` block to a `StoreError`, which says that `path` cannot be written.
+
+    The message ends with `advice`.
+    """
     try:
         yield
     except OSError as error:

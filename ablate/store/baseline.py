@@ -28,8 +28,8 @@ BASELINE = pa.schema([*RUNS, *(pa.field(name, REAL) for name in _FROM_CURVES)])
 _KIND, _TARGET = "baseline", "target"
 _NOT_ENVIRONMENT = (files.KIND, files.VERSION, _TARGET, EXPERIMENT, DATA)
 _REMEDY = "write it with `ablate baseline`, or give a results folder"
-# All columns except metrics. A metric may be missing: a metric that another version of ablate did not store is not
-# compared.
+# All columns except metrics. A metric may be missing, because another version of ablate may not have stored the metric;
+# such a metric is not compared.
 _NEEDED = [field.name for field in RUNS if not (field.nullable and field.type == REAL)]
 
 
@@ -85,8 +85,8 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
     """Writes a baseline file completely or not at all, and returns the size of the file.
 
     The same results always give the same bytes. `scored` holds the runs of `source`, with the columns computed from the
-    learning curves of `source`. `target` is the validation accuracy that defines steps to target. The function
-    `write_file` describes which existing files are replaced.
+    learning curves of `source`. `target` is the validation accuracy that defines steps to target. An existing file is
+    replaced as in the function `write_file`.
 
     Raises:
         StoreError: One of the runs failed because its worker process died, or the file cannot be written.

@@ -22,9 +22,9 @@ def read(
     """Returns all or some columns of a Parquet file, and verifies the checksum of each Parquet page.
 
     By default, the file must have exactly the columns of `schema`. If `needed` is given, only the `needed` columns are
-    required, and the file may lack any other column. `kind` is the name of the ablate command that writes files of this
-    kind, such as `baseline`; it is empty for files that `ablate run` writes. The metadata of a file hold its `kind`.
-    `remedy` is the end of error messages and tells the user what to do if the file is damaged or the wrong file.
+    required, and the file may lack any other column. `kind` is the kind of file that the metadata must state: the name
+    of the ablate command that writes such files, such as `baseline`, or an empty text for the files of `ablate run`.
+    Error messages end with `remedy`, which tells the user what to do if the file is damaged or the wrong file.
 
     Raises:
         FileNotFoundError: The file does not exist.

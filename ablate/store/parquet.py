@@ -1,11 +1,12 @@
 """The results folder: three tables stored in Parquet files, which are consistent even after a crash at any moment.
 
 The tables are `runs`, `curves` (learning curves) and `layers` (layer diagnostics). Runs that were stored together form
-a part: one file in each of the folders `runs/`, `curves/` and `layers/`. The three files of a part have the same name,
-which is a hash of the ids of the runs first stored in the part. A row of `curves` or `layers` is valid only if the file
-of the same name in `runs/` contains the run of the row. When a part is stored, its file in `runs/` is therefore written
-last; when runs are removed, the file in `runs/` is changed first. A part keeps its name when runs are removed, so
-renaming one new file replaces the old file in `runs/`. The next process that writes to the folder deletes invalid rows.
+a part: one file in each of the folders `runs/`, `curves/` and `layers/`. The three files of a part have the same name:
+a hash of the ids of the runs with which the part was first stored. The files keep this name when runs are removed, so a
+single renaming replaces the old file in `runs/`. A row of `curves` or `layers` is valid only if the part's file in
+`runs/` contains the run of the row. For this reason, the file in `runs/` is written last when a part is stored, and is
+changed first when runs are removed. If a process is killed in between, invalid rows remain, and the next process that
+writes to the folder deletes these rows.
 """
 
 import json
@@ -63,7 +64,7 @@ class ResultsFolder:
 
         Raises:
             NothingToShow: The folder holds no runs.
-            StoreError: A file of a part is missing, or the method `statuses` would raise a StoreError.
+            StoreError: A file of a part is missing, or a file in `runs/` cannot be used (see `statuses`).
         """
         runs = self._runs([] if table == "runs" else ["run_id"])
         if not runs:
@@ -91,7 +92,7 @@ class ResultsFolder:
         `data` is the value of the attribute `Run.data` of the new runs.
 
         Raises:
-            StoreError: The dataset or the shared settings differ, or the method `statuses` would raise a StoreError.
+            StoreError: The dataset or the shared settings differ, or a file in `runs/` cannot be used (see `statuses`).
         """
         wanted: dict[str, object] = json.loads(data)
         for part in self._runs(["run_id"]).values():
@@ -110,7 +111,7 @@ class ResultsFolder:
 
         Raises:
             StoreError: The folder cannot be made or written, another command is writing to the folder, the folder
-                contains `experiment.toml` but not `runs/`, or the method `statuses` would raise a StoreError.
+                contains `experiment.toml` but not `runs/`, or a file in `runs/` cannot be used (see `statuses`).
         """
         lock, experiment = self.path / atomic.LOCK, self.path / EXPERIMENT_FILE
         with ExitStack() as held:
@@ -139,9 +140,9 @@ class ResultsFolder:
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
         """Stores runs with their learning curves and layer diagnostics as one part, completely or not at all.
 
-        `tables` holds the table `runs` and, if they have rows, the tables `curves` and `layers`. `metadata` applies to
-        all runs of the part and is stored in the Parquet schema under keys that start with `ablate.`. The same
-        arguments always give byte-identical files.
+        `tables` holds the table `runs` and the tables `curves` and `layers`; an empty `curves` or `layers` may be left
+        out. `metadata` applies to all runs of the part and is stored in the Parquet schema under keys that start with
+        `ablate.`. The same arguments always give byte-identical files.
 
         Raises:
             ValueError: A table does not fit its schema, or one of the runs is already stored in another part.
@@ -162,7 +163,7 @@ class ResultsFolder:
         """Removes runs from all three tables, one part at a time. Ids of runs that are not stored are ignored.
 
         Raises:
-            StoreError: A part cannot be written. All runs that are not yet removed remain complete.
+            StoreError: A part cannot be written; the runs that were not removed before this error remain complete.
         """
         stored = self._index()
         leaving: dict[str, set[str]] = defaultdict(set)
@@ -184,7 +185,7 @@ class ResultsFolder:
     def _runs(self, columns: list[str]) -> dict[str, pa.Table]:
         """Returns the contents of all files in `runs/` by file name.
 
-        The tables have the given columns, which include `run_id`, or all columns if `columns` is empty. The method
+        `columns` names the columns to read and must include `run_id`; an empty list stands for all columns. The method
         raises a StoreError if a run is stored twice.
         """
         loaded: dict[str, pa.Table] = {}
@@ -257,7 +258,7 @@ class ResultsFolder:
 
 
 def _difference(held: Mapping[str, object], wanted: Mapping[str, object]) -> str:
-    """Returns a text that says in which settings the runs held in a folder differ from the wanted settings."""
+    """Returns a text that lists the settings in which the stored runs differ from the new runs."""
     if bool(held.get(SIMULATED)) != bool(wanted.get(SIMULATED)):
         kinds = ("simulated", "real") if held.get(SIMULATED) else ("real", "simulated")
         return "{} results, which cannot be mixed with {} ones".format(*kinds)

@@ -1,4 +1,4 @@
-"""Files of a results folder: conversion between data frames and Arrow tables that fit a schema."""
+"""The parts of a results folder: conversion between data frames and Arrow tables, and checks against the schemas."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b

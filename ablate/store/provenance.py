@@ -1,4 +1,4 @@
-"""The provenance of results: git commit, software versions and machine, as texts that are the same at every call."""
+"""The provenance of results: git commit, software versions and machine."""
 
 import os
 import platform
@@ -19,10 +19,10 @@ VARIABLES = (*_THREADS, *_KERNELS, "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERR
 def provenance() -> dict[str, str]:
     """Returns the provenance of results that are computed now. The function does not import torch.
 
-    The keys `python`, `ablate` and each of `PACKAGES` map to software versions. If the working directory is in a git
-    repository, the result also has the keys `git_commit` and `git_dirty` (`true` if tracked files have changed, else
-    `false`). The other keys are `system`, `cpu`, `cores` and the name of each environment variable in `VARIABLES` that
-    is set. No value contains a time, a host name, a user name or a path.
+    The keys `python`, `ablate` and the names in `PACKAGES` map to software versions. If the working directory is in a
+    git repository, the result also has the keys `git_commit` and `git_dirty` (`true` if tracked files have changed,
+    else `false`). The other keys are `system`, `cpu`, `cores` and the name of each environment variable in `VARIABLES`
+    that is set. No value contains a time, a host name, a user name or a path.
     """
     versions = {"python": platform.python_version(), "ablate": __version__}
     versions |= {package: _version(package) for package in PACKAGES}
