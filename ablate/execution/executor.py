@@ -18,8 +18,8 @@ class Died:
 
     Attributes:
         message: How the worker process ended.
-        by_signal: Whether something outside the worker (a signal, a lost node) may have ended it, so that another
-            attempt at a single run may succeed. A worker that exits by itself would do so again in another attempt.
+        by_signal: Whether the worker may have been ended from outside, by a signal or by the loss of its node. If so,
+            another attempt at a single run may succeed. A worker that exits by itself would exit again.
     """
 
     message: str
@@ -35,7 +35,7 @@ class TooLarge:
 
 @dataclass(frozen=True)
 class Failed:
-    """The outcome of a stack in which a user's own activation function, named by `activation`, failed."""
+    """The outcome of a stack in which a user's own activation function failed; `activation` is the function's name."""
 
     message: str
     activation: str
@@ -57,7 +57,7 @@ class Use:
 
 
 class Executor(Protocol):
-    """Interface of an executor, which makes one attempt at training each stack, at several stacks at the same time.
+    """Interface of an executor, which trains several stacks at the same time and makes one attempt at each stack.
 
     After a failed attempt, `retry.train_stacks` decides whether and how the runs of the stack are tried again.
     """
@@ -68,7 +68,7 @@ class Executor(Protocol):
 
     @property
     def numerics(self) -> dict[str, str]:
-        """Metadata on everything that results depend on besides the settings; available once stacks have been run."""
+        """Metadata on how the executor computes results; complete once `run` has yielded an outcome."""
 
     def run(
         self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
@@ -76,6 +76,6 @@ class Executor(Protocol):
         """Trains the stacks of a queue, and yields each stack with its outcome.
 
         The method takes stacks from `pending` until the queue is empty and no stack is in training. The caller may add
-        stacks to `pending` after each yielded outcome. During training, `on_run_steps` receives a stack and the number
-        of steps that the stack has done since the last call, summed over its runs.
+        stacks to `pending` after each yielded outcome. During training, `on_run_steps` is called with a stack and the
+        number of training steps since the last call for this stack, summed over the runs of the stack.
         """

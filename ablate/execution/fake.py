@@ -58,7 +58,7 @@ class FakeExecutor:
         )
 
     def _score(self, name: str, learned: Floats) -> Floats:
-        """Returns the simulated values of one score column, which rise over the steps unless the score is a loss."""
+        """Returns the simulated values of one score column: a loss falls over the steps, any other score rises."""
         of_training = name.startswith("train_")
         if name.endswith("_loss"):
             loss = math.log(self.sizes.classes) * (1 - 0.9 * learned)

@@ -36,8 +36,8 @@ class LocalExecutor:
     Args:
         jobs: Number of workers.
         gpus: Number of GPUs, which the workers share; 0 means training on the CPU.
-        gemm: Library for matrix products (GEMM) on the CPU; None means that the fastest library is measured. Runs that
-            are added to earlier results must use the same library as these results.
+        gemm: Library for matrix products (GEMM) on the CPU; if None, the workers use the library that is measured as
+            the fastest. Runs that are added to earlier results must use the same library as these results.
     """
 
     simulated = False
@@ -127,9 +127,9 @@ class LocalExecutor:
 
     @property
     def numerics(self) -> dict[str, str]:
-        """The name of the library for matrix products (GEMM) on the CPU, as metadata of the results that depend on it.
+        """Metadata of the results: the library for matrix products (GEMM) on the CPU; empty for GPUs.
 
-        The library for matrix products is known once stacks have been run.
+        The library is known once all workers have started (see `wait_for_workers`).
         """
         return {"gemm": self.gemm.library} if self.gemm and not self.has_gpus else {}
 

@@ -1,4 +1,4 @@
-"""The queue of stacks that wait to be trained; stacks that are too large for memory are taken from it in parts."""
+"""The queue of the stacks that wait for training, which splits stacks that are too large for memory."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from ablate.experiment.plan import Stack, halves, kind_of
 
 
 class Pending:
-    """A queue of stacks that grows during training, because a failed stack is tried again in parts."""
+    """A queue of stacks that grows during training, because the runs of a failed stack are added in smaller stacks."""
 
     def __init__(self, stacks: Sequence[Stack]) -> None:
         self._waiting, self._alone = deque(stacks), deque[Stack]()
@@ -37,9 +37,9 @@ class Pending:
         self._waiting.extendleft(reversed(stacks))
 
     def put_alone(self, stack: Stack) -> None:
-        """Adds a stack that is trained after all others, while no other stack is in training and uses memory."""
+        """Adds a stack that is taken after all others, once no stack is in training and all memory is free."""
         self._alone.append(stack)
 
     def limit(self, stack: Stack, size: int) -> None:
-        """Makes `take` split stacks of the same kind as `stack` from now on, so that none has more than `size` runs."""
+        """Limits all stacks of the same kind as `stack` to `size` runs; `take` splits larger stacks."""
         self._limits[kind_of(stack)] = min(size, self._limits.get(kind_of(stack), size))

@@ -1,8 +1,7 @@
-"""New attempts after a failed attempt at a stack: the same runs are tried in smaller stacks, and at last alone.
+"""New attempts at the runs of a failed stack, in smaller and smaller stacks and finally each run alone.
 
-The results of a run do not depend on the stack in which the run is trained. Therefore every run that can be trained
-gets the same results as without the failure of its stack. Only runs that also fail when they are trained alone are
-recorded as failed.
+The results of a run do not depend on the stack in which the run is trained. Therefore a failed stack changes no result
+of the runs that can be trained. Only runs that also fail when they are trained alone are recorded as failed.
 """
 
 from collections import Counter
@@ -23,13 +22,15 @@ _ATTEMPTS = {Failed: 1, TooLarge: 2, Died: 3}
 def train_stacks(
     executor: Executor, stacks: Sequence[Stack], on_run_steps: Callable[[int], None]
 ) -> Iterator[tuple[Stack, StackResult | str]]:
-    """Yields stacks with their results, or with the reason why their runs failed, until every run has been yielded.
+    """Trains stacks and yields each stack with its result or, if its runs failed, with an error message.
 
     Args:
         executor: Executor that makes the attempts at training.
-        stacks: Stacks to train; a stack whose training fails is yielded in parts.
+        stacks: Stacks to train. If a stack of several runs fails, smaller stacks with its runs are trained and yielded
+            instead.
         on_run_steps: Function that is called with the number of training steps done since its last call, summed over
-            runs. The number of steps is negative if the steps of a failed attempt are lost.
+            runs. After a failed attempt at a stack, the function is called with minus the number of the steps of this
+            attempt, which are lost.
     """
     pending, steps, attempts = Pending(stacks), Counter[Stack](), Counter[Stack]()
 
@@ -48,9 +49,9 @@ def train_stacks(
 
 
 def _try_again(pending: Pending, stack: Stack, outcome: Died | TooLarge | Failed, attempts: int) -> bool:
-    """Adds the runs of a failed stack to the queue again, or returns False if no further attempt will be made.
+    """Returns whether the runs of a failed stack get another attempt, and if so, adds them to the queue.
 
-    A stack of several runs is always tried again in parts. Only a single run can fail for good.
+    A stack of several runs always gets another attempt, in smaller stacks.
     """
     if parts := _parts(stack, outcome):
         if isinstance(outcome, TooLarge) or (isinstance(outcome, Died) and outcome.by_signal):
@@ -64,10 +65,10 @@ def _try_again(pending: Pending, stack: Stack, outcome: Died | TooLarge | Failed
 
 
 def _parts(stack: Stack, outcome: Died | TooLarge | Failed) -> list[Stack]:
-    """Returns the smaller stacks to try after a stack has failed; the list is empty for a single run.
+    """Returns the smaller stacks to train after a stack has failed; the list is empty for a single run.
 
     Runs that use a user's own activation function are separated from the other runs first. If the function itself
-    failed, each run that uses the function is tried alone.
+    failed, each run that uses the function is trained alone.
     """
     suspects = [run for run in stack.runs if _is_suspect(run, outcome)]
     others = tuple(run for run in stack.runs if run not in suspects)

@@ -20,7 +20,7 @@ Tables = dict[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class RowContext:
-    """The values that all rows of a grid share; `factors` names the factors that appear in the names of variants."""
+    """The values that are the same for all rows of a grid; `factors` are the factors in the names of variants."""
 
     dataset: str
     model: str
@@ -98,7 +98,7 @@ def _layers(
 
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
-    """Returns a run's scores at the last and at the best evaluation, its gaps, and its area under the learning curve.
+    """Returns a run's scores at its last and at its best evaluation, its gaps and the area under its learning curve.
 
     A gap is the difference between a training score and a validation score.
     """

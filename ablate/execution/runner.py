@@ -18,13 +18,15 @@ class Observer(Protocol):
     def advance(self, run_steps: int) -> None:
         """The runner calls this method with the number of training steps done since the last call, summed over runs.
 
-        The number of steps is negative if the steps of a failed attempt are lost.
+        After a failed attempt at a stack, the runner passes minus the number of the steps of this attempt, which are
+        lost.
         """
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:
-        """The runner calls this method when a stack has been stored.
+        """The runner calls this method when the results of a stack have been stored.
 
-        The arguments are the label of the stack, the number of runs by status, and the duration of training in seconds.
+        `label` is the label of the stack, `statuses` holds the number of runs by status, and `seconds` is the duration
+        of training.
         """
 
 
@@ -39,12 +41,11 @@ def train_all(
 ) -> None:
     """Trains the stacks of a plan and stores their results in a folder, which must be open for writing.
 
-    Every part of the results that is written to the folder holds the metadata. If `fail_fast` is true, training stops
-    after the first stack in which a run did not finish.
+    `metadata` is stored with the results of every stack. If `fail_fast` is true, training stops after the first stack
+    in which a run did not finish.
 
     Raises:
-        ValueError: The executor simulates results but a run is not marked as simulated, or a run is marked as simulated
-            but the executor trains.
+        ValueError: The attribute `simulated` of the executor differs from that of a run.
         AblateError: The executor could not train, or the results could not be stored.
     """
     if any(run.simulated is not executor.simulated for stack in plan.stacks for run in stack.runs):
