@@ -1,6 +1,6 @@
-"""The measured times of all ways to train (contestants): medians, ranges, ratios, and shares of the GEMM rate.
+"""The contestants of a benchmark (different ways to train), their measured times, and statistics of these times.
 
-The GEMM rate is the speed of plain matrix products on the same machine.
+The speed of a contestant is also compared with the GEMM rate, the speed of plain matrix products on the same machine.
 """
 
 import statistics
@@ -19,10 +19,11 @@ OnLap = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to train that is timed: its name in `--rivals`, its label in tables, and its amount of training per round.
+    """A way to train that is timed, and the amount of training that it does per round.
 
-    `run_steps` is the number of training steps, summed over the runs. `flops` is the number of floating-point
-    operations in matrix products, evaluations included.
+    `name` is the key of the contestant in `Contest.seconds`, `label` is its name in tables, and `runs` is the number of
+    runs that it trains per round. `run_steps` is the number of training steps, summed over these runs. `flops` is the
+    number of floating-point operations in matrix products, evaluations included.
     """
 
     name: str
@@ -38,9 +39,9 @@ class Contest:
     """The measurements of the whole command, of the engine (the worker processes of ablate) and of the rivals.
 
     `seconds` holds the time of each contestant in each round, by name of the contestant. `gemm_rate` holds the GEMM
-    rate in each round: the number of floating-point operations per second in plain matrix products, summed over all
-    workers, with the fastest library. `peak_bytes` holds the peak memory of the largest process of each contestant, or
-    None if unknown.
+    rate of each round in floating-point operations per second: the rate of plain matrix products with the fastest
+    library, summed over the processes that measure it. `peak_bytes` holds the peak memory of the largest process of
+    each contestant, or None if unknown.
     """
 
     contestants: tuple[Contestant, ...]
@@ -67,12 +68,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Standing:
-    """The result of one contestant: its seconds per run and training step, and its seconds per run.
+    """The result of one contestant over all rounds.
 
-    The seconds per step and the seconds per run include the start and the evaluations. `to_engine` and `to_command` are
-    the contestant's time per step, divided by the time per step of the engine and of the whole command. `gemm_share` is
-    the contestant's number of floating-point operations per second, divided by the machine's rate of plain matrix
-    products (GEMM). Every ratio compares measurements of the same round.
+    `step_seconds` is the time per run and training step, and `run_seconds` is the time per run. Both times include the
+    evaluations and, for the whole command, its start. `to_engine` and `to_command` are the contestant's time per step,
+    divided by the time per step of the engine and of the whole command. `gemm_share` is the contestant's number of
+    floating-point operations per second, divided by the GEMM rate. Every ratio compares measurements of the same round.
     """
 
     contestant: Contestant
@@ -105,7 +106,7 @@ def standings(contest: Contest) -> list[Standing]:
 def in_rounds(laps: Mapping[str, Callable[[], T]], rounds: int, on_lap: OnLap) -> dict[str, list[T]]:
     """Calls every function once per round and returns the results by name of the function.
 
-    Before each call, `on_lap` is called with the round and the name.
+    Before each call, `on_lap` is called with the number of the round and the name of the function.
     """
     results: dict[str, list[T]] = {name: [] for name in laps}
     for number in range(rounds):

@@ -1,4 +1,4 @@
-"""The two contestants that rivals are compared with: training in running workers (the engine), and `ablate run`."""
+"""The two contestants that use ablate: the engine (worker processes that already run) and the command `ablate run`."""
 
 import os
 import subprocess
@@ -27,14 +27,14 @@ _TRAINED = (0, 3)
 class Engine:
     """The contestant `engine`, which trains all stacks of a plan in the workers of an executor.
 
-    The executor must already hold the dataset.
+    `LocalExecutor.use` must have been called before, with the dataset.
     """
 
     executor: LocalExecutor
     stacks: Sequence[Stack]
 
     def warm_up(self) -> None:
-        """Trains a few runs for one epoch in every worker, which loads the data and the libraries and makes buffers."""
+        """Trains a few runs for one epoch in every worker, so that the worker loads the data and makes its buffers."""
         few = [
             replace(stack, runs=tuple(run.with_settings(epochs=1) for run in stack.runs[:_WARM_UP_RUNS]))
             for stack in self.stacks[: self.executor.jobs]

@@ -63,7 +63,7 @@ def usable_backends() -> tuple[MatmulLibrary, ...]:
 
 
 def faster(measured: Sequence[Rates]) -> tuple[str, float]:
-    """Returns the library with the highest rate, summed over all processes, and its summed rate."""
+    """Returns the library with the highest total rate of all processes, and this total rate."""
     common = set.intersection(*(set(rates) for rates in measured))
     totals = {name: sum(rates[name] for rates in measured) for name in sorted(common)}
     return max(totals.items(), key=lambda total: total[1])

@@ -70,10 +70,10 @@ def score(
 ) -> list[float]:
     """Returns the loss and the accuracy in eval mode, first on the training subset and then on the validation set.
 
-    `infer` returns logits of shape (..., samples, classes) and is the network itself by default. If logits have leading
-    axes, such as one for the networks of an ensemble, scores are means over these axes. `chunk` is the number of
-    samples per forward pass, small enough for the outputs of layers to fit into the cache. After scoring, the network
-    is in training mode.
+    `infer` computes the logits, shape (samples, classes); the default is the network itself. The logits may have
+    further axes in front, such as one for the networks of an ensemble. The scores are means over the further axes.
+    `chunk` is the number of samples per forward pass, small enough for the outputs of layers to fit into the cache.
+    After scoring, the network is in training mode.
     """
     network.eval()
     scores = []

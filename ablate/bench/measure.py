@@ -35,12 +35,12 @@ def hold_contest(
     data_dir: Path | None,
     on_lap: OnLap,
 ) -> Contest:
-    """Times the whole command, the engine and the named rivals on the same grid of runs and the same data.
+    """Times `ablate run`, the engine (ablate's worker processes) and the named rivals on the same grid and data.
 
     `data_dir` is the folder that holds torchvision's dataset folders.
 
     Raises:
-        AblateError: A process has died, or the command failed.
+        AblateError: A process has died, the command failed, or a run of the engine diverged.
     """
     runs, sizes = expand(experiment), sizes_of(experiment, arrays.classes)
     plan = make_plan(runs, sizes, jobs, device.share(jobs))
@@ -71,13 +71,12 @@ def hold_contest(
 def measure_step_costs(
     experiment: Experiment, runs: Sequence[Run], arrays: Arrays, rounds: int, device: Device, on_lap: OnLap
 ) -> pd.DataFrame:
-    """Returns a table with the time of a training step, one row per variant with a distinct step cost.
+    """Returns a table with the time of a training step, one row per group of `step_costs.by_cost`.
 
-    The table has the column `variant` and the columns of `store.schema.STEP_COSTS`. Each variant is timed once per
-    round.
+    The table has the column `variant` and the columns of `store.schema.STEP_COSTS`. Each group is timed once per round.
 
     Raises:
-        AblateError: The process that measures has died, or all runs of a variant diverge before the timing starts.
+        AblateError: The process that measures has died, or all runs of a group diverge before the timing starts.
     """
     stacks = by_cost(runs)
     factors = tuple(factor for factor in varied(experiment) if factor in COST_FACTORS)

@@ -40,7 +40,7 @@ def tuned_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 def stock_loop(network: nn.Module, run: Run, data: PlainData, batches: Batches | None = None) -> Scores:
     """Trains one run with a typical PyTorch loop, and returns the scores of all evaluations.
 
-    By default, batches are slices of the training data in a random order.
+    By default, the batches of an epoch are consecutive slices of the training data in a random order.
     """
     optimizer = optimizer_of(run, network.parameters(), fused=None)
     criterion, losses = nn.CrossEntropyLoss(), 0.0

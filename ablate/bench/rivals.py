@@ -11,10 +11,10 @@ from ablate.experiment.parsers import choice, list_of
 class Rival:
     """A way to train the same runs as ablate, but without the stacked networks of ablate.
 
-    A tuned rival has one thread, and the floating-point modes and memory settings of ablate's worker processes; all
-    other rivals have torch's defaults. A rival that is an ensemble trains runs together if they differ only in dropout
-    and seed. An ensemble supports only the model `mlp`, because torch's channel dropout would use one rate for all
-    networks.
+    If `is_tuned` is true, the rival has one thread and the floating-point modes and memory settings of ablate's worker
+    processes. All other rivals have torch's defaults. If `is_ensemble` is true, the rival trains runs that differ only
+    in dropout and seed together, as an ensemble. An ensemble supports only the model `mlp`, because torch's layer for
+    channel dropout would use the same rate for all networks of the ensemble.
     """
 
     label: str

@@ -15,8 +15,8 @@ from ablate.experiment.spec import Experiment
 def on_data_at_hand(experiment: Experiment, data_dir: Path | None, folder: Path) -> Experiment:
     """Returns the experiment, with random data of the same shape and size in place of a dataset that is not on disk.
 
-    The random data are written into `folder`. If a folder of datasets is given but does not exist, the experiment is
-    returned unchanged, so that loading its data reports the missing folder.
+    The random data are written into `folder`. If `data_dir` is given but does not exist, the experiment is returned
+    unchanged, so that the loading of its data reports the missing folder.
     """
     name = experiment.dataset
     root = DEFAULT_FOLDER if data_dir is None else data_dir

@@ -29,9 +29,9 @@ class _Enough(Exception):
 
 
 def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
-    """Returns groups of runs to time, one group for each variant with a distinct step cost.
+    """Returns the runs to time, grouped by their levels of the factors that affect the time of a step (`COST_FACTORS`).
 
-    The groups are in the order of the variants' levels. In each group, every seed occurs only once.
+    The groups are in the order of the levels. Each group has one run per seed.
     """
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:
@@ -44,9 +44,9 @@ def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
 def prepare_step_costs(
     stacks: Sequence[tuple[Run, ...]], folder: Path, device: str
 ) -> Callable[[], list[float]]:
-    """Loads the dataset from a folder and returns a function that times the training step of every variant once.
+    """Loads the dataset from a folder and returns a function that times the training step of every stack once.
 
-    The returned function returns the seconds per run and step of each variant, in the order of `stacks`.
+    The returned function returns the seconds per run and training step of each stack, in the order of `stacks`.
     """
     dataset = Dataset.open(folder)
     x, y = dataset.x_train.clone(), dataset.y_train.clone()
@@ -73,9 +73,9 @@ def step_seconds(
 ) -> float:
     """Trains the runs as one stack and returns the seconds per run and training step.
 
-    `train` is the function that trains the stack, and `now` is the clock. The time to create the networks and the time
-    of the first steps are not included. Evaluations take almost no time, because each scored set is reduced to one
-    sample.
+    `train` trains a stack, and `now` returns the current time in seconds. The time to create the networks and the time
+    of the first steps are not included. The evaluations are included, but take almost no time, because they score only
+    one sample of each set.
 
     Raises:
         AblateError: All runs diverge before the first timed step.

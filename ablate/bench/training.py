@@ -1,4 +1,4 @@
-"""The work of a rival's process, which trains the rival's share of the grid and measures the elapsed time."""
+"""The code that runs in the process of a rival, trains the rival's part of the grid and measures the time."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,10 +26,11 @@ Trainer = Callable[[tuple[Run, ...], PlainData], Callable[[], Scores]]
 def prepare_rival(
     name: str, units: Units, folder: Path, evals_per_epoch: int, device: str
 ) -> Callable[[], float]:
-    """Loads the data, warms up, and returns a function that trains all units once and returns the elapsed seconds.
+    """Returns a function that trains all units once and returns the elapsed seconds.
 
-    A unit is a tuple of runs that the rival trains together. Networks are made before the clock starts, because
-    initialization is not part of the comparison. `folder` holds the dataset that `Arrays.save` has written.
+    A unit is a tuple of runs that the rival trains together. Before it returns, `prepare_rival` loads the data and
+    trains a few batches as a warm-up. Networks are made before the clock starts, because initialization is not part of
+    the comparison. `folder` holds the dataset that `Arrays.save` has written.
     """
     torch.set_grad_enabled(True)
     if device == "cuda":
@@ -49,7 +50,7 @@ def prepare_rival(
 
 
 def _one_by_one(loop: Callable[[torch.nn.Module, Run, PlainData], Scores]) -> Trainer:
-    """Returns an entry of `TRAINERS` that makes the network of a single run and trains the run with the given loop."""
+    """Returns a trainer for units of a single run, which makes the run's network and trains it with `loop`."""
     return lambda unit, data: partial(loop, plain_module(unit[0], data), unit[0], data)
 
 

@@ -21,8 +21,9 @@ T = TypeVar("T")
 class WarmProcess(Generic[T]):
     """A process that performs its task on each request; a context manager that ends the process on exit.
 
-    `prepare` is a picklable function that the process calls once, and that returns the task as a function. A tuned
-    process has one thread and the other settings of ablate's worker processes; any other process has torch's defaults.
+    `prepare` is a picklable function that returns the task, which is a function as well. The process calls `prepare`
+    once, at its start. If `is_tuned` is true, the process has one thread and the other settings of ablate's worker
+    processes. Otherwise the process has torch's defaults.
     """
 
     def __init__(self, name: str, prepare: Callable[[], Callable[[], T]], is_tuned: bool = True) -> None:

@@ -21,11 +21,11 @@ def units_for(rival: str, runs: Sequence[Run]) -> Units:
 
 
 def sample(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Returns one run for each combination of the levels of all factors except dropout.
+    """Returns a sample of the grid: one run for each combination of the levels of all factors except dropout.
 
-    A loop that trains single runs takes the same time for every seed, and about the same time for every dropout rate
-    above 0. Therefore the mean time of the returned runs is the mean time of all runs of the grid. The dropout rates of
-    the grid alternate in the returned runs.
+    The dropout rates of the grid alternate in the sample. If runs are trained one by one, the time of a run does not
+    depend on its seed, and is about the same for all dropout rates above 0. Therefore the mean time of the sampled runs
+    is about the mean time of all runs of the grid.
     """
     strata = _grouped([run for run in runs if run.seed == runs[0].seed])
     return tuple(stratum[index % len(stratum)] for index, stratum in enumerate(strata))

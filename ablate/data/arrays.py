@@ -22,12 +22,13 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, eq=False)
 class Samples(Generic[A]):
-    """The samples of an experiment, split and standardized, in arrays of type A; the same samples for all runs.
+    """The samples of an experiment, split and standardized, in arrays of type A. All runs use the same samples.
 
-    Each array x is float32 of shape (samples, *shape), with the channels first, contiguous, and standardized with the
-    statistics of the training samples. Each array y holds int64 labels from 0 to classes - 1, shape (samples,).
-    `train_probe` holds the ascending int64 indices of the training samples on which training scores are computed: as
-    many as there are validation samples, or all training samples if there are fewer.
+    `x_train`, `x_val` and `x_test` hold the samples as contiguous float32 arrays of shape (samples, *shape), with the
+    channels first. They are standardized with the mean and the standard deviation of the training samples. `y_train`,
+    `y_val` and `y_test` hold the labels from 0 to classes - 1 as int64 arrays of shape (samples,). `train_probe` holds
+    the int64 indices of the training samples on which training scores are computed, in ascending order. These are as
+    many samples as there are validation samples, or all training samples if there are fewer.
     """
 
     x_train: A
@@ -64,8 +65,8 @@ def prepare(experiment: Experiment, data_dir: Path | None = None) -> Arrays:
     `data_dir` is the folder that holds torchvision's dataset folders; None means `data` in the working directory.
 
     Raises:
-        DataError: The data are missing, invalid or cannot be downloaded; the number of samples differs from
-            `dataset_info`; or there are too few samples for the requested split.
+        DataError: The data are missing, are invalid or cannot be downloaded, the number of samples differs from
+            `dataset_info`, or there are too few samples for the requested split.
     """
     raw, info = read_raw(experiment.dataset, data_dir), dataset_info(experiment.dataset)
     if (len(raw.y), len(raw.y_test)) != (info.samples, info.test_samples):

@@ -19,8 +19,9 @@ _UNFIT = (UnpicklingError, EOFError, LookupError, ValueError, TypeError, Attribu
 def read_batches(*paths: Path) -> tuple[Array, Labels]:
     """Returns the images (samples, 3, 32, 32) in uint8 and the labels (samples,) of several files, in order.
 
-    Each file holds one batch, a pickled dictionary with the entry `data`, shape (samples, 3072) in uint8, and the entry
-    `labels` (CIFAR-10) or `fine_labels` (CIFAR-100); source: https://www.cs.toronto.edu/~kriz/cifar.html.
+    Each file holds one batch as a pickled dictionary. The entry `data` holds the images, shape (samples, 3072) in
+    uint8. The entry `labels` (CIFAR-10) or `fine_labels` (CIFAR-100) holds the labels. The format is described at
+    https://www.cs.toronto.edu/~kriz/cifar.html.
 
     Raises:
         DataError: A file does not hold a batch of CIFAR images.

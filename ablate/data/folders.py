@@ -27,7 +27,7 @@ def read_folder(name: str, data_dir: Path | None) -> RawData:
     """Returns the arrays of a dataset that is stored in files, such as MNIST; missing files are downloaded.
 
     Existing files are read without the network and without torchvision. The format of the files, the shape of the
-    images and the range of the labels are checked, but no checksums. `data_dir` is the folder that holds torchvision's
+    images and the range of the labels are checked; checksums are not. `data_dir` is the folder that holds torchvision's
     dataset folders; None means `data` in the working directory, which a download creates if necessary.
 
     Raises:
@@ -94,9 +94,9 @@ def _fetch(kind: str, root: Path) -> None:
 
 @contextmanager
 def _limits() -> Iterator[None]:
-    """Sets a timeout for hosts that do not answer, and makes tarfile use its `data` filter, during a download.
+    """Within this context, network connections time out and tarfile unpacks archives with its `data` filter.
 
-    The `data` filter is the default in newer versions of Python.
+    Newer versions of Python use the `data` filter by default.
     """
     data_filter = getattr(tarfile, "data_filter", None)  # absent before Python 3.11.4
     timeout, unpacking = socket.getdefaulttimeout(), getattr(tarfile.TarFile, "extraction_filter", None)

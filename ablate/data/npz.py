@@ -20,9 +20,9 @@ def read_npz(path: Path) -> RawData:
     unpickled, because unpickling could run code.
 
     Raises:
-        DataError: An array is missing, unreadable or of the wrong shape; numbers are not finite in float32; labels are
-            not whole numbers; there are fewer than 2 labels; a label has too few samples to be in every split; or the
-            test set has a label that is missing from the training set.
+        DataError: An array is missing, is unreadable or has the wrong shape, or a number is not finite in float32.
+            Labels are not whole numbers, or there are fewer than 2 different labels. A label has too few samples to be
+            in every split, or occurs in the test set but not in the training set.
     """
     has_test = "x_test" in npz_shapes(path)
     x, y = _numbers(path, "x_train"), _labels(path, "y_train")

@@ -12,10 +12,10 @@ from ablate.experiment.datasets import MOVING, NPZ, npz_path
 
 
 def read_raw(name: str, data_dir: Path | None) -> RawData:
-    """Returns the arrays of a dataset, whose name must be one that `dataset_info` accepts.
+    """Returns the arrays of the dataset with this name, which must be a name that `dataset_info` accepts.
 
-    `data_dir` is the folder that holds torchvision's dataset folders; None means `data` in the working directory.
-    Datasets that are not read from torchvision's folders ignore `data_dir`.
+    `data_dir` is the folder that holds torchvision's dataset folders; None means `data` in the working directory. For
+    datasets that are not in torchvision's folders, `data_dir` has no effect.
 
     Raises:
         DataError: The data are missing, unreadable or invalid.

@@ -13,8 +13,8 @@ Index = NDArray[np.int64]
 def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Index]:
     """Returns the ascending indices of the training, validation and test samples; no sample is in two splits.
 
-    Each label has the same share of all splits, except for rounding by up to one sample. `val` and `test` are numbers
-    of samples; `test` is 0 if the dataset has a test set of its own.
+    Each label has the same share of the samples in every split, except for rounding by up to one sample. `val` and
+    `test` are numbers of samples; `test` is 0 if the dataset has a test set of its own.
 
     Raises:
         DataError: A split would have fewer samples than there are labels, or a label has only one sample left to be
@@ -33,9 +33,9 @@ def split(y: Labels, val: int, test: int, seed: int) -> tuple[Index, Index, Inde
 def probe(y: Labels, size: int, seed: int) -> Index:
     """Returns the ascending indices of the training samples on which training scores are computed.
 
-    `y` holds the labels of the training samples, and `size` is the number of validation samples. `size` training
-    samples are chosen, or all if there are fewer, so that training scores and validation scores use equally many
-    samples. The choice of training samples is stratified by label unless a label is too rare.
+    `y` holds the labels of the training samples, and `size` is the number of validation samples. If there are more than
+    `size` training samples, `size` of them are chosen, so that training scores and validation scores are computed on
+    equally many samples. The choice is stratified by label if there are enough samples for it, and otherwise random.
     """
     everything = np.arange(len(y), dtype=np.int64)
     if size >= len(y):

@@ -44,8 +44,8 @@ def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:
         index: Indices of the training samples.
         mode: `channel` computes one mean and one population standard deviation (divisor n) for each channel, over the
             samples and all axes after the channel axis. In data of shape (samples, features), each feature is a
-            channel. `feature` computes a mean and a standard deviation over the samples for each value of a sample.
-            `none` keeps the stored values, for example 0 to 255 for uint8 images.
+            channel. `feature` computes one mean and one standard deviation for each value of a sample, such as each
+            pixel, over the samples. `none` keeps the stored values, for example 0 to 255 for uint8 images.
     """
     if mode == "none":
         return Standardizer(np.zeros(()), np.ones(()))
