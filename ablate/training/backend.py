@@ -1,4 +1,4 @@
-"""Settings of a process that trains: threads, floating-point modes and memory, the same for every result."""
+"""The settings of every process that trains: threads, floating-point modes and memory."""
 
 import ctypes
 import os
@@ -68,8 +68,8 @@ def prepare_cuda(precision: Precision) -> None:
 def keep_freed_memory() -> None:
     """Makes glibc keep freed memory for the next buffer; does nothing on systems other than Linux.
 
-    By default, glibc returns freed blocks of some megabytes to the operating system. The next buffer of this size would
-    then cause a page fault every 4 KiB.
+    By default, glibc returns freed blocks of several megabytes to the operating system. The next buffer of several
+    megabytes then causes a page fault every 4 KiB.
     """
     if not sys.platform.startswith("linux"):
         return

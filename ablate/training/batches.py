@@ -10,10 +10,10 @@ from ablate.nn.stacked import StackedNetwork
 
 
 class Batches:
-    """The full batches of all runs, gathered on the device that holds the data.
+    """The batches of all runs, without incomplete batches, on the device that holds the data.
 
-    `prepare` does the work that needs the CPU and writes the result into a permanent buffer. `gather` needs no data
-    from the CPU, so its operations can be recorded in a CUDA graph and replayed.
+    `prepare` draws the random orders of an epoch on the CPU, and writes the indices of a step's samples into a
+    permanent buffer. `gather` needs no data from the CPU, so that a CUDA graph can record and replay its operations.
 
     Attributes:
         x: Training inputs in the layout that the network reads, shape (samples, ...).

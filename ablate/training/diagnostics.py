@@ -1,13 +1,13 @@
 """Diagnostics of the layers of a stack at every evaluation: activations, gradients and changes of the weights.
 
 The probe is the fixed batch of samples on which diagnostics are computed, the same for all runs. The probe consists of
-at most 128 samples of the fixed training subset, evenly spaced because the samples of a file may be sorted by class.
-Diagnostics come from a training step on the probe, without an update of the weights. In the step on the probe, batch
-norm uses the statistics of the probe. The step on the probe uses no dropout, so that the diagnostics depend on the
-network alone and not on a dropout mask.
+at most 128 of the training samples on which training scores are computed. The samples of the probe are evenly spaced,
+because a file may be sorted by class. Diagnostics come from a training step on the probe, without an update of the
+weights. In the step on the probe, batch norm uses the statistics of the probe. The step on the probe uses no dropout,
+so that the diagnostics depend on the network alone and not on a dropout mask.
 
-Diagnostics do not change any result: a copy of the network, which shares only the values of the parameters, computes
-the step on the probe, and no random generator is used.
+Diagnostics do not change any result. A copy of the network computes the step on the probe; the copy shares only the
+values of the parameters with the network. The step on the probe uses no random generator.
 """
 
 import math
@@ -58,7 +58,7 @@ class Diagnostics:
 
     Args:
         network: Network to observe, which diagnostics never change.
-        dataset: Dataset whose fixed training subset contains the probe.
+        dataset: Dataset that contains the probe.
     """
 
     def __init__(self, network: StackedNetwork, dataset: Dataset) -> None:
@@ -72,7 +72,7 @@ class Diagnostics:
         self.rows: list[Row] = []
 
     def before_last_step(self) -> None:
-        """Copies the weights; must be called before the last step that precedes an evaluation."""
+        """Copies the weights for update_ratio; must be called directly before the last step before an evaluation."""
         self.before = self.network.parameters.flat.clone()
 
     def evaluate(self) -> None:
@@ -98,8 +98,9 @@ class Diagnostics:
     def _of_blocks(self, seen: list[Block], trained: list[Block]) -> Quantities:
         """Returns the diagnostic quantities of one layer for all runs.
 
-        `seen` holds the blocks of the network's copy that has seen the probe, and `trained` holds the same blocks of
-        the network itself. `seen` and `trained` hold one block for all runs, or one block for each run.
+        `seen` holds the blocks of the copy that has computed the step on the probe, and `trained` holds the same blocks
+        of the network itself. Both lists hold one block for all runs if the layer is a hidden layer, and one block for
+        each run if the layer is a convolutional block.
         """
         parts, limits = [], torch.split(self.limits, len(self.limits) // len(seen))
         for twin, block, limit in zip(seen, trained, limits, strict=True):
@@ -144,7 +145,7 @@ def _activation_quantities(y: Tensor, derivative: Tensor, limits: Tensor) -> Qua
 
 
 def _running_quantities(seen: BatchNorm, trained: BatchNorm, runs: int) -> Quantities:
-    """Returns how far the running statistics of batch norm are from the batch statistics of the probe."""
+    """Returns running_mean_shift and running_std_ratio of each run."""
     mean, var = (part.view(runs, -1) for part in seen.batch_statistics())
     running_mean, running_var = (part.view(runs, -1) for part in (trained.running_mean, trained.running_var))
     denominator = running_var + EPS

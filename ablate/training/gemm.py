@@ -1,9 +1,9 @@
 """The library for float32 matrix products (GEMM) on a CPU, chosen once per command and the same in all its workers.
 
 By default, torch computes matrix products with MKL. On some processors, MKL uses older kernels than the processor
-supports. If torch may use bfloat16 inside float32 products, torch uses oneDNN instead, which has newer kernels. When
-oneDNN computes float32 products, it rounds to bfloat16 on processors with bfloat16 units, and computes in float32 on
-all other processors. Therefore both the accuracy and the speed of oneDNN are measured before oneDNN is chosen.
+supports. If a setting allows bfloat16 inside float32 products, torch uses oneDNN instead, which has newer kernels. With
+this setting, oneDNN rounds to bfloat16 on processors with bfloat16 units, and computes in float32 on all other
+processors. Therefore both the accuracy and the speed of oneDNN are measured before oneDNN is chosen.
 """
 
 import time
@@ -37,10 +37,10 @@ def use(gemm: MatmulLibrary) -> None:
 def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int) -> MatmulLibrary:
     """Returns the library (MKL or oneDNN) for stacks with runs like the given run.
 
-    If calibration has chosen oneDNN, torch still computes small batched matrix products with another library, and the
-    size of a batched product grows with the number of runs in a stack. A small product could therefore be computed by
-    one library if the run is alone and by another library if the run is in a stack, which gives different bits. The
-    function returns oneDNN only if torch would compute all products of the run with oneDNN.
+    torch computes small batched matrix products with another library even if oneDNN is chosen, and the size of a
+    batched product grows with the number of runs in a stack. A run that is trained alone could therefore use another
+    library than the same run in a stack, and get different bits. The function returns oneDNN only if every product of a
+    single run is large enough for oneDNN.
 
     Args:
         gemm: Library that the calibration has chosen.

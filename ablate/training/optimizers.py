@@ -25,9 +25,10 @@ class Optimizer(Protocol):
 
     @property
     def negative_rate(self) -> Tensor | None:
-        """Minus the learning rate if `train_step` must update weights itself, otherwise None.
+        """Argument for `StackedNetwork.train_step`: minus the learning rate for plain SGD, otherwise None.
 
-        If this factor is not None, `train_step` multiplies all gradients by it.
+        If the argument is not None, `train_step` multiplies all gradients by it and itself updates the weights of
+        linear layers.
         """
         ...
 
@@ -44,9 +45,9 @@ class PlainSGD:
     """Stochastic gradient descent without momentum and weight decay, as in `torch.optim.SGD`.
 
     Args:
-        parameters: Parameters of the stack. `train_step` itself updates the parameters in the slice `fused`. For the
-            parameters outside the slice `fused`, `train_step` writes the change (minus the learning rate times the
-            gradient) in place of the gradient, and `step` adds the change.
+        parameters: Parameters of the stack. `StackedNetwork.train_step` itself updates the parameters in the slice
+            `StackParameters.fused`. For all other parameters, `train_step` multiplies the gradients by minus the
+            learning rate, and `step` adds the products to the parameters.
     """
 
     def __init__(self, parameters: StackParameters) -> None:
@@ -59,7 +60,7 @@ class PlainSGD:
         self.negative_rate.fill_(-rate)
 
     def step(self) -> None:
-        """Updates the parameters that `train_step` has not updated itself."""
+        """Updates the parameters outside the slice `fused`."""
         self.values.add_(self.changes)
 
 
@@ -160,7 +161,7 @@ OPTIMIZERS: dict[str, Callable[[Run, StackParameters], Optimizer]] = {
 
 
 def optimizer_for(run: Run, parameters: StackParameters) -> Optimizer:
-    """Returns the optimizer for all parameters of a stack, with the settings of one of its runs."""
+    """Returns the optimizer for all parameters of a stack, given any run of the stack."""
     return OPTIMIZERS[run.optimizer](run, parameters)
 
 

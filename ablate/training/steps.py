@@ -70,7 +70,7 @@ class Steps:
     def _step_on_stream(self) -> Tensor:
         """Performs a training step on the CUDA stream that is also used for recording.
 
-        CUDA requires that the steps before a recording are performed on another stream than the default one.
+        CUDA requires that the warm-up steps before the recording do not use the default stream.
         """
         stream = _side_stream()
         stream.wait_stream(torch.cuda.current_stream())
