@@ -69,10 +69,10 @@ class StackedActivation:
         return [grad[runs] for _, runs in self._applications(grad)]
 
     def _applications(self, z: Tensor) -> list[tuple[Activation, slice]]:
-        """Returns pairs of an activation function and the slice of runs to which one call applies the function.
+        """Returns pairs of an activation function and a slice of runs; one call applies the function to the slice of z.
 
-        The slice is a whole segment if the elements of a run fill whole vector registers (see `LANES`), else a single
-        run.
+        The slice is a whole segment if the number of elements of a run is a multiple of `LANES`, otherwise a single
+        run. For a parametric function, the slice is always a whole segment.
         """
         applications = []
         for part, function in self.functions:

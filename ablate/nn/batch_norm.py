@@ -64,7 +64,7 @@ class StackedBatchNorm(BatchNorm):
         self.views_of = Cached(lambda z: (_channels(z), torch.empty_like(z)))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y in training, updates the running averages, and keeps z for `backward`.
+        """Returns the normalized batch, updates the running averages, and keeps the input z for `backward`.
 
         The computation makes five passes over the data with vectorized kernels. torch's own forward kernel takes twice
         as long, because it computes the batch statistics in scalar code.

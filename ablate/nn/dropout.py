@@ -1,9 +1,9 @@
 """Inverted dropout for a stack, in which each run has its own rate and runs with the same seed share random numbers.
 
 In training, a unit is kept if its random number from U(0, 1) is at least the dropout rate p, and kept units are scaled
-by 1 / (1 - p). At inference, dropout does nothing (Srivastava et al., 2014, in the inverted form). The random numbers,
-called uniforms, depend only on the seed, the layer and the step. Therefore the units that a run with p = 0.2 drops are
-a subset of those that a run with p = 0.5 and the same seed drops.
+by 1 / (1 - p) (Srivastava et al., 2014, in the inverted form). At inference, dropout returns its input unchanged. The
+random numbers, called uniforms, depend only on the seed, the layer and the step. Therefore the units that a run with
+p = 0.2 drops are a subset of those that a run with p = 0.5 and the same seed drops.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ BLOCK = 16
 def uniforms(
     seed: int, layer: int, steps: range, shape: tuple[int, int], device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Returns float32 random numbers from U(0, 1) for some steps of one layer, shape (len(steps), features, batch).
+    """Returns float32 random numbers from U(0, 1) for a layer in the given steps, shape (len(steps), features, batch).
 
     The random numbers depend only on the arguments. The generator is counter-based: the finalizer of MurmurHash3
     (Appleby, 2011) mixes the index of each element with two keys per step. The generator has no state, so the random
-    numbers of any step can be computed alone. The generator uses integer arithmetic, which gives the same numbers on
-    every machine.
+    numbers of a step can be computed without those of earlier steps. The generator uses integer arithmetic, which gives
+    the same numbers on every machine.
     """
     keys = [derive(seed, "dropout", layer, step) for step in steps]
     halves = [[_int32(key) for key in keys], [_int32(key >> 31) for key in keys]]
@@ -69,7 +69,7 @@ class StackedDropout(OnlyInTraining):
     Args:
         rates: Dropout rate of each run.
         seeds: Seed of each run.
-        layer: Number of the layer, on which the random numbers depend.
+        layer: Number of the layer, from which the random numbers are derived.
         features: Number of units in the layer.
         like: A tensor whose dtype and device are used for the masks.
     """

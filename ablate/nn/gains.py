@@ -20,7 +20,7 @@ _REACH, _STEP = 12.0, 2.0**-10
 def curve(name: str, z: Tensor) -> tuple[Tensor, Tensor]:
     """Returns f(z) and f'(z) of an activation function, computed by the same kernels as in training.
 
-    A parametric activation, such as prelu, has its initial parameter.
+    A parametric activation, such as prelu, is computed with its initial parameter.
 
     Args:
         name: Name of the activation in `experiment.activations.ACTIVATIONS`, or `package.module:Name` of a function.
@@ -58,8 +58,8 @@ def expectation(name: str, of: Callable[[Tensor], Tensor]) -> float:
 def gain(name: str) -> float:
     """Returns the gain 1 / sqrt(E[f(z)^2]) of an activation f, where z is from N(0, 1).
 
-    If the weights of a layer are scaled by the gain of the activation before it, the layer keeps the scale of the
-    signal. The gain of relu is sqrt(2) (He et al., 2015), and the gain of the identity is 1.
+    Weights that are scaled by the gain of the preceding activation keep the variance of the pre-activations about
+    constant from layer to layer. The gain of relu is sqrt(2) (He et al., 2015), and the gain of the identity is 1.
 
     Raises:
         SpecError: The mean square E[f(z)^2] is zero or not finite, or the name of the activation is not valid, see

@@ -59,7 +59,7 @@ def weight_specs(
 
 
 def _bound(member: Member, init: Init, is_standardized: bool) -> float:
-    """Returns b * sqrt(fan_in) for a layer whose initial weights are drawn from U(-b, b)."""
+    """Returns the bound b of the initial weights, drawn from U(-b, b), multiplied by sqrt(fan_in)."""
     match init:
         case "torch":
             return 1.0

@@ -27,7 +27,7 @@ class Layer(Protocol):
         ...
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns the output at inference and leaves everything that training needs unchanged.
+        """Returns the output at inference, without a change to the tensors that `backward` needs.
 
         A layer may overwrite its input x at inference. Linear layers and convolutions never overwrite x, because x may
         be the samples of the dataset.
@@ -36,7 +36,7 @@ class Layer(Protocol):
 
 
 class OnlyInTraining:
-    """A layer that does nothing at inference."""
+    """Base class of the layers that return their input unchanged at inference."""
 
     def infer(self, x: Tensor) -> Tensor:
         """Returns x."""
@@ -44,7 +44,7 @@ class OnlyInTraining:
 
 
 class ActivationLayer(Layer, Protocol):
-    """A layer that applies an elementwise function."""
+    """A layer that computes y = f(z) with an elementwise function f."""
 
     def observed(self) -> tuple[Tensor, Tensor]:
         """Returns y and f'(z) of the last call of `forward`, each of shape (runs, units, samples).

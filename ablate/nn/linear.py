@@ -85,9 +85,9 @@ class StackedLinear:
     The layer computes the same in training and at inference. If all runs share x, its shape is (1, inputs, batch), and
     x is not copied for each run.
 
-    The layer computes batched matrix products with one matrix per run, whose bits do not depend on the number of runs.
-    For a shared x, a single product with the weights of all runs as rows would be slightly faster, but its kernel and
-    its bits would depend on the number of rows.
+    The layer computes batched matrix products with one matrix per run, so that the bits of a run do not depend on the
+    number of runs. If all runs share x, one large matrix product for all runs would be slightly faster, but its bits
+    would depend on the number of runs.
 
     Args:
         weight: Weights of shape (runs, outputs, inputs).
@@ -97,10 +97,10 @@ class StackedLinear:
             run must have an x of its own.
 
     Attributes:
-        is_fused: Whether the gradients that reach the layer are already multiplied by minus the learning rate of plain
-            SGD. If `is_fused` is true, the matrix product for the gradient of the weight adds the update directly to
-            the weight. With a direct update, a training step passes over the weight, the largest tensor of a run, twice
-            instead of five times.
+        is_fused: Whether `backward` updates the weight. If `is_fused` is true, the argument of `backward` must already
+            be multiplied by minus the learning rate of plain SGD. The matrix product for the gradient of the weight
+            then adds the update directly to the weight. A training step thus passes over the weight, the largest tensor
+            of a run, twice instead of five times.
     """
 
     def __init__(

@@ -26,10 +26,10 @@ class Built(NamedTuple):
 
     Attributes:
         layers: All layers, in order.
-        blocks: Lists of blocks by their name in diagnostics, such as `hidden.0`. The list of a hidden layer holds one
-            `Block` for all runs; the list of a convolutional block holds one `Block` for each run.
-        weights: Names of the weight tensors in `StackParameters`, by name of the block; the output layer is called
-            `output`.
+        blocks: Lists of blocks by name of the layer, such as `hidden.0` or `conv.0`. The list of a hidden layer holds
+            one `Block` for all runs. The list of a convolutional block holds one `Block` for each run.
+        weights: Names of the weight tensors in `StackParameters`, by name of the layer. The names of the layers are
+            those in `blocks` and `output`.
         dropouts: Dropout layers, which need new random numbers at each step.
     """
 
@@ -133,8 +133,8 @@ def stacked_dropout(
 
     Args:
         parameters: Parameters of the stack.
-        index: Position of the layer's dropout rate in `Member.dropout`.
-        layer: Number of the layer, on which the random numbers depend.
+        index: Index of the layer's dropout rate in `Member.dropout`.
+        layer: Number of the layer, from which the random numbers are derived.
         features: Number of units or channels of the layer.
     """
     rates = [member.dropout[index] for member in parameters.members]

@@ -55,7 +55,7 @@ class Spec:
     restored: Callable[[Tensor], Tensor] = _unchanged
 
     def is_owned_by(self, member: Member) -> bool:
-        """Returns whether a run has this tensor."""
+        """Returns whether the run of this member owns the tensor."""
         return self.activation in (None, member.activation)
 
 
@@ -122,7 +122,7 @@ class StackParameters:
     def owned(self, layer: str, run: int | None = None) -> dict[str, Parameter]:
         """Returns the tensors of a layer by short name, such as `weight`, for all runs or for one run.
 
-        If the tensors of only one run are requested, they have no axis for runs.
+        If `run` is given, the tensors are those of this run only and have no axis for runs.
         """
         owned = {}
         for spec in self.specs if run is None else self._owned_by(run):
@@ -137,7 +137,7 @@ class StackParameters:
     def member_state(self, run: int) -> dict[str, Tensor]:
         """Returns copies of one run's parameters and running statistics by name.
 
-        The axes of the copies are in the order of `torch.nn`.
+        The copies have the axis order of `torch.nn`, which for convolution kernels differs from the order in memory.
         """
         return {
             spec.name: spec.restored(self.values[spec.name][self._index(spec, run)]).clone(

@@ -59,14 +59,14 @@ def slopes(
 ) -> dict[str, Parameter]:
     """Returns the parameters of the parametric activations in one layer by name of the activation.
 
-    The parameters are those of all runs of the stack, or of one run if `run` is given.
+    If `run` is given, the parameters are those of this run only.
     """
     owned = {name: parameters.owned(f"{prefix}{name}.{layer}", run) for name in PARAMETRIC}
     return {name: own["weight"] for name, own in owned.items() if own}
 
 
 def before_training(name: str, dtype: torch.dtype) -> Activation:
-    """Returns the parametric activation with this name, with the value that its parameter has before training."""
+    """Returns the parametric activation with this name, whose parameter has its initial value."""
     function = PARAMETRIC[name]
     value = torch.full((1,), function.initial, dtype=dtype)
     return function.make(Parameter(value, torch.empty_like(value)))

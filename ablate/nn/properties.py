@@ -63,7 +63,7 @@ class Curve:
 def properties(name: str) -> Properties:
     """Returns the properties of the activation function with this name.
 
-    A parametric activation, such as prelu, has its initial parameter.
+    A parametric activation, such as prelu, is computed with its initial parameter.
 
     Raises:
         SpecError: No activation has this name, or its gain is not defined.
@@ -101,10 +101,10 @@ def _range(name: str) -> tuple[float, float]:
 
 
 def _bound(near: float, far: Tensor, farther: Tensor) -> float:
-    """Returns the largest value of a function, or infinity if the function keeps growing for large |z|.
+    """Returns the largest value of a function f, or infinity if f still grows at large |z|.
 
-    `near` is the largest value at moderate |z|. `far` and `farther` hold the values of the function at a large |z| and
-    at a larger |z|.
+    `near` is the largest f(z) for moderate |z|. `far` and `farther` hold values f(z) at a large |z| and at a still
+    larger |z|.
     """
     before, after = max(near, float(far.max())), max(near, float(farther.max()))
     return math.inf if after - before > _GROWTH * max(abs(before), 1.0) else after

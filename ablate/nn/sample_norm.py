@@ -32,9 +32,9 @@ class SampleNorm:
 
     Args:
         owned: Tensors of the layer by name: weight (gamma) and, if `centres` is true, bias (beta).
-        shape: Shape of gamma with four axes.
+        shape: Shape of the view of gamma and beta with four axes.
         view: Function that returns a view of z with four axes.
-        axes: Axes of the four-axis view over which means are taken.
+        axes: Axes of the view of z over which means are taken.
         centres: Whether the mean is subtracted.
     """
 

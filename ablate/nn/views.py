@@ -15,7 +15,8 @@ class Cached(Generic[T]):
     buffers of a network are permanent. With this cache, a layer creates its views and its buffers only once.
 
     Args:
-        make: Function that returns views of a tensor, and buffers that depend only on the shape of the tensor.
+        make: Function of a tensor that returns views of the tensor, or buffers for which only the shape of the tensor
+            matters.
     """
 
     def __init__(self, make: Callable[[Tensor], T]) -> None:

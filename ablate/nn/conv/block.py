@@ -53,7 +53,7 @@ class ConvActivation:
 
 
 class ChannelDropout(OnlyInTraining):
-    """Dropout of whole channels of a sample, for one block of one run; does nothing at inference.
+    """Dropout of whole channels of a sample, for one block of one run; no dropout at inference.
 
     Neighbouring positions of a channel are strongly correlated, so dropping single positions would have little effect
     (Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015). The layer works like

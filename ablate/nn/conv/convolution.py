@@ -23,8 +23,8 @@ class Convolution:
         precision: Precision of operands and results: bf16 rounds them to bfloat16; fp32 and tf32 use the same calls of
             torch.
         needs_input_grad: Whether `backward` returns the gradient of x.
-        folded: The batch norm directly after the convolution, or None. At inference, this batch norm is computed as
-            part of the convolution, by a change of the kernel and the bias.
+        folded: The batch norm directly after the convolution, or None. At inference, the convolution also computes this
+            batch norm, by a change of the kernel and the bias.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Convolution:
         return self._product(x, self.weight.value, None if self.bias is None else self.bias.value)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns z at inference, or the output of the batch norm that the convolution includes (argument `folded`)."""
+        """Returns z at inference or, if there is a batch norm `folded`, the output of this batch norm."""
         weight, bias = self.weight.value, None if self.bias is None else self.bias.value
         if self.folded:
             slope, bias = self.folded.inference_line()

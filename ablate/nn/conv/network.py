@@ -166,7 +166,7 @@ class _Blocks:
 
     Args:
         layers: Layers of each run.
-        dropouts: Dropout layers of the blocks, each for all runs.
+        dropouts: Dropout layers of the blocks; each of these layers makes the masks of all runs.
         shape: Shape of the last block's output for one sample, (*spatial, channels).
     """
 
@@ -222,7 +222,7 @@ class _Blocks:
 
 
 def _turned(x: Tensor, rows: int) -> Tensor:
-    """Returns x, whose last axis holds a matrix with `rows` rows, reordered from row-major to column-major."""
+    """Returns x with its last axis, a flattened matrix of `rows` rows, changed from row-major to column-major order."""
     return x.view(*x.shape[:-1], rows, -1).transpose(-1, -2).flatten(-2)
 
 

@@ -24,19 +24,18 @@ class ConvBatchNorm(BatchNorm):
     averages (Ioffe and Szegedy, 2015, section 3.2). The layer computes the same as `torch.nn.BatchNorm2d` and
     `torch.nn.BatchNorm3d`.
 
-    If max pooling follows directly, batch norm is computed in two halves. The first half of batch norm computes u =
-    sign(gamma) * (z
-    - mean) / sqrt(var + eps) before the pooling. The second half of batch norm computes y = |gamma| * u + beta after
-      the pooling, on a quarter or an eighth of the data. The two halves give the same result as batch norm before max
-      pooling, because the largest u of a pooling window gives the largest y.
+    If max pooling follows directly, batch norm is computed in two halves. The first half computes
+    u = sign(gamma) * (z - mean) / sqrt(var + eps) before the pooling. The second half computes y = |gamma| * u + beta
+    after the pooling, on a quarter or an eighth of the data. The two halves give the same result as batch norm before
+    max pooling, because the largest u of a pooling window gives the largest y.
 
     Args:
         owned: Tensors of the layer by the names given in `BatchNorm`, each of shape (channels,).
 
     Attributes:
-        folded: Layer that computes all of batch norm; does nothing at inference (see `Folded`).
-        standardize: Layer that computes the first half of batch norm before max pooling; does nothing at inference.
-        scale: Layer that computes the second half of batch norm after max pooling; does nothing at inference.
+        folded: Layer that computes all of batch norm in training (see `Folded`).
+        standardize: Layer that computes the first half of batch norm in training, before max pooling.
+        scale: Layer that computes the second half of batch norm in training, after max pooling.
     """
 
     def __init__(self, owned: Mapping[str, Parameter]) -> None:
@@ -49,7 +48,7 @@ class ConvBatchNorm(BatchNorm):
         self.scale = Folded(self._scale, self._scale_backward)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns y in training, updates the running averages, and keeps z for `backward`."""
+        """Returns the normalized batch, updates the running averages, and keeps the input z for `backward`."""
         self.z, self.samples = z, z.numel() // z.shape[-1]
         if self.y.shape != z.shape:
             self.y = torch.empty_like(z)
@@ -91,9 +90,9 @@ class ConvBatchNorm(BatchNorm):
         return self.u
 
     def _scale(self, pooled: Tensor) -> Tensor:
-        """Computes the second half of batch norm, y = |gamma| * u + beta, for the max-pooled u of the first half.
+        """Computes the second half of batch norm, y = |gamma| * u + beta, from the max-pooled u of the first half.
 
-        The max-pooled output u is kept for `_scale_backward`.
+        This method keeps the max-pooled u for `_scale_backward`.
         """
         self.pooled = pooled
         if self.y.shape != pooled.shape:
@@ -101,13 +100,12 @@ class ConvBatchNorm(BatchNorm):
         return torch.addcmul(self.bias.value, pooled, self.weight.value.abs(), out=self.y)
 
     def _scale_backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta, and overwrites `grad` with the first term of the gradient of z.
+        """Writes the gradients of gamma and beta, and overwrites `grad`, the gradient of y, with slope * g (see below).
 
-        When this method is called, `grad` is the gradient of the output y. If g is the gradient of u, the gradient of z
-        is slope * (g - mean(g)
-        - u * mean(g * u)) with slope = sign(gamma) / sqrt(var + eps) and means over all positions of u. The means
-          mean(g) and mean(g * u) can be computed from the pooled values alone, because g is 0 at all positions where u
-          is not the largest value of its pooling window.
+        Let g be the gradient of u before the pooling. The gradient of z is slope * (g - mean(g) - u * mean(g * u)) with
+        slope = sign(gamma) / sqrt(var + eps) and with means over all positions of u. This method computes the first
+        term, slope * g, and keeps the factors of the other terms for `_standardize_backward`. Both means follow from
+        the pooled values alone, because g is 0 at all positions where u is not the largest value of its pooling window.
         """
         rows, channels = self.u[..., 0].numel(), grad.shape[-1]
         along = (grad * self.pooled).view(-1, channels).sum(0)
@@ -118,9 +116,9 @@ class ConvBatchNorm(BatchNorm):
         return grad.mul_(factor)
 
     def _standardize_backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of z, given its first term as `grad`, by adding the other terms (see `_scale_backward`).
+        """Returns the gradient of z: the sum of its first term, `grad`, and its other terms (see `_scale_backward`).
 
-        This method overwrites the output u of the first half of batch norm.
+        The gradient is written into the memory of u, the output of the first half of batch norm.
         """
         return torch.addcmul(grad, self.u, self.along_u, out=self.u).add_(self.constant)
 
@@ -131,9 +129,10 @@ class ConvBatchNorm(BatchNorm):
 
 
 class Folded(OnlyInTraining):
-    """A layer that computes batch norm, or one half of it, in training and does nothing at inference.
+    """A layer that computes batch norm or one half of it in training, and returns its input unchanged at inference.
 
-    At inference, the convolution before this layer includes the whole batch norm.
+    At inference, the convolution before this layer also computes the whole batch norm (argument `folded` of
+    `Convolution`).
     """
 
     def __init__(self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor], Tensor]) -> None:
@@ -143,7 +142,7 @@ class Folded(OnlyInTraining):
 def _flat(z: Tensor) -> Tensor:
     """Returns a view of z, shape (batch, *spatial, channels), as pictures of shape (batch, channels, positions, 1).
 
-    In memory, the pictures are in torch's channels_last format.
+    The pictures have torch's channels_last memory format.
     """
     return z.view(len(z), -1, 1, z.shape[-1]).permute(0, 3, 1, 2)
 

@@ -37,7 +37,7 @@ class MaxPool:
         return self.steps[-1]
 
     def backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of x; the gradient of a window goes to the first of the largest values in the window."""
+        """Returns the gradient of x. If a window has several largest values, the first of them gets the gradient."""
         for rest in self.rests:
             rest.zero_()  # in the last step, the layers before the pooling may have overwritten this gradient
         for step in reversed(range(len(self.axes))):
