@@ -148,12 +148,20 @@ def _code(activation: str) -> str:
     If the file changes, the hash and therefore the run id change.
 
     Raises:
-        SpecError: The module of the activation does not exist.
+        SpecError: The module of the activation does not exist, or a file of the working directory has the name of
+            another module.
     """
     module, _, function = activation.partition(":")
     if not function:
         return ""
     spec = _spec_of(module)
+    top = module.partition(".")[0]
+    installed, own = _spec_of(top), Path(f"{top}.py")
+    if installed and installed.origin != str(own.absolute()) and own.is_file():
+        raise SpecError(
+            f"--activation: {activation!r} names another module than {str(own)!r} of the current folder, as Python or "
+            f"an installed package has a module {top!r} too; rename the file and give its new name"
+        )
     if spec is None:
         raise SpecError(f"--activation: {activation!r} cannot be imported: there is no module {module!r}")
     source = Path(spec.origin) if spec.origin else None

@@ -33,7 +33,9 @@ def provenance() -> dict[str, str]:
 
 def _git() -> dict[str, str]:
     commit = _output("git", "rev-parse", "--verify", "HEAD")
-    changes = _output("git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
+    # A stranger's repository may name a program as its file system monitor, which `git status` would run.
+    without_monitor = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
+    changes = _output(*without_monitor, "status", "--porcelain", "--untracked-files=no")
     if commit is None or changes is None:
         return {}
     return {"git_commit": commit, "git_dirty": "true" if changes else "false"}

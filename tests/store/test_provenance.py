@@ -138,3 +138,9 @@ def test_two_processes_give_the_same_text_without_torch_and_without_what_identif
         for key, value in values.items():
             assert secret not in re.split(r"[^\w./-]+", value), key
             assert not value.startswith("/")
+
+
+def test_a_strangers_repository_runs_no_program_of_its_own(repository: Path) -> None:
+    git(repository, "config", "core.fsmonitor", "touch ran; false")
+    assert provenance()["git_dirty"] == "false"
+    assert not (repository / "ran").exists()

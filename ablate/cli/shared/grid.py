@@ -74,8 +74,10 @@ def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
 def runs_of(experiment: Experiment, simulated: bool = False) -> tuple[Run, ...]:
     """Returns the runs of an experiment.
 
-    The working directory is added to Python's import path, so that a user's activation can be imported from there.
+    If an activation is a user's own, the working directory is added to the end of Python's import path. Its files can
+    then replace no module that is installed.
     """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    has_own = any(":" in name for name in experiment.activation)
+    if has_own and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     return expand(experiment, simulated=simulated)
