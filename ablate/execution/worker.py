@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import traceback
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -20,7 +21,7 @@ from ablate.nn.own_functions import resolve
 from ablate.training import gemm
 from ablate.training.backend import prepare_cuda, prepare_process
 from ablate.training.result import MatmulLibrary, StackResult
-from ablate.training.train import train_stack
+from ablate.training.train import finish, training
 
 
 @dataclass
@@ -48,7 +49,7 @@ class MessageHandler:
         """
         match message:
             case Calibrate():
-                return Use(self._calibrated())
+                return Use(calibrated(self.device))
             case Use(library):
                 self.library = library
                 return None
@@ -57,38 +58,50 @@ class MessageHandler:
             case _:
                 raise TypeError(f"a worker has no answer to {message!r}")
 
-    def _calibrated(self) -> MatmulLibrary:
-        if self.device == "cpu":
-            return gemm.calibrate()
-        if not torch.cuda.is_available():
-            raise SpecError(
-                "--device: there is a GPU, but this torch cannot use it (built for CPUs, or for a newer driver); "
-                "legal is cpu"
-            )
-        return "mkl"
-
     def _train(self, stack: Stack) -> StackResult | TooLarge | Failed:
-        run = stack.runs[0]
-        if self.device != "cpu":
-            torch.cuda.set_device(self.device)  # graphs and streams belong to the current device
-            prepare_cuda(run.precision)
         if self.dataset is None:
             self.dataset = Dataset.open(self.folder).to(self.device)
-        sample, classes = tuple(self.dataset.x_train.shape[1:]), self.dataset.classes
-        gemm.use(gemm.for_run(self.library, run, sample, classes))
-        try:
-            return train_stack(
-                stack, self.dataset, lambda steps: self.connection.send(steps * len(stack.runs))
-            )
-        except FunctionError as error:
-            return Failed(str(error), error.activation)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            device = "the CPU" if self.device == "cpu" else "the GPU"
-            return TooLarge(
-                f"a single run does not fit into the memory of {device}; choose a smaller --batch-size or network"
-            )
+        return finish(
+            in_training(stack, self.dataset, self.device, self.library),
+            lambda steps: self.connection.send(steps * len(stack.runs)),
+        )
+
+
+def calibrated(device: str) -> MatmulLibrary:
+    """Returns the fastest library for matrix products on a CPU; raises SpecError if torch cannot use a GPU."""
+    if device == "cpu":
+        return gemm.calibrate()
+    if not torch.cuda.is_available():
+        raise SpecError(
+            "--device: there is a GPU, but this torch cannot use it (built for CPUs, or for a newer driver); "
+            "legal is cpu"
+        )
+    return "mkl"
+
+
+def in_training(
+    stack: Stack, dataset: Dataset, device: str, library: MatmulLibrary
+) -> Generator[int, None, StackResult | TooLarge | Failed]:
+    """Trains a stack in this process on a device that holds the dataset, and returns the outcome.
+
+    The generator yields the number of steps since the last evaluation, as `training` does.
+    """
+    run = stack.runs[0]
+    if device != "cpu":
+        torch.cuda.set_device(device)  # graphs and streams belong to the current device
+        prepare_cuda(run.precision)
+    gemm.use(gemm.for_run(library, run, tuple(dataset.x_train.shape[1:]), dataset.classes))
+    try:
+        return (yield from training(stack, dataset))
+    except FunctionError as error:
+        return Failed(str(error), error.activation)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        memory = "the CPU" if device == "cpu" else "the GPU"
+        return TooLarge(
+            f"a single run does not fit into the memory of {memory}; choose a smaller --batch-size or network"
+        )
 
 
 def work(connection: Connection, folder: Path, device: str) -> None:

@@ -1,8 +1,9 @@
 """Training of one stack from its first step to its last, with evaluations before the first and at scheduled steps."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 
@@ -16,13 +17,39 @@ from ablate.training.record import Record
 from ablate.training.result import StackResult
 from ablate.training.steps import Steps
 
+Result = TypeVar("Result")
 
-# In inference mode, operations skip the bookkeeping of autograd, which takes 5 % of a step.
-@torch.inference_mode()
+
 def train_stack(
     stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None
 ) -> StackResult:
+    """Trains a stack as `training` does and returns the learning curves of its runs.
+
+    Args:
+        stack: Runs to train; see `training`.
+        dataset: The samples as standardized tensors in memory, on any device.
+        on_steps: Function that is called at every evaluation with the number of steps since the previous evaluation.
+    """
+    return finish(training(stack, dataset), on_steps)
+
+
+def finish(in_training: Generator[int, None, Result], on_steps: Callable[[int], None]) -> Result:
+    """Runs a training to its end and returns its outcome; `on_steps` receives the numbers that the training yields."""
+    while True:
+        try:
+            steps = next(in_training)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        on_steps(steps)
+
+
+# In inference mode, operations skip the bookkeeping of autograd, which takes 5 % of a step.
+@torch.inference_mode()
+def training(stack: Stack, dataset: Dataset) -> Generator[int, None, StackResult]:
     """Trains every run of a stack, each on the batches of its own seed, and returns the learning curves of the runs.
+
+    The generator pauses at every evaluation and yields the number of steps since the previous one.
 
     Every step uses a full batch; samples that do not fill a batch at the end of an epoch are skipped. Training runs on
     the device that holds the dataset. If the plan requires padding, copies of the last run fill up the stack, and their
@@ -33,7 +60,6 @@ def train_stack(
         stack: Runs that differ only in activation, dropout and seed. Either all runs of a stack have diagnostics or
             none.
         dataset: The samples as standardized tensors in memory, on any device.
-        on_steps: Function that is called at every evaluation with the number of steps since the previous evaluation.
     """
     start = time.perf_counter()
     runs = stack.runs + stack.runs[-1:] * stack.padding
@@ -53,7 +79,7 @@ def train_stack(
                 record.diagnostics.before_last_step()
             losses.append(steps.take(step))
         record.evaluate(end, torch.stack(losses))
-        on_steps(end - begin)
+        yield end - begin
         if record.all_diverged:
             break
     return record.result(time.perf_counter() - start).of_the_first(len(stack.runs))
