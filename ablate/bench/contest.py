@@ -13,7 +13,7 @@ import numpy as np
 T = TypeVar("T")
 
 COMMAND, ENGINE = "command", "engine"
-# A function that is called before each measurement with the round, counted from 0, and the name of the contestant.
+# A function that is called before each measurement with the number of the round (from 0) and the contestant's name.
 OnLap = Callable[[int, str], None]
 
 

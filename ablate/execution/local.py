@@ -102,7 +102,7 @@ class LocalExecutor:
                 # If an idle worker has died, the read from its connection below raises an error at once.
                 with suppress(BrokenPipeError):
                     connection.send(stack)
-            # After an error, results that have arrived are yielded before it is raised.
+            # Before an error is raised, the results that have already arrived are yielded.
             ready = wait(list(busy), timeout=0 if error else None)
             if error and not ready:
                 raise error

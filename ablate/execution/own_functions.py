@@ -1,4 +1,4 @@
-"""Validation of users' own functions before training, in processes whose end does not end the command."""
+"""Validation of users' own functions before training, in separate processes that a function may end."""
 
 from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
@@ -6,15 +6,15 @@ from multiprocessing.connection import Connection, wait
 from ablate.errors import SpecError
 from ablate.execution.processes import ending, training_context
 
-# Importing a module can take long on a network drive; a function that takes longer is taken to hang.
+# Time limit for the import and the call of a function. An import from a network drive can take long.
 _LIMIT_SECONDS = 120.0
 
 
 def check_own_functions(activations: Iterable[str]) -> None:
-    """Imports each function in a process of its own, and calls it on a small tensor there.
+    """Imports each function in a separate process and calls the function on a small tensor.
 
     Raises:
-        SpecError: A function cannot be used; its process ended or does not answer.
+        SpecError: A function cannot be used, ends its process, or does not return in time.
     """
     for name in dict.fromkeys(activations):
         if problem := _problem(name):
@@ -22,14 +22,14 @@ def check_own_functions(activations: Iterable[str]) -> None:
 
 
 def _problem(name: str) -> str | None:
-    """Returns why a function cannot be used, or None."""
+    """Returns the reason why a function cannot be used, or None."""
     context = training_context()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_check, args=(theirs, name), daemon=True)
     process.start()
     theirs.close()
     try:
-        # The end of the process is also noticed if a process that it started keeps the connection open.
+        # The sentinel reports the end of the process even if a child of the process keeps the connection open.
         if not wait([ours, process.sentinel], _LIMIT_SECONDS):
             return f"--activation: {name!r} does not return within {_LIMIT_SECONDS:.0f} seconds"
         if ours.poll():

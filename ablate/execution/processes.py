@@ -1,4 +1,7 @@
-"""How processes that train are started, and how they ended. It imports no torch."""
+"""The start and the end of processes that train.
+
+This module does not import torch.
+"""
 
 import multiprocessing
 import signal
@@ -7,9 +10,9 @@ from multiprocessing.process import BaseProcess
 
 
 def training_context() -> ForkServerContext | SpawnContext:
-    """Returns the context that starts processes with torch: a fork server imports it once, where there is one.
+    """Returns the `multiprocessing` context of processes that train: a fork server, if the system supports one.
 
-    A fork server also inherits no threads from this process.
+    A fork server imports torch once for all processes, and inherits no threads from this process.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -19,7 +22,7 @@ def training_context() -> ForkServerContext | SpawnContext:
 
 
 def ending(process: BaseProcess) -> str:
-    """Waits for a process to end and returns how it ended: `ended with SIGKILL`, `ended with exit code 1`."""
+    """Waits until a process ends and returns how it ended, such as `ended with SIGKILL` or `ended with exit code 1`."""
     process.join()
     code = process.exitcode or 0
     return f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"

@@ -82,7 +82,11 @@ def _parts(stack: Stack, outcome: Died | TooLarge | Failed) -> list[Stack]:
 
 
 def _reason(run: Run, outcome: Died | TooLarge | Failed) -> str:
-    """Returns why a run failed. If its worker died, it is unknown whether the user's own function has ended it."""
+    """Returns the reason why a run failed.
+
+    If the worker died while it trained a run with a user's own function, the reason names the function as a possible
+    cause.
+    """
     is_possible_cause = isinstance(outcome, Died) and is_users_own(run.activation)
     return outcome.message + (f"; {run.activation!r} may have ended it" if is_possible_cause else "")
 

@@ -125,7 +125,10 @@ def work(connection: Connection, folder: Path, device: str) -> None:
 
 
 def check_own_function(name: str) -> str | None:
-    """Returns why a user's own function cannot be used, or None. Call it in a process that the function may end."""
+    """Returns the reason why a user's own function cannot be used, or None.
+
+    The user's own function may end this process.
+    """
     _prepare()
     try:
         resolve(name)
@@ -139,7 +142,10 @@ def check_own_function(name: str) -> str | None:
 
 
 def _prepare() -> None:
-    """Applies the settings of a process that trains. What it prints goes to stderr, as stdout is for results."""
+    """Prepares this process for training, and redirects its stdout to stderr.
+
+    The stdout of the command is reserved for results.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     with suppress(OSError):  # stderr may be closed
         os.dup2(2, 1)
@@ -148,9 +154,10 @@ def _prepare() -> None:
 
 
 def portable(error: BaseException, note: str) -> BaseException:
-    """Returns an error with a note that can be sent to another process; an error of another class becomes its text.
+    """Returns the error with a note added, in a form that can be sent to another process.
 
-    Reading a pickled error imports the module of its class, which may be foreign code.
+    An error that is not an AblateError is replaced by a RuntimeError with the same text. Otherwise the other process
+    would import the module of the error's class, which may be a user's own module.
     """
     if not isinstance(error, AblateError):
         error = RuntimeError(f"{type(error).__name__}: {error}")

@@ -54,9 +54,9 @@ def _int32(key: int) -> int:
 
 
 class _Views(NamedTuple):
-    y: Tensor  # view of the input over whose runs the masks broadcast
+    y: Tensor  # view of the input to which the masks broadcast
     out: Tensor
-    out_by_mask: Tensor  # view of `out` over whose runs the masks broadcast
+    out_by_mask: Tensor  # view of `out` to which the masks broadcast
     flat_masks: Tensor  # (rates * seeds, features, batch)
     mask: Tensor  # one mask for each run, or the masks that broadcast
 

@@ -1,4 +1,4 @@
-"""Lack of memory, which torch and its libraries report by errors of several classes."""
+"""Detection of errors for lack of memory, which have several classes in torch and its libraries."""
 
 import errno
 
@@ -17,7 +17,7 @@ _WORDS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Returns whether an error, or the one before it, means that the process or a GPU has too little memory."""
+    """Returns whether an error, or the error that led to it, means that the process or a GPU has too little memory."""
     return any(map(_says_so, (error, error.__cause__, error.__context__)))
 
 

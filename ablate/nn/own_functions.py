@@ -1,7 +1,7 @@
-"""A user's own activation function: imported, checked, and made into an `Activation`.
+"""The import and the checks of users' own activation functions, and their conversion to an `Activation`.
 
-It is foreign code, which may raise anything, exit, or return anything at any call. Whatever it does in Python becomes a
-`FunctionError` that names the function and the line. Lack of memory is passed on as it is.
+A user's own function may raise any exception and return any object at any call. Every exception and every invalid
+result becomes a `FunctionError` with the name of the function. Only errors for lack of memory are passed on unchanged.
 """
 
 import importlib
@@ -19,33 +19,34 @@ from ablate.nn.out_of_memory import is_out_of_memory
 
 Function = Callable[[Tensor], Tensor]
 
-# A traceback enters the user's code last, apart from these.
+# Folders with code that is not the user's. The user's code is the last other code in a traceback.
 _NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
 _LONGEST_TEXT = 300
 
 
 def resolve(name: str) -> Activation:
-    """Returns the activation with this name; `package.module:Name` is an importable function.
+    """Returns the activation with this name; a name of the form `package.module:Name` refers to a function to import.
 
     Raises:
-        FunctionError: The module or name does not exist, or it is not an elementwise function without parameters.
+        FunctionError: The function cannot be imported, has parameters, or is not an elementwise function.
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    with torch.inference_mode(False):  # otherwise tensors made on import could never take part in autograd
+    with torch.inference_mode(False):  # otherwise autograd could never use tensors that the import creates
         function = _imported(name)
     return from_callable(function, name)
 
 
 def from_callable(function: Function, name: str) -> Activation:
-    """Returns an activation made from a differentiable elementwise function. Autograd computes its derivative.
+    """Returns an activation made from a differentiable elementwise function, whose derivative autograd computes.
 
     Raises:
-        FunctionError: The function fails, returns no tensor of the same shape and type, mixes elements or is random.
+        FunctionError: The function raises an exception, changes its input, returns anything but a tensor of the same
+            shape, dtype and device, computes an element of the result from several elements, or is random.
     """
     _check(function, name)
 
-    # Inference mode is off, so that tensors which the function keeps can take part in autograd later.
+    # Inference mode is off, so that autograd can later use tensors that the function keeps.
     def forward(z: Tensor, out: Tensor) -> None:
         with torch.inference_mode(False), torch.no_grad():
             y = _called(function, name, z.clone())
@@ -61,7 +62,11 @@ def from_callable(function: Function, name: str) -> Activation:
 
 
 def _called(function: Function, name: str, z: Tensor) -> Tensor:
-    """Returns f(z) for a z that nothing else uses. Raises FunctionError if f fails, changes z or returns no f(z)."""
+    """Returns f(z) of a user's own function f, for a tensor z that is used nowhere else.
+
+    Raises:
+        FunctionError: The function fails, changes z, or returns anything but a tensor like z.
+    """
     version = z._version
     with _users_code(name, "fails on a tensor"):
         y = function(z)
@@ -77,7 +82,11 @@ def _called(function: Function, name: str, z: Tensor) -> Tensor:
 
 
 def _gradient(function: Function, name: str, z: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns f(z) and grad * f'(z), computed by autograd; raises the errors of `_called`."""
+    """Returns f(z) and grad * f'(z) of a user's own function f, computed by autograd.
+
+    Raises:
+        FunctionError: The function has no derivative, or `_called` raises this error.
+    """
     leaf = z.requires_grad_()
     y = _called(function, name, leaf)
     with _users_code(name, "has no derivative"):
@@ -86,7 +95,7 @@ def _gradient(function: Function, name: str, z: Tensor, grad: Tensor) -> tuple[T
 
 
 def _check(function: Function, name: str) -> None:
-    """Raises FunctionError unless the function is elementwise and differentiable, does not fail and is not random."""
+    """Raises FunctionError if the function fails, is not elementwise, is not differentiable or is random."""
     probe = torch.linspace(-3, 3, 48).view(2, 3, 8)
     with torch.inference_mode(False):
         result, _ = _gradient(function, name, probe.clone(), torch.ones_like(probe))
@@ -101,7 +110,7 @@ def _check(function: Function, name: str) -> None:
 
 
 def _imported(name: str) -> Function:
-    """Returns the function of this name; a `torch.nn.Module` class is called without arguments."""
+    """Imports and returns a function; if the name refers to a subclass of `torch.nn.Module`, returns an instance."""
     module_name, _, attribute = name.partition(":")
     with _users_code(name, "cannot be imported"):
         function = getattr(importlib.import_module(module_name), attribute)
@@ -120,7 +129,10 @@ def _imported(name: str) -> Function:
 
 @contextmanager
 def _users_code(name: str, what_happened: str) -> Iterator[None]:
-    """Turns every exception of a user's code into a FunctionError, those that would end the process included."""
+    """Turns every exception of a user's own code into a FunctionError, even an exception that would end the process.
+
+    Errors for lack of memory are passed on unchanged.
+    """
     try:
         yield
     except BaseException as error:
@@ -130,7 +142,7 @@ def _users_code(name: str, what_happened: str) -> Iterator[None]:
 
 
 def _told(error: BaseException, name: str) -> str:
-    """Returns the class, the text and the line of an exception: `ValueError: no, line 3 of mine.py`."""
+    """Returns the class, the text and the line of an exception, such as `ValueError: no, line 3 of mine.py`."""
     try:
         text = " ".join(str(error).split())[:_LONGEST_TEXT]
     except BaseException:  # the class may be the user's own

@@ -30,8 +30,8 @@ def set_environment() -> None:
     Call this function before torch is imported.
     """
     os.environ.update(ENVIRONMENT)
-    # Else a new Python process would import from the current folder first, where a stranger's file could replace any
-    # module. It must do so only where ablate itself is there.
+    # Without this setting, a new Python process imports modules from the current folder first, where any file could
+    # replace a module. If ablate itself is imported from the current folder, the setting must be absent.
     with suppress(FileNotFoundError):
         if Path.cwd() != Path(__file__).parents[2]:
             os.environ["PYTHONSAFEPATH"] = "1"
