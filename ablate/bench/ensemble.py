@@ -21,8 +21,8 @@ _CHUNK = 250
 class StackableDropout(nn.Module):
     """Inverted dropout with its rate in a buffer, so that each network of an ensemble has a rate of its own.
 
-    In eval mode, dropout does nothing. If the rate were a Python number, all networks of the ensemble would use the
-    rate of the first network.
+    In eval mode, the layer returns its input unchanged. If the rate were a Python number, all networks of the ensemble
+    would use the rate of the first network.
     """
 
     rate: Tensor

@@ -59,7 +59,7 @@ class Use:
 class Executor(Protocol):
     """Interface of an executor, which trains several stacks at the same time and makes one attempt at each stack.
 
-    After a failed attempt, `retry.train_stacks` decides whether and how the runs of the stack are tried again.
+    After a failed attempt, `retry.train_stacks` decides whether and how the runs of the stack are trained again.
     """
 
     @property

@@ -64,7 +64,8 @@ class _Views(NamedTuple):
 class StackedDropout(OnlyInTraining):
     """Dropout after one hidden layer or convolutional block, for tensors of shape (runs, features, batch).
 
-    At inference, dropout does nothing. All runs with the same dropout rate and the same seed use the same mask.
+    At inference, the layer returns its input unchanged. All runs with the same dropout rate and the same seed use the
+    same mask.
 
     Args:
         rates: Dropout rate of each run.

@@ -1,7 +1,8 @@
 """Optimizers and learning-rate schedules for all parameters of a stack, stored in one flat tensor.
 
 torch's fused kernels are called directly instead of through `torch.optim`. In a step of small networks, the Python code
-of `torch.optim` takes longer than the kernel itself, and its first use takes a second of imports.
+of `torch.optim` takes longer than the kernel. The first use of `torch.optim` also imports modules, which takes a
+second.
 """
 
 import math
@@ -27,8 +28,8 @@ class Optimizer(Protocol):
     def negative_rate(self) -> Tensor | None:
         """Argument for `StackedNetwork.train_step`: minus the learning rate for plain SGD, otherwise None.
 
-        If the argument is not None, `train_step` multiplies all gradients by it and itself updates the weights of
-        linear layers.
+        If the argument is not None, `train_step` multiplies all gradients by the argument and also updates the weights
+        of linear layers.
         """
         ...
 
