@@ -1,4 +1,4 @@
-"""The command line: its commands, of which only the called one is loaded."""
+"""The typer application of the command line, which loads only the module of the called command."""
 
 import os
 from importlib import import_module

@@ -75,7 +75,7 @@ class Outputs:
     def exports(self) -> list[tuple[str, Path]]:
         """The kinds of dashboards and the file for each kind.
 
-        Raises SpecError if an option `--export` is not KIND=FILE.
+        Raises SpecError if a value of the option `--export` is not KIND=FILE.
         """
         pairs = [text.partition("=") for text in self.export or ()]
         for kind, _, file in pairs:
@@ -157,7 +157,7 @@ def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None
 
 
 def _passes_self_test(baseline: Path | None, judging: Judging) -> bool:
-    """Adds faults to a baseline or to simulated results, and returns whether the gate reacts to all faults as expected.
+    """Runs the self-test on a baseline or on simulated results, and returns whether all trials passed.
 
     The function prints one line per trial.
     """

@@ -59,7 +59,7 @@ def _draw(path: Path) -> None:
 
 
 def _lines() -> dict[str, list[str]]:
-    """Returns the lines to print, by kind of list, such as `datasets`."""
+    """Returns the lines to print for each kind of list, such as `datasets`."""
     datasets = [
         f"{name:19} {'x'.join(map(str, info.shape)):9} {info.classes or '?':>4} classes "
         f"{info.samples:>6}+{info.test_samples:<6} {info.about}"

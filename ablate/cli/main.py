@@ -1,6 +1,6 @@
-"""The entry to the command line: it guards the streams, handles signals and errors, and sets the exit code.
+"""The entry point of the command line: guards the output streams, handles signals and errors, sets the exit code.
 
-It imports nothing large, so that signals are handled from the first moment.
+This module imports nothing large, so that the process handles signals from its start.
 """
 
 import sys
@@ -19,7 +19,7 @@ def main() -> NoReturn:
     try:
         code = _run(sys.argv[1:])
     except BaseException:
-        # Whatever an interrupted import or a closing file raises, the cause is the signal.
+        # After a signal, an interrupted import or a closing file may raise any exception. The cause is the signal.
         if signals.received is None:
             raise
     finally:
@@ -31,7 +31,7 @@ def main() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    """Runs a command line with guarded streams and returns its exit code."""
+    """Runs one command line with guarded output streams, and returns the exit code."""
     # Imported here, after signals are handled.
     from ablate.output.streams import fault, guard_streams
 

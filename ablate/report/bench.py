@@ -37,7 +37,7 @@ class Setting:
 
 
 def head(setting: Setting) -> list[str]:
-    """Returns the lines above a table of times: the workload, the machine, and the way of measuring."""
+    """Returns the lines above a table of times, which describe the workload, the machine and the measurement."""
     parts = [text if label == "cpu" else f"{label} {text}" for label, text in setting.machine.items()]
     rounds = (
         f"{counted(setting.rounds, 'round')}, everything once per round in turn; medians, ranges in brackets"
@@ -139,9 +139,9 @@ def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | float) -> tuple[Column, ...]:
-    """Returns a column of medians and ranges.
+    """Returns a table column that shows the median and the range of each spread.
 
-    `written` is the unit of the numbers, or a scale factor, for which the function chooses the number of decimals.
+    `written` is a unit, or a scale factor. For a scale factor, the function chooses the number of decimals.
     """
     unit = written if isinstance(written, Unit) else unit_for((spread.median for spread in spreads), written)
     medians = [unit.text(spread.median) for spread in spreads]

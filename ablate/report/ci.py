@@ -24,8 +24,8 @@ def to_junit(comparison: Comparison) -> bytes:
     """Returns a comparison as JUnit XML, with one test case for each variant and metric.
 
     In JUnit's terms, a regression is a failure. A failed run, or a variant or metric that is missing in the candidate,
-    is an error. Test cases are skipped for inconclusive findings, for new and otherwise incomparable variants and
-    metrics, and for bad findings of metrics that cannot fail the gate.
+    is an error. Unchanged and improved findings are passed test cases. All other findings, and regressions and errors
+    that cannot fail the gate, are skipped test cases.
     """
     elements = [_junit_element(finding) for finding in comparison.findings]
     attributes = {"name": marked("ablate gate", comparison.simulated), "time": "0"}

@@ -1,4 +1,4 @@
-"""The results of a candidate in the formats of benchmark dashboards: its mean for each variant and metric."""
+"""The candidate's mean for each variant and metric, in the formats of benchmark dashboards."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,7 @@ def export(comparison: Comparison, kind: str) -> str:
     `customSmallerIsBetter`. The kind `bmf` gives the Bencher Metric Format, with all metrics.
 
     Raises:
-        SpecError: No format has the name `kind`.
+        SpecError: `kind` is not in `KINDS`.
     """
     if kind not in KINDS:
         raise SpecError(f"--export: {kind!r} is not one of {', '.join(KINDS)}; write it as bmf=FILE")

@@ -1,4 +1,4 @@
-"""A report for programs: a JSON document, or CSV with one line per variant.
+"""A report in formats that programs read: a JSON document, or CSV with one line per variant.
 
 Numbers are not rounded, and shares are from 0 to 1.
 """

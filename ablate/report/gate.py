@@ -59,7 +59,7 @@ def describe_test(comparison: Comparison) -> str:
 
 
 def collect_notes(comparison: Comparison) -> list[str]:
-    """Returns remarks on the comparison apart from its findings, one sentence each."""
+    """Returns notes on the comparison as a whole, one sentence each, such as a difference between the environments."""
     notes = [EXPLANATION] if comparison.simulated else []
     notes += comparison.notes
     if not comparison.decides and comparison.baseline_seeds:
@@ -75,8 +75,8 @@ def collect_notes(comparison: Comparison) -> list[str]:
 def important(comparison: Comparison) -> list[Finding]:
     """Returns the important findings, the most serious first.
 
-    Three kinds of findings are left out: unchanged findings, inconclusive findings whose difference is within the
-    margin, and findings about metrics that cannot fail the gate, unless the finding is a regression.
+    A regression is always important. Of the other findings, three kinds are left out: unchanged findings, inconclusive
+    findings whose difference is smaller than the margin, and findings that cannot fail the gate.
     """
     shown = [
         finding
@@ -105,7 +105,7 @@ def describe_finding(finding: Finding) -> str:
 
 
 def describe_outcome(comparison: Comparison, reasons: Sequence[Reason]) -> str:
-    """Returns the outcome of a gate in one line: passed or the reasons for failing, and the number of each verdict."""
+    """Returns the outcome of a gate in one line: passed or the reasons for failing, and the counts of verdicts."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts.items() if count)
     return f"{'not passed: ' + ', '.join(reasons) if reasons else 'passed'} ({counts or 'nothing compared'})"
 

@@ -11,14 +11,18 @@ from ablate.report.numbers import MILLISECONDS, NATS, PERCENT, STEPS, Unit
 
 @dataclass(frozen=True)
 class Heading:
-    """How reports write a metric: its column heading (at most two lines), its name in a sentence, and its unit."""
+    """The texts by which reports name a metric.
+
+    `short` is a column heading of at most two lines, `words` is the name of the metric in a sentence, and `unit` is the
+    format of its values.
+    """
 
     short: str
     words: str
     unit: Unit
 
 
-# Metrics of reports and gates, and the subjects of gate findings without a metric, in the order of table columns.
+# Headings of all metrics of reports and gates, and of the findings `status` and `bits`, in the order of table columns.
 HEADINGS: dict[str, Heading] = {
     STATUS: Heading("finished", "share of finished runs", PERCENT),
     BITS: Heading("bits", "share of equal bits", PERCENT),

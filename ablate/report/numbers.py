@@ -31,7 +31,7 @@ def symbols_for(encoding: str) -> Symbols:
 
 @dataclass(frozen=True)
 class Unit:
-    """How a quantity is written: its scale, its number of decimals, and the suffixes of its values and differences."""
+    """The format of a quantity: a scale factor, a number of decimals, and suffixes for values and for differences."""
 
     scale: float
     decimals: int

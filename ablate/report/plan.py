@@ -57,7 +57,7 @@ def plan_text(
 def product_line(experiment: Experiment, runs: int) -> str:
     """Returns the numbers of levels as a product, such as `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
 
-    After the product, factors with one level and settings with a value other than the default follow in brackets.
+    The brackets after the product list the factors with one level and the settings with a value other than the default.
     """
     counts = {name: len(getattr(experiment, name)) for name in FACTORS}
     varied = [f"{count} {name}" for name, count in counts.items() if count > 1]

@@ -55,7 +55,7 @@ class Progress:
             progress.finish()
 
     def start(self, total_runs: int, total_steps: int, *, simulated: bool = False) -> None:
-        """Starts the display of progress for a number of runs and a number of steps, which is summed over all runs."""
+        """Starts the display of progress. `total_steps` is the number of training steps, summed over all runs."""
         self._total_runs, self._total_steps, self._simulated = total_runs, total_steps, simulated
         self._began = self._last_shown = self._clock()
         if self._console.is_interactive:

@@ -34,7 +34,7 @@ class Column:
         return max(cell_len(line) for line in (*self.heading.split("\n"), *self.cells))
 
     def rows(self, rows: Sequence[int]) -> "Column":
-        """Returns the column reduced to the rows with these indices."""
+        """Returns a copy of the column that has only the rows with the given indices."""
         styles = [self.styles[row] for row in rows] if self.styles else ()
         return replace(self, cells=[self.cells[row] for row in rows], styles=styles)
 
@@ -44,9 +44,9 @@ class Column:
         return [Text(self.justified(cell), style) for cell, style in zip(self.cells, styles, strict=True)]
 
     def justified(self, text: str) -> str:
-        """Returns the text of a heading or cell.
+        """Returns the text of a heading or cell, padded as the column requires.
 
-        In a right-justified column, the lines of the text are padded with blanks on the left.
+        In a right-justified column, each line of the text gets blanks on the left. Otherwise the text is unchanged.
         """
         # If rich justified the column, it would strip the blanks that align the parts of a cell.
         if not self.right:
@@ -73,7 +73,7 @@ class Section:
         return [*self.identifying, *(column for group in self.groups for column in group)]
 
     def rows(self, rows: Sequence[int]) -> "Section":
-        """Returns the section reduced to the rows with these indices."""
+        """Returns a copy of the section that has only the rows with the given indices."""
         identifying, *groups = (
             tuple(column.rows(rows) for column in columns) for columns in (self.identifying, *self.groups)
         )

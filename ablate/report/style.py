@@ -1,8 +1,9 @@
-"""Colours, markers and dashes of lines. The lines also differ for colour-blind people and in black and white.
+"""Colours, markers and dashes of lines. Lines differ for colour-blind people as well, and in black and white.
 
-Any two colours of a palette differ by at least 25 in CIE Lab, even as seen with protanopia, deuteranopia or tritanopia
-(Machado et al., "A physiologically-based model for simulation of color vision deficiency", IEEE Transactions on
-Visualization and Computer Graphics 15:1291-1298, 2009), and each colour has a contrast of at least 3 to the background.
+Each colour has a contrast of at least 3 to the background. Any two colours of a palette differ by at least 25 in CIE
+Lab, for normal vision and for simulated protanopia, deuteranopia and tritanopia (Machado et al., "A
+physiologically-based model for simulation of color vision deficiency", IEEE Transactions on Visualization and Computer
+Graphics 15:1291-1298, 2009).
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ DASHES = tuple(dash for _, dash in _STROKES)
 class Look:
     """The style of one of several lines in a figure.
 
-    `marker` and `line` are names in matplotlib, and `symbol` and `dash` are names in plotly.
+    `marker` and `line` are the names of the marker and the dashes in matplotlib; `symbol` and `dash` are their names in
+    plotly.
     """
 
     colour: str
@@ -45,14 +47,14 @@ class Look:
 
 
 def look(index: int) -> Look:
-    """Returns the style of the line with an index, counted from 0. The first 36 styles differ even without colour."""
+    """Returns the style of line number `index`, counted from 0. The first 36 styles differ even without colour."""
     repeats, point = divmod(index, len(_POINTS))
     return Look(*_POINTS[point], *_STROKES[(point + repeats) % len(_STROKES)])
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Sets matplotlib's settings inside the `with` block, in which a figure is made or rendered.
+    """Applies `SETTINGS` to matplotlib inside the `with` block, which makes or renders a figure.
 
     With these settings, the same figure always gives the same bytes.
     """

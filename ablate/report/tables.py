@@ -27,7 +27,7 @@ _FIRST, _LAST = 5, 3
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one report and their legend. The first metric in each table is the metric of the findings."""
+    """The tables of one report and their legend. In each table, the first metric is the metric of `findings`."""
 
     summary: Summary
     findings: Findings
@@ -44,7 +44,7 @@ class Tables:
     def by_variant(self, details: bool) -> Section:
         """Returns the table of variants.
 
-        If `details` is false, the table has only the first and the last of many variants.
+        If `details` is false and there are many variants, the table has only the first and the last variants.
         """
         table = self.summary.variants
         identifying = [_levels_column(table, factor) for factor in self.summary.factors]
@@ -145,7 +145,8 @@ class Tables:
     def _restricted(self, table: pd.DataFrame, name: str, reached: str, runs: str, unit: Unit) -> list[Cell]:
         """Returns the cells of restricted means, such as mean steps to target.
 
-        `reached` and `runs` are names of columns with numbers of runs.
+        `runs` is the name of the column with the number of runs, and `reached` is the name of the column with the
+        number of runs whose value is not cut off.
         """
         columns = (table[column] for column in (f"{name}_mean", f"{name}_sd", reached, runs))
         rows = zip(*columns, strict=True)

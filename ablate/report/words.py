@@ -38,9 +38,9 @@ _LEAST_SHARE = 0.01
 
 
 def head(summary: Summary) -> list[tuple[str, str]]:
-    """Returns the head of a report, which says what was compared, as pairs of label and text.
+    """Returns the head of a report: pairs of a label and a text that say what was compared.
 
-    The first pair is the title, with an empty label.
+    The first pair has an empty label, and its text is the title.
     """
     runs = summary.runs
     networks = zip(runs["dataset"], runs["model"], strict=True)
@@ -72,10 +72,10 @@ def _target(summary: Summary) -> str:
 
 
 def failures(runs: pd.DataFrame) -> list[str]:
-    """Returns lines about unfinished runs. The first line has their number.
+    """Returns lines about unfinished runs. The first line states the number of unfinished runs.
 
-    Each line after the first has the seeds, the step and the error message of the unfinished runs of one variant and
-    status.
+    Each further line is about the unfinished runs of one variant with one status, and states the seeds, the step and
+    the error message.
     """
     failed = runs[~runs["finished"]]
     if failed.empty:
@@ -90,10 +90,10 @@ def failures(runs: pd.DataFrame) -> list[str]:
 
 
 def describe_winner(summary: Summary, findings: Findings) -> list[str]:
-    """Returns lines about the winner of a comparison.
+    """Returns lines about the best variant.
 
-    The lines name the best variant and its difference from the reference, variants tied with the best, and variants
-    with too few seeds to tell.
+    The first line states the difference between the best variant and the reference. The other lines list the variants
+    that are tied with the best variant, and the variants for which the seeds are too few for a verdict.
     """
     heading = HEADINGS[findings.metric]
     if findings.winner is None:
@@ -159,7 +159,7 @@ def collect_warnings(summary: Summary, findings: Findings) -> list[str]:
 def format_verdict(row: Row) -> str:
     """Returns a verdict in words.
 
-    If the seeds are too few for a verdict, the text states about how many more seeds are needed.
+    If the seeds are too few for a verdict, the text states the approximate number of further seeds needed.
     """
     if row["verdict"] != Standing.TOO_FEW:
         return _IN_FULL.get(row["verdict"], str(row["verdict"]))
@@ -178,7 +178,7 @@ def abbreviate_verdict(row: Row) -> str:
 def format_difference(row: Row, unit: Unit) -> str:
     """Returns a difference with its interval as text, such as `+1.8 [+1.4, +2.2]`.
 
-    The text is `-` if there are no pairs.
+    If there are no pairs of runs, the text is `-`.
     """
     text, low, high = (unit.signed(row[name]) for name in ("difference", "low", "high"))
     return text if math.isnan(row["low"]) else f"{text} [{low}, {high}]"

@@ -1,4 +1,4 @@
-"""A command that rejects repeated options, of which typer's parser would silently keep only the last value."""
+"""A command that rejects repeated options. Typer's parser would silently keep only the last value."""
 
 from collections import Counter
 from typing import Any

@@ -76,9 +76,10 @@ def _experiments(sides: tuple[Side, Side], variants: set[str], seeds: list[int])
 
 
 def scored_runs(experiments: Sequence[Experiment], target: float, training: Training) -> pd.DataFrame:
-    """Trains experiments with the same data together, and returns their runs scored for a gate. No results are stored.
+    """Trains experiments, which all have the same data, and returns the runs with all columns that a gate judges.
 
-    `target` is the validation accuracy that defines steps to target. The function raises the same errors as `train`.
+    No results are stored. `target` is the validation accuracy that defines steps to target. The function raises the
+    same errors as `train`.
     """
     simulated = training.simulates()
     runs = tuple(run for experiment in experiments for run in runs_of(experiment, simulated))

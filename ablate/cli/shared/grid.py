@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Grid:
     """All runs of an experiment and their results folder.
 
-    `path` is the results folder, and `statuses` maps the ids of the runs stored in this folder to their statuses, as
-    read when the grid was made.
+    `path` is the results folder. `statuses` maps the ids of the runs stored in this folder to their statuses. The
+    statuses are as of the time when the grid was made.
     """
 
     experiment: Experiment

@@ -1,4 +1,4 @@
-"""Groups of options: the command line has several options, of which the command's function gets one argument."""
+"""Groups of options: the function of a command gets the values of several command-line options as one argument."""
 
 import inspect
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Group:
 def option(default: Any, *names: str, **details: Any) -> Any:
     """Returns a default value that turns a parameter of a command, or a field of a group, into an option.
 
-    By default the option has the name of the parameter. `names` are other names of the option, including dashes.
+    `names` are the names of the option, including dashes. By default the option has the name of the parameter.
     `details` are passed to `typer.Option`.
     """
 
@@ -38,7 +38,7 @@ def option(default: Any, *names: str, **details: Any) -> Any:
 def parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
     """Returns a parameter that typer reads as an option.
 
-    The annotation, or a default value made by `option`, describes the option.
+    `annotation` describes the option, unless `default` is a result of the function `option`.
     """
     if isinstance(default, Field):
         annotation, default = Annotated[annotation, default.metadata[_INFO](name)], default.default
@@ -46,10 +46,10 @@ def parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parame
 
 
 def takes_groups(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps a command so that typer sees the options of each group of options instead of the group.
+    """Wraps a command so that typer sees single options instead of groups of options.
 
-    A parameter of the command is a group if its type is a dataclass, whose fields are the options, or if its type is
-    annotated with a `Group`.
+    If the type of a parameter is a dataclass, the parameter is a group whose options are the fields of the dataclass. A
+    parameter is also a group if its type is annotated with a `Group`.
     """
     hints = get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)

@@ -29,9 +29,9 @@ def variable(field: str) -> str:
 def experiment_group(**defaults: Any) -> Group:
     """Returns the options of an experiment: a file, a preset and every setting.
 
-    `defaults` replaces default values of settings. If several sources set a value, the first of these sources counts:
-    command line, environment variables `ABLATE_*`, file, preset, defaults. The function `make` of the group raises
-    SpecError for a preset, file, key, variable or value that is not legal.
+    `defaults` replaces default values of settings. If several sources set a value, the first of them in this order has
+    priority: command line, environment variables `ABLATE_*`, file, preset, defaults. The function `make` of the group
+    raises SpecError for a preset, file, key, variable or value that is not legal.
     """
 
     def make(experiment_file: Path | None, preset: str | None, **settings: str | bool | None) -> Experiment:
@@ -49,9 +49,9 @@ def experiment_group(**defaults: Any) -> Group:
 
 
 def _with_variable(message: str, given: Mapping[str, str | bool]) -> str:
-    """Completes an error message that begins with the option of a setting.
+    """Returns an error message about a setting, extended by the environment variable that set the wrong value.
 
-    If an environment variable set the value, the name of the variable is put in front of the message.
+    If no environment variable set the value, the message is unchanged.
     """
     for name, value in given.items():
         if message.startswith(f"{flag(name)}: ") and os.environ.get(variable(name)) == value:

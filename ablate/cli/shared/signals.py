@@ -1,11 +1,15 @@
-"""Signals that end the command: the first one unwinds it, so that workers are stopped and temporary files deleted."""
+"""Handling of the signals that end a command.
+
+The first signal raises an exception, so that the command stops its workers and deletes its temporary files.
+"""
 
 import signal
 import time
 
-# Without SIGHUP on Windows. A signal that is ignored from the start, as under `nohup`, stays ignored.
+# Windows has no SIGHUP. A signal that is ignored from the start, as under `nohup`, stays ignored.
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-# For this long, further signals do not disturb the cleaning up. After that, foreign code may have swallowed the first.
+# Further signals within this time are ignored, so that they do not disturb the cleaning up. A later signal raises the
+# exception again, because foreign code may have swallowed the first exception.
 _PATIENCE_SECONDS = 10.0
 
 
@@ -21,13 +25,13 @@ class EndingSignals:
         self._raised = 0.0
 
     def catch(self) -> None:
-        """Handles the signals from now on."""
+        """Starts to handle the signals."""
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._interrupt)
 
     def release(self) -> None:
-        """Lets the signals end the process at once, as there is nothing left to clean up."""
+        """Restores the default handling, in which a signal ends the process immediately."""
         for number in ENDING:
             if signal.getsignal(number) == self._interrupt:
                 signal.signal(number, signal.SIG_DFL)

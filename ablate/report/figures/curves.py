@@ -97,11 +97,11 @@ def _gap(runs: pd.DataFrame, metric: str) -> str:
 def _format(
     axes: list[list[Axes]], titles: Iterable[str], accuracies: Sequence[pd.DataFrame], target: float
 ) -> None:
-    """Formats two rows of panels against steps: losses on a logarithmic axis (top), accuracies in percent (bottom).
+    """Formats the axes of two rows of panels: losses on a logarithmic scale (top) and accuracies in percent (bottom).
 
-    The vertical axis of accuracies includes all bands except at step 0, because the accuracy of an untrained network is
-    far below all other accuracies. The vertical axis also includes the target accuracy, unless `target` is NaN. The
-    panels of a row share the vertical axis.
+    The vertical axis of accuracies covers all bands except their values at step 0, because the accuracy of an untrained
+    network is far below all other accuracies. The vertical axis also covers the target accuracy, unless `target` is
+    NaN. The panels of a row share the vertical axis.
     """
     top, bottom = axes
     for panel, title in zip(top, titles, strict=True):

@@ -29,11 +29,12 @@ _ASPECT = 0.5  # ratio of a cell's height to its width
 
 @drawing()
 def interactions(summary: Summary, findings: Findings) -> Figure | None:
-    """Returns a figure with one heat map per pair of factors. Each cell shows the mean of a metric for two levels.
+    """Returns a figure with one heat map per pair of factors.
 
-    A lighter cell is better. Means are taken over seeds and over the backgrounds (levels of all other factors) that all
-    cells share. A cell without a mean is hatched. The title of each heat map states which share of the variance the
-    interaction explains. The result is None if only one factor is varied.
+    Each cell shows the mean of a metric for one pair of levels. A lighter cell is better. Means are taken over seeds
+    and over the backgrounds (levels of all other factors) that all cells share. A cell without a mean is hatched. The
+    title of each heat map states which share of the variance the interaction explains. The result is None if only one
+    factor is varied.
     """
     pairs = list(findings.contrasts)
     if not pairs:
@@ -62,7 +63,7 @@ def interactions(summary: Summary, findings: Findings) -> Figure | None:
 
 
 def _scale(values: Floats) -> Normalize:
-    """Returns the range of the colour scale: the range of all values except outliers, beyond Tukey's fences."""
+    """Returns the range of the colour scale: the range of all values except outliers (values beyond Tukey's fences)."""
     known = values[~np.isnan(values)]
     if not len(known):
         return Normalize(0, 1)

@@ -30,9 +30,9 @@ QUANTITIES = {
 def layers_figure(summary: Summary, layers: pd.DataFrame, factor: str, quantity: str) -> Figure | None:
     """Returns a figure of a diagnostic quantity against the layers.
 
-    The top row shows the first evaluation with this quantity, and the bottom row the last evaluation. Each line is one
-    level of `factor`. Each column of panels is one level of a second factor, such as norm. All other factors have the
-    levels of the reference variant. The result is None if no finished run with these levels has the quantity.
+    The top row shows the first evaluation with this quantity, and the bottom row shows the last evaluation. Each line
+    is one level of `factor`. Each column of panels is one level of a second factor, such as norm. All other factors
+    have the levels of the reference variant. The result is None if no finished run with these levels has the quantity.
     """
     chosen = lines_and_panels(summary, factor)
     bands = layer_bands(chosen.runs, layers, quantity)

@@ -79,7 +79,7 @@ def _style(look: Look) -> dict[str, Any]:
 
 
 def note(axes: Axes, text: str, *, above: bool = False) -> None:
-    """Writes a remark into the lower right corner of a panel, which is free if curves rise.
+    """Writes a remark into the lower right corner of a panel, where rising curves leave space.
 
     If `above` is true, the remark goes into the upper right corner.
     """

@@ -74,9 +74,9 @@ class Slice:
 
 
 def lines_and_panels(summary: Summary, factor: str) -> Slice:
-    """Returns the slice of a figure with one line per level of a factor.
+    """Returns the slice for a figure with one line per level of `factor`.
 
-    The figure has one panel per level of a second factor with few levels.
+    If a second factor has few levels, the figure has one panel per level of the second factor.
     """
     others = [name for name in dict.fromkeys((*_FACETS, *summary.factors)) if name != factor]
     counts = {name: summary.runs[name].nunique() for name in others}
@@ -88,9 +88,9 @@ def lines_and_panels(summary: Summary, factor: str) -> Slice:
 
 
 def panels_only(summary: Summary, factor: str) -> Slice:
-    """Returns the slice of a figure with one panel per level of a factor.
+    """Returns the slice for a figure with one panel per level of `factor`.
 
-    All other factors have the levels of the reference.
+    All other factors have the levels of the reference variant.
     """
     held, runs = _as_in_the_reference(summary, (factor,))
     other, level = next(iter(held.items()))

@@ -30,8 +30,8 @@ def section_html(section: Section, name: str, filtered: bool) -> str:
 def table_html(title: str, name: str, columns: Sequence[Column], levels: int | None = None) -> str:
     """Returns a table with its title as HTML. `name` is the id of the HTML element.
 
-    The cells of the first column are the headings of the rows. `levels` is the number of leading columns by whose
-    values a reader can filter rows. If `levels` is None, the table has no filter at all.
+    The cells of the first column are the headings of the rows. A reader can filter the rows by the values of the first
+    `levels` columns. If `levels` is None, the table has no filter at all.
     """
     filters = "" if levels is None else _filters(columns, levels)
     heads = "".join(
