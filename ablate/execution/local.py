@@ -4,15 +4,12 @@ This module does not import torch, because the command imports this module and t
 load torch.
 """
 
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext
-from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
@@ -21,7 +18,7 @@ from ablate.data.arrays import Arrays
 from ablate.errors import AblateError
 from ablate.execution.executor import Calibrate, Died, Failed, Outcome, TooLarge, Use
 from ablate.execution.pending import Pending
-from ablate.execution.processes import ending, training_context
+from ablate.execution.processes import STARTS, end, ending, prepare_to_start, started, training_context
 from ablate.experiment.plan import Stack
 from ablate.output.streams import guard_streams
 from ablate.training.result import MatmulLibrary, StackResult
@@ -56,17 +53,7 @@ class LocalExecutor:
         self.starting: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        # Processes started now inherit the ignored SIGINT. An interrupt thus reaches only this process, which then ends
-        # the worker processes.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            if isinstance(self.context, ForkServerContext):
-                ensure_running()
-            else:
-                for device in self.devices:
-                    self._start_worker(device)
-        finally:
-            signal.signal(signal.SIGINT, before)
+        prepare_to_start(self.context)
         self.starting = self.pool.submit(self._make_ready)
         return self
 
@@ -140,7 +127,7 @@ class LocalExecutor:
 
     def _make_ready(self) -> None:
         # The start call returns only after the fork server has loaded torch and started the process.
-        for device in self.devices[len(self.workers) :]:
+        for device in self.devices:
             if not self.is_leaving:
                 self._start_worker(device)
         for connection in list(self.workers):
@@ -149,17 +136,16 @@ class LocalExecutor:
 
     def _start_worker(self, device: str) -> Connection:
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(theirs, self.folder, device), daemon=True)
-        process.start()
+        process = started(self.context, _work, (theirs, self.folder, device))
         theirs.close()
         self.workers[ours] = WorkerProcess(process, device)
         return ours
 
-    def _instruct(self, connection: Connection) -> None:
+    def _instruct(self, connection: Connection, starts: int = STARTS) -> None:
         """Sends a worker the name of the library for matrix products (GEMM) to use.
 
         If no library is set yet, the first worker measures which library is the fastest, and all workers use that
-        library.
+        library. A worker that dies meanwhile is replaced, until `starts` workers have died.
         """
         try:
             if self.gemm is None:
@@ -170,27 +156,27 @@ class LocalExecutor:
                 self.gemm = answer
             connection.send(self.gemm)
         except (EOFError, ConnectionError):
-            raise AblateError(
-                f"a worker process {ending(self.workers[connection].process)} while it started; out of memory? "
-                "fewer --jobs take less"
-            ) from None
+            how = ending(self.workers[connection].process)
+            device = self._dismiss(connection).device
+            if starts == 1:
+                raise AblateError(
+                    f"a worker process {how.text} while it started; out of memory? fewer --jobs take less"
+                ) from None
+            self._instruct(self._start_worker(device), starts - 1)
 
     def _after_death(self, connection: Connection) -> Died:
         """Replaces a worker that has died, and returns the outcome of the stack that this worker was training."""
-        process = self.workers[connection].process
-        how = ending(process)
+        how = ending(self.workers[connection].process)
         self._replace(connection)
-        if (process.exitcode or 0) >= 0:
-            return Died(f"the worker process {how}", by_signal=False)
-        return Died(f"the worker process {how}; out of memory? fewer --jobs take less", by_signal=True)
+        hint = "; out of memory? fewer --jobs take less" if how.by_signal else ""
+        return Died(f"the worker process {how.text}{hint}", how.by_signal)
 
     def _replace(self, connection: Connection) -> None:
         self._instruct(self._start_worker(self._dismiss(connection).device))
 
     def _dismiss(self, connection: Connection) -> "WorkerProcess":
         worker = self.workers.pop(connection)
-        worker.process.terminate()
-        worker.process.join()
+        end(worker.process)
         connection.close()
         return worker
 

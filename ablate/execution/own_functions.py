@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
 
 from ablate.errors import SpecError
-from ablate.execution.processes import ending, training_context
+from ablate.execution.processes import ending, started, training_context
 
 # Time limit for the import and the call of a function. An import from a network drive can take long.
 _LIMIT_SECONDS = 120.0
@@ -25,8 +25,7 @@ def _problem(name: str) -> str | None:
     """Returns the reason why a function cannot be used, or None."""
     context = training_context()
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_check, args=(theirs, name), daemon=True)
-    process.start()
+    process = started(context, _check, (theirs, name))
     theirs.close()
     try:
         # The sentinel reports the end of the process even if a child of the process keeps the connection open.
@@ -42,8 +41,8 @@ def _problem(name: str) -> str | None:
         process.join()
         ours.close()
     return (
-        f"--activation: {name!r} ends its process: the one that imported and called it {ending(process)}; legal is a "
-        "function that returns a tensor"
+        f"--activation: {name!r} ends its process (which imported and called it, and {ending(process).text}); legal "
+        "is a function that returns a tensor"
     )
 
 

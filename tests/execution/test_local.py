@@ -2,7 +2,10 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
+from multiprocessing import forkserver
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +60,38 @@ def test_a_grid_has_the_same_bits_with_two_workers_shuffled_and_split(trained):
         assert len(found) == len(some)
         for run_id, curves in found.items():
             np.testing.assert_array_equal(curves, trained[run_id])
+
+
+def test_a_fork_server_and_a_worker_that_are_killed_are_replaced_and_change_no_bit(trained):
+    plan = make_plan(expand(EXPERIMENT), sizes_of(EXPERIMENT), 2)
+    steps = []
+    with LocalExecutor(2) as executor:
+        executor.use(prepare(EXPERIMENT))
+        executor.wait_for_workers()
+        victims = iter(
+            [forkserver._forkserver._forkserver_pid, next(iter(executor.workers.values())).process.pid]
+        )
+
+        def on_run_steps(run_steps):
+            steps.append(run_steps)
+            if victim := next(victims, None):
+                os.kill(victim, signal.SIGKILL)
+
+        found = _curves(train_stacks(executor, plan.stacks, on_run_steps))
+        processes = [worker.process.pid for worker in executor.workers.values()]
+    assert sum(steps) == plan.run_steps
+    assert found.keys() == trained.keys()
+    for run_id, curves in found.items():
+        np.testing.assert_array_equal(curves, trained[run_id])
+    _wait_for_the_end_of(processes)
+
+
+def _wait_for_the_end_of(processes):
+    """Waits until processes have ended that are not children of this one; a hang is ended by a failure."""
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{process}").exists() for process in processes):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def _one_run_stacks(count):
