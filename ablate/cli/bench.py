@@ -117,7 +117,7 @@ def _bench_variants(experiment: Experiment, machine: Machine, measuring: Measuri
 
         costs = measure_step_costs(experiment, runs, work.arrays, rounds, machine.trainer, work.on_lap)
     if folder:
-        write_step_costs(folder.path, costs, provenance() | PROCESS)
+        write_step_costs(folder.path, costs, provenance() | PROCESS, runs[0].data)
     relu = costs.loc[costs["activation"] == "relu", "variant"]
     reference = str((costs["variant"] if relu.empty else relu).iloc[0])
     if measuring.as_json:

@@ -55,8 +55,6 @@ def train_all(
             tables, seconds = failed_tables(stack, outcome, context), 0.0
         else:
             tables, seconds = trained_tables(stack, outcome, context), outcome.seconds
-        # The old result of a retrained run stays stored until the new result arrives.
-        folder.discard(run.run_id for run in stack.runs)
         folder.write_part(tables, {**metadata, **executor.numerics})
         statuses = dict(Counter(tables["runs"]["status"]))
         observer.stack_finished(stack.label, statuses, seconds)

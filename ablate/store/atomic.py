@@ -77,7 +77,7 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
                 os.fsync(file.fileno())
         for path in contents:
             os.replace(temporary[path], path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         for leftover in temporary.values():
             quietly(leftover.unlink)
@@ -89,7 +89,7 @@ def remove_file(path: Path) -> None:
     A deleted file therefore stays deleted after a power failure.
     """
     path.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -191,7 +191,7 @@ def _take_over_permissions(old: Path, new: Path) -> None:
     new.chmod(stat.S_IMODE(status.st_mode))
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Syncs the directory entries of a folder to disk.
 
     The function does nothing on Windows, which cannot open folders as files.

@@ -1,20 +1,16 @@
 """The results folder: three tables stored in Parquet files, which are consistent even after a crash at any moment.
 
 The tables are `runs`, `curves` (learning curves) and `layers` (layer diagnostics). Runs that were stored together form
-a part: one file in each of the folders `runs/`, `curves/` and `layers/`. The three files of a part have the same name:
-a hash of the ids of the runs with which the part was first stored. The files keep this name when runs are removed, so a
-single renaming replaces the old file in `runs/`. A row of `curves` or `layers` is valid only if the part's file in
-`runs/` contains the run of the row. For this reason, the file in `runs/` is written last when a part is stored, and is
-changed first when runs are removed. If a process is killed in between, invalid rows remain, and the next process that
-writes to the folder deletes these rows.
+a part: one file in each of the folders `runs/`, `curves/` and `layers/`. The three files of a part have the same name,
+which is a hash of the ids of its runs. A file in `curves/` or `layers/` is valid only if there is a file of the same
+name in `runs/`. When a part is stored, its file in `runs/` is therefore written last. The next process that writes to
+the folder deletes invalid files. The module `replacement` describes how stored runs are replaced.
 """
 
 import json
-import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +19,17 @@ import pyarrow as pa
 from ablate.errors import NothingToShow, StoreError
 from ablate.experiment.grid import NUMERICS, SIMULATED
 from ablate.store import atomic, files, parts
-from ablate.store.atomic import explained, quietly, reason
+from ablate.store.atomic import explained, quietly
+from ablate.store.replacement import finish as finish_replacement
+from ablate.store.replacement import replace_parts
 from ablate.store.schema import DATA, TABLES
+from ablate.store.snapshot import names_in, snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _WRITE_ORDER = ("layers", "curves", "runs")
+_RUN_ID, _STATUS = {"runs": ["run_id"]}, {"runs": ["run_id", "status"]}
 EXPERIMENT_FILE = "experiment.toml"
 _AGAIN = "mend that and give the same command again, or choose another folder"
 
@@ -53,8 +53,7 @@ class ResultsFolder:
             StoreError: A file in `runs/` cannot be read, is damaged, was not written by ablate or has another schema
                 version, or a run is stored twice.
         """
-        rows = [row for part in self._runs(["run_id", "status"]).values() for row in part.to_pylist()]
-        return dict(sorted((row["run_id"], row["status"]) for row in rows))
+        return _statuses(snapshot(self.path, _STATUS))
 
     def read(self, table: str) -> "pd.DataFrame":
         """Returns the complete table `runs`, `curves` or `layers`, sorted by the key columns of the table.
@@ -66,12 +65,11 @@ class ResultsFolder:
             NothingToShow: The folder holds no runs.
             StoreError: A file of a part is missing, or a file in `runs/` cannot be used (see `statuses`).
         """
-        runs = self._runs([] if table == "runs" else ["run_id"])
-        if not runs:
+        loaded = snapshot(self.path, _RUN_ID | {table: []})
+        if not loaded:
             path = str(self.path)
             raise NothingToShow(f"{path!r} holds no runs; train some with `ablate run -o {path}`")
-        loaded = runs.values() if table == "runs" else self._counting_rows(table, runs)
-        rows = [part.replace_schema_metadata() for part in loaded]
+        rows = [part[table].replace_schema_metadata() for part in loaded.values()]
         return parts.to_pandas(parts.in_order(table, pa.concat_tables([TABLES[table].empty_table(), *rows])))
 
     def metadata(self) -> dict[str, str]:
@@ -81,8 +79,8 @@ class ResultsFolder:
         errors as `statuses`.
         """
         values: dict[str, set[str]] = defaultdict(set)
-        for part in self._runs(["run_id"]).values():
-            for key, value in files.metadata_of(part.schema).items():
+        for part in snapshot(self.path, _RUN_ID).values():
+            for key, value in files.metadata_of(part["runs"].schema).items():
                 values[key].add(value)
         return {key: " | ".join(sorted(texts)) for key, texts in sorted(values.items())}
 
@@ -95,23 +93,27 @@ class ResultsFolder:
             StoreError: The dataset or the shared settings differ, or a file in `runs/` cannot be used (see `statuses`).
         """
         wanted: dict[str, object] = json.loads(data)
-        for part in self._runs(["run_id"]).values():
-            held: dict[str, object] = json.loads(files.metadata_of(part.schema).get(DATA, data))
+        for part in snapshot(self.path, _RUN_ID).values():
+            held: dict[str, object] = json.loads(files.metadata_of(part["runs"].schema).get(DATA, data))
             if held != wanted:
                 content = f"{str(self.path)!r} holds {_difference(held, wanted)}"
                 raise StoreError(f"-o/--output: {content}; choose another folder for these")
 
     @contextmanager
-    def writing(self, experiment_toml: str) -> Iterator[None]:
-        """Prepares the folder for `write_part` and `discard`.
+    def writing(
+        self, experiment_toml: str, data: str | None = None, statuses: Mapping[str, str] | None = None
+    ) -> Iterator[None]:
+        """Prepares the folder for `write_part`; until the exit, this process is its only writer.
 
-        Inside the `with` block, this process is the only writer of the folder. At the start, the method makes the
-        folder, deletes the leftovers of a killed process, and writes `experiment.toml`. If this preparation fails, all
-        new folders and files are removed.
+        The work of a killed writer is finished or removed, and `experiment.toml` is written. If `data` are given, the
+        stored runs must have the same (see `ensure_same_data`). If `statuses` are given, the stored runs must have
+        them: then no other command has written since the caller read them. If any of these steps fails, all new
+        folders and files are removed.
 
         Raises:
-            StoreError: The folder cannot be made or written, another command is writing to the folder, the folder
-                contains `experiment.toml` but not `runs/`, or a file in `runs/` cannot be used (see `statuses`).
+            StoreError: The folder cannot be made or written, is being written by another command, was written by
+                another command since `statuses` were read, holds other data, or holds an `experiment.toml` but no
+                `runs`; or a reason given at `statuses` applies.
         """
         lock, experiment = self.path / atomic.LOCK, self.path / EXPERIMENT_FILE
         with ExitStack() as held:
@@ -128,10 +130,16 @@ class ResultsFolder:
                     )
                 for table in TABLES:
                     atomic.make_folder(self.path / table, undo)
-                stored = self._heal()
+                loaded = self._heal()
+                if data is not None:
+                    self.ensure_same_data(data)
+                if statuses is not None:
+                    self._ensure_unchanged(statuses, loaded)
                 atomic.replace_files({experiment: experiment_toml.encode()})
                 undo.pop_all()
-            self._stored = stored
+            self._stored = {
+                run_id: name for name, part in loaded.items() for run_id in parts.run_ids(part["runs"])
+            }
             try:
                 yield
             finally:
@@ -140,121 +148,67 @@ class ResultsFolder:
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
         """Stores runs with their learning curves and layer diagnostics as one part, completely or not at all.
 
-        `tables` holds the table `runs` and the tables `curves` and `layers`; an empty `curves` or `layers` may be left
-        out. `metadata` applies to all runs of the part and is stored in the Parquet schema under keys that start with
-        `ablate.`. The same arguments always give byte-identical files.
+        The tables are `runs` and, if they have rows, `curves` and `layers`. The metadata apply to all these runs. They
+        are stored in the Parquet schema under keys `ablate.*`. The same arguments give byte-identical files. Runs that
+        are stored already are replaced in all tables in one step.
 
         Raises:
-            ValueError: A table does not fit its schema, or one of the runs is already stored in another part.
-            StoreError: The part cannot be written.
+            ValueError: A table does not fit the schema.
+            StoreError: The part cannot be written; the runs stored before remain.
         """
-        stored = self._index()
-        arrow = parts.checked(tables)
-        run_ids = parts.run_ids(arrow["runs"])
-        name = parts.part_name(run_ids)
-        if elsewhere := [run_id for run_id in run_ids if stored.get(run_id, name) != name]:
-            raise ValueError(f"runs that are stored in another part: {elsewhere}")
-        with explained(self.path, f"the {len(stored)} runs stored there before are safe: {_AGAIN}"):
-            whole = {table: files.with_metadata(arrow[table], metadata) for table in _WRITE_ORDER}
-            atomic.replace_files({self.path / table / name: files.encode(whole[table]) for table in whole})
-        stored.update(dict.fromkeys(run_ids, name))
-
-    def discard(self, run_ids: Iterable[str]) -> None:
-        """Removes runs from all three tables, one part at a time. Ids of runs that are not stored are ignored.
-
-        Raises:
-            StoreError: A part cannot be written; the runs that were not removed before this error remain complete.
-        """
-        stored = self._index()
-        leaving: dict[str, set[str]] = defaultdict(set)
-        for run_id in set(run_ids) & set(stored):
-            leaving[stored[run_id]].add(run_id)
-        with explained(self.path, f"the other runs stored there are safe: {_AGAIN}"):
-            for name, removed in sorted(leaving.items()):
-                staying = {run_id for run_id, part in stored.items() if part == name} - removed
-                for table in reversed(_WRITE_ORDER):
-                    self._shrink(table, name, staying)
-                for run_id in removed:
-                    del stored[run_id]
-
-    def _index(self) -> dict[str, str]:
         if self._stored is None:
-            raise RuntimeError("write_part and discard are legal only inside `with folder.writing(...)`")
-        return self._stored
+            raise RuntimeError("write_part is legal only inside `with folder.writing(...)`")
+        arrow = parts.checked(tables)
+        part = {table: files.with_metadata(rows, metadata) for table, rows in arrow.items()}
+        run_ids = parts.run_ids(part["runs"])
+        old = {self._stored[run_id] for run_id in run_ids if run_id in self._stored}
+        with explained(self.path, f"the {len(self._stored)} runs stored there before are safe: {_AGAIN}"):
+            new = [part, *(rest for name in sorted(old) if (rest := self._without(name, run_ids)))]
+            if old:
+                replace_parts(self.path, old, {parts.name_of(part): _encoded(part) for part in new})
+            else:
+                content = _encoded(part)
+                atomic.replace_files(
+                    {self.path / table / parts.name_of(part): content[table] for table in _WRITE_ORDER}
+                )
+        for part in new:
+            self._stored.update(dict.fromkeys(parts.run_ids(part["runs"]), parts.name_of(part)))
 
-    def _runs(self, columns: list[str]) -> dict[str, pa.Table]:
-        """Returns the contents of all files in `runs/` by file name.
+    def _without(self, name: str, run_ids: Iterable[str]) -> parts.Part | None:
+        """Returns a stored part without some of its runs, or None if no run is left."""
+        runs = parts.load(self.path / "runs" / name, "runs")
+        staying = sorted(set(parts.run_ids(runs)) - set(run_ids))
+        if not staying:
+            return None
+        others = {table: parts.load(self.path / table / name, table) for table in _WRITE_ORDER[:-1]}
+        return {table: parts.keep_runs(rows, staying) for table, rows in (others | {"runs": runs}).items()}
 
-        `columns` names the columns to read and must include `run_id`; an empty list stands for all columns. The method
-        raises a StoreError if a run is stored twice.
-        """
-        loaded: dict[str, pa.Table] = {}
-        owner: dict[str, str] = {}
-        for name in self._names("runs"):
-            # Another process may have deleted a file after this process listed it.
-            with suppress(FileNotFoundError):
-                loaded[name] = parts.load(self.path / "runs" / name, "runs", columns)
-        for name, part in loaded.items():
-            for run_id in parts.run_ids(part):
-                if owner.setdefault(run_id, name) != name:
-                    raise StoreError(
-                        f"{str(self.path / 'runs')!r} holds run {run_id} twice, in {owner[run_id]} and in "
-                        f"{name}; delete one of these files"
-                    )
-        return loaded
-
-    def _counting_rows(self, table: str, runs: Mapping[str, pa.Table]) -> Iterator[pa.Table]:
-        """Yields the valid rows of a table, part by part.
-
-        A row is valid if the part's file in `runs/` contains the run of the row.
-        """
-        for name, part in runs.items():
-            path, runs_file = self.path / table / name, self.path / "runs" / name
-            try:
-                yield parts.keep_runs(parts.load(path, table), parts.run_ids(part))
-            except FileNotFoundError:
-                if runs_file.exists():
-                    raise StoreError(
-                        f"{str(path)!r} is missing; delete {str(runs_file)!r} too and its runs are trained again"
-                    ) from None
-
-    def _names(self, table: str) -> list[str]:
-        folder = self.path / table
-        try:
-            names = sorted(name for name in os.listdir(folder) if re.fullmatch(r"[^._].*\.parquet", name))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            problem = f"{str(self.path)!r} is not a readable results folder ({reason(error)})"
-            raise StoreError(problem) from error
-        for name in names:
-            if not re.fullmatch(parts.NAME_PATTERN, name):
-                raise StoreError(f"{str(folder / name)!r} was not written by ablate; move it elsewhere")
-        return names
-
-    def _heal(self) -> dict[str, str]:
-        """Deletes files and rows that a killed process left behind.
-
-        Returns the name of the part of each stored run, by run id.
-        """
+    def _heal(self) -> dict[str, parts.Part]:
+        """Finishes or removes the work of a killed writer. Returns the id and status of each stored run, by part."""
+        finish_replacement(self.path)
         for folder in (self.path, *(self.path / table for table in TABLES)):
             atomic.remove_leftovers(folder)
-        runs = {name: parts.run_ids(part) for name, part in self._runs(["run_id"]).items()}
+        loaded = snapshot(self.path, _STATUS)
         for table in ("curves", "layers"):
-            for name in self._names(table):
-                self._shrink(table, name, set(runs.get(name, ())))
-        return {run_id: name for name, run_ids in runs.items() for run_id in run_ids}
+            for name in set(names_in(self.path, table)) - set(loaded):
+                atomic.remove_file(self.path / table / name)
+        return loaded
 
-    def _shrink(self, table: str, name: str, staying: set[str]) -> None:
-        """Removes all rows from one file of a part except the rows of the runs in `staying`.
+    def _ensure_unchanged(self, statuses: Mapping[str, str], loaded: Mapping[str, parts.Part]) -> None:
+        if statuses != _statuses(loaded):
+            raise StoreError(
+                f"-o/--output: another command has written {str(self.path)!r} since this one started; give the same "
+                "command again to train what is still missing"
+            )
 
-        If `staying` is empty, the file is deleted.
-        """
-        path = self.path / table / name
-        if not staying:
-            atomic.remove_file(path)
-        elif path.exists() and not set(parts.run_ids(parts.load(path, table, ["run_id"]))) <= staying:
-            atomic.replace_files({path: files.encode(parts.keep_runs(parts.load(path, table), staying))})
+
+def _encoded(part: parts.Part) -> dict[str, pa.Buffer]:
+    return {table: files.encode(rows) for table, rows in part.items()}
+
+
+def _statuses(loaded: Mapping[str, parts.Part]) -> dict[str, str]:
+    rows = [row for part in loaded.values() for row in part["runs"].to_pylist()]
+    return dict(sorted((row["run_id"], row["status"]) for row in rows))
 
 
 def _difference(held: Mapping[str, object], wanted: Mapping[str, object]) -> str:

@@ -1,6 +1,6 @@
 """The parts of a results folder: conversion between data frames and Arrow tables, and checks against the schemas."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     # pandas is not imported at run time, so `ablate plan` can look up stored runs without importing pandas.
     import pandas as pd
 
+Part = dict[str, pa.Table]
 NAME_PATTERN = r"part-[0-9a-f]{32}\.parquet"
 
 
@@ -26,6 +27,11 @@ def part_name(run_ids: Iterable[str]) -> str:
     """
     text = "\n".join(sorted(run_ids))
     return f"part-{blake2b(text.encode(), digest_size=16).hexdigest()}.parquet"
+
+
+def name_of(part: Part) -> str:
+    """Returns the file name of a part."""
+    return part_name(run_ids(part["runs"]))
 
 
 def load(path: Path, table: str, columns: files.Names = ()) -> pa.Table:
@@ -93,9 +99,9 @@ def run_ids(arrow: pa.Table) -> list[str]:
     return list(arrow["run_id"].unique().to_pylist())
 
 
-def keep_runs(arrow: pa.Table, run_ids: Iterable[str]) -> pa.Table:
+def keep_runs(arrow: pa.Table, run_ids: Sequence[str]) -> pa.Table:
     """Returns only those rows of an Arrow table that belong to the given runs."""
-    return arrow.filter(pc.is_in(arrow["run_id"], pa.array(sorted(run_ids), TEXT)))
+    return arrow.filter(pc.is_in(arrow["run_id"], pa.array(run_ids, TEXT)))
 
 
 def to_pandas(arrow: pa.Table) -> "pd.DataFrame":

@@ -14,30 +14,44 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ablate.store.parquet import ResultsFolder
-from tests.store.stored_frames import METADATA, tables
+from tests.store.stored_frames import METADATA, plain, tables, versions
 
 CHANGING = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 RANDOM_PARTS = tuple((f"{n:02}a", f"{n:02}b") for n in range(30))
+# Trained again, two runs at a time, of which half are of two parts.
+FORCED_PARTS = tuple(
+    pair
+    for n in range(0, 30, 2)
+    for pair in ((f"{n:02}a'", f"{n:02}b'"), (f"{n:02}b''", f"{n + 1:02}a'"), (f"{n + 1:02}b'",))
+)
+
+# The parts of each session of a writer. Later parts replace runs of two parts, with one that is new, and a whole part.
+SESSIONS = (("a b c", "d e"), ("b' d' f", "a' c'"))
 
 # Made once, before any fork.
-STORY = {run_ids: tables(run_ids) for run_ids in ("abc", "de", "bf")}
-RANDOM = {run_ids: tables(run_ids) for run_ids in RANDOM_PARTS}
+STORY = {part: tables(part.split()) for session in SESSIONS for part in session}
+RANDOM = {run_ids: tables(run_ids) for run_ids in RANDOM_PARTS + FORCED_PARTS}
+
+
+def states() -> list[str]:
+    """Returns what is stored after each part of the story, and before the first: runs with their versions."""
+    stored: dict[str, str] = {}
+    found = [""]
+    for part in STORY:
+        stored |= {plain(run_id): run_id for run_id in part.split()}
+        found.append(" ".join(stored[run_id] for run_id in sorted(stored)))
+    return found
 
 
 def story(path: Path, log: Callable[[str], None]) -> None:
-    """Writes, discards and writes again: every kind of change a folder goes through."""
-    folder = ResultsFolder(path)
-    with folder.writing("seeds = 1"):
-        log("ready")
-        folder.write_part(STORY["abc"], METADATA)
-        log("abc")
-        folder.write_part(STORY["de"], METADATA)
-        log("abcde")
-    with folder.writing("seeds = 2"):
-        folder.discard(["b", "d", "e"])
-        log("ac")
-        folder.write_part(STORY["bf"], METADATA)
-        log("abcf")
+    """Writes, and writes anew: every kind of change a folder goes through."""
+    folder, after = ResultsFolder(path), iter(states())
+    log(next(after))
+    for session in SESSIONS:
+        with folder.writing(f"session = {len(session)}"):
+            for part in session:
+                folder.write_part(STORY[part], METADATA)
+                log(next(after))
 
 
 def resume(path: Path, log: Callable[[str], None]) -> None:
@@ -45,10 +59,18 @@ def resume(path: Path, log: Callable[[str], None]) -> None:
     folder = ResultsFolder(path)
     done = set(folder.statuses())
     with folder.writing("seeds = 1"):
-        for run_ids, part in RANDOM.items():
+        for run_ids in RANDOM_PARTS:
             if not set(run_ids) <= done:
-                folder.write_part(part, METADATA)
+                folder.write_part(RANDOM[run_ids], METADATA)
                 log(" ".join(run_ids))
+
+
+def force(path: Path, log: Callable[[str], None]) -> None:
+    """Writes all runs again, as a command with `--force` does."""
+    folder = ResultsFolder(path)
+    with folder.writing("seeds = 1"):
+        for run_ids in FORCED_PARTS:
+            folder.write_part(RANDOM[run_ids], METADATA)
 
 
 def in_child(
@@ -68,25 +90,16 @@ def in_child(
 def die_before(operation: int, root: Path) -> None:
     """Kills this process when it is about to start that operation on files below `root`."""
     left = operation
-    sync = os.fsync
 
     def count(event: str, args: tuple[object, ...]) -> None:
         nonlocal left
         changes = event in CHANGING or (event == "open" and int(str(args[2])) & (os.O_WRONLY | os.O_RDWR))
         if changes and str(args[0]).startswith(str(root)):
-            step()
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
 
-    def step() -> None:
-        nonlocal left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-
-    def counted_sync(descriptor: int) -> None:
-        step()
-        sync(descriptor)
-
-    os.fsync = counted_sync
+    os.fsync = lambda descriptor: None  # slow, and changes nothing that a kill can show
     sys.addaudithook(count)
 
 
@@ -101,15 +114,23 @@ def stepwise(root: Path) -> None:
 
 def randomly(root: Path, seed: int) -> None:
     draw = random.Random(seed)
+    path = root / "results"
+    print(killed(path, resume, draw), killed(path, force, draw))
+
+
+def killed(path: Path, write: Callable[[Path, Callable[[str], None]], None], draw: random.Random) -> int:
+    """Kills writers of a folder ten times and lets the last one end. Returns how many were killed."""
     kills = 0
     while True:
-        child = in_child(root / "results", resume, lambda: None)
+        child = in_child(path, write, lambda: None)
         if kills < 10:
             time.sleep(draw.uniform(0, 0.06))
             os.kill(child, signal.SIGKILL)
-        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
-            print(kills)
-            return
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if write is force:
+            assert len(versions(ResultsFolder(path))) == 2 * len(RANDOM_PARTS)
+        if code == 0:
+            return kills
         kills += 1
 
 

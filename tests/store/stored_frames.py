@@ -1,12 +1,18 @@
-"""Tables of made-up runs: what a run holds follows from its id, so that any stored part can be checked."""
+"""Tables of made-up runs: what a run holds follows from its id and its version, so any stored part can be checked.
+
+The version of a run is the letters after its first: `a`, `a'` and `a''` are the same run, trained again twice.
+"""
 
 from collections.abc import Iterable
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from ablate.store.schema import RUNS, SCORES
+from ablate.errors import NothingToShow
+from ablate.store.parquet import ResultsFolder
+from ablate.store.schema import RUNS, SCORES, TABLES
 from ablate.store.status import FINISHED
 from tests.made_up import DEFAULT_SETTINGS
 
@@ -18,12 +24,17 @@ def number(*parts: object) -> float:
     return crc32("/".join(map(str, parts)).encode()) / 2**32
 
 
+def plain(run_id: str) -> str:
+    """Returns the id of a run without its version."""
+    return run_id.rstrip("'")
+
+
 def run_row(run_id: str, status: str = FINISHED) -> dict[str, object]:
     names = (*SCORES.names, "best_val_accuracy", "gap_accuracy", "gap_loss", "aulc")
     finished = status == FINISHED
     scores = {name: number(run_id, name) if finished else None for name in names}
     row = DEFAULT_SETTINGS | {
-        "run_id": run_id,
+        "run_id": plain(run_id),
         "variant": f"relu norm=off dropout={number(run_id):.1f}",
         "dropout": f"{number(run_id):.1f}",
         "seed": crc32(run_id.encode()),
@@ -46,7 +57,7 @@ def run_row(run_id: str, status: str = FINISHED) -> dict[str, object]:
 def curve_rows(run_id: str, evaluations: int = 4) -> list[dict[str, object]]:
     return [
         {
-            "run_id": run_id,
+            "run_id": plain(run_id),
             "step": 18 * k,
             "epoch": float(k),
             "running_loss": number(run_id, k) if k else None,
@@ -59,7 +70,7 @@ def curve_rows(run_id: str, evaluations: int = 4) -> list[dict[str, object]]:
 def layer_rows(run_id: str) -> list[dict[str, object]]:
     return [
         {
-            "run_id": run_id,
+            "run_id": plain(run_id),
             "step": step,
             "layer": layer,
             "quantity": quantity,
@@ -69,6 +80,21 @@ def layer_rows(run_id: str) -> list[dict[str, object]]:
         for layer in ("hidden.0", "hidden.1")
         for quantity in ("dead_share", "gradient_norm")
     ]
+
+
+def versions(folder: ResultsFolder, legal: Iterable[str] = ("", "'", "''")) -> list[str]:
+    """Returns the stored runs with their versions, after a check that each is there once, with just its own rows."""
+    stored = list(folder.statuses())
+    if not stored:
+        for table in TABLES:
+            with pytest.raises(NothingToShow):
+                folder.read(table)
+        return []
+    found = rows(folder.read("runs"))
+    named = [run_id + age for run_id in stored for age in legal if run_row(run_id + age) in found]
+    for table in TABLES:
+        assert rows(folder.read(table)) == expected(table, named)
+    return named
 
 
 def tables(run_ids: Iterable[str], status: str = FINISHED) -> dict[str, pd.DataFrame]:
@@ -84,13 +110,13 @@ def tables(run_ids: Iterable[str], status: str = FINISHED) -> dict[str, pd.DataF
 
 def rows(frame: pd.DataFrame) -> list[dict[str, object]]:
     """Returns the cells of a frame as plain Python values, every kind of missing value as None."""
-    plain = [
+    filled = [
         {name: None if pd.isna(cell) else cell for name, cell in row.items()}
         for row in frame.to_dict("records")
     ]
     return [
         {name: cell.item() if isinstance(cell, np.generic) else cell for name, cell in row.items()}
-        for row in plain
+        for row in filled
     ]
 
 

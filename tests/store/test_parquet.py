@@ -3,7 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ablate.errors import NothingToShow, StoreError
+from ablate.store import parts
 from ablate.store.parquet import ResultsFolder
 from ablate.store.parts import part_name
 from ablate.store.schema import CURVES, RUNS, SCHEMA_VERSION, TABLES
 from tests.store.full_disk import files_of_at_most
-from tests.store.stored_frames import METADATA, expected, rows, tables
+from tests.store.stored_frames import METADATA, expected, rows, tables, versions
 
 
 @pytest.fixture
@@ -129,14 +130,27 @@ def test_metadata_is_in_each_file_and_shows_where_parts_differ(folder: ResultsFo
     }
 
 
-def test_a_run_is_stored_in_one_part_only(folder: ResultsFolder) -> None:
-    write(folder, "ab")
-    before = contents(folder.path)
+def test_runs_written_again_replace_the_stored_ones_in_all_tables(folder: ResultsFolder) -> None:
+    write(folder, "abc", "de")
     with folder.writing("seeds = 1\n"):
-        for run_ids in ("bc", "b", "abc"):
-            with pytest.raises(ValueError, match="another part"):
-                folder.write_part(tables(run_ids), METADATA)
-    assert contents(folder.path) == before
+        folder.write_part(tables(["b'", "d'", "f"]), METADATA)
+    assert versions(folder) == ["a", "b'", "c", "d'", "e", "f"]
+    for table in TABLES:
+        assert {path.name for path in (folder.path / table).iterdir()} == set(
+            map(part_name, ["ac", "e", "bdf"])
+        )
+    assert not (folder.path / ".replacement").exists()
+
+
+def test_a_part_of_which_a_file_is_missing_or_torn_can_be_written_again(folder: ResultsFolder) -> None:
+    write(folder, "ab", "c")
+    with folder.writing(""):
+        part(folder, "curves", "ab").unlink()
+        part(folder, "layers", "c").write_bytes(b"torn")
+        with pytest.raises(StoreError, match="are safe"):
+            folder.write_part(tables("a"), METADATA)
+        folder.write_part(tables("abc"), METADATA)
+    assert rows(folder.read("layers")) == expected("layers", "abc")
 
 
 def test_tables_that_do_not_fit_write_nothing(folder: ResultsFolder) -> None:
@@ -153,13 +167,11 @@ def test_writing_needs_the_lock(folder: ResultsFolder) -> None:
     for _ in range(2):
         with pytest.raises(RuntimeError, match="writing"):
             folder.write_part(tables("a"), METADATA)
-        with pytest.raises(RuntimeError, match="writing"):
-            folder.discard("a")
         write(folder)
 
 
 class FolderOfRuns(RuleBasedStateMachine):
-    """Any sequence of writing, discarding and opening anew leaves exactly the runs that a plain set says."""
+    """Any sequence of writing, writing again and opening anew leaves exactly the runs that a plain set says."""
 
     @initialize()
     def start(self) -> None:
@@ -179,17 +191,9 @@ class FolderOfRuns(RuleBasedStateMachine):
     @rule(
         run_ids=st.sets(st.sampled_from("abcde"), min_size=1), status=st.sampled_from(["finished", "failed"])
     )
-    def write_what_is_missing(self, run_ids: set[str], status: str) -> None:
-        missing = run_ids - set(self.stored)
-        if missing:
-            self.folder.write_part(tables(missing, status), METADATA)
-            self.stored |= dict.fromkeys(missing, status)
-
-    @rule(run_ids=st.sets(st.sampled_from("abcdef")))
-    def discard(self, run_ids: set[str]) -> None:
-        self.folder.discard(run_ids)
-        for run_id in run_ids & set(self.stored):
-            del self.stored[run_id]
+    def write_some(self, run_ids: set[str], status: str) -> None:
+        self.folder.write_part(tables(run_ids, status), METADATA)
+        self.stored |= dict.fromkeys(run_ids, status)
 
     @rule()
     def open_anew(self) -> None:
@@ -203,37 +207,11 @@ class FolderOfRuns(RuleBasedStateMachine):
         assert sorted(plain["run_id"]) == sorted(run_id for run_id in self.stored for _ in range(4))
 
 
-def test_any_sequence_of_writing_and_discarding_keeps_account(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_sequence_of_writing_keeps_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_STATEFUL_FOLDER", str(tmp_path / "x"))
     run_state_machine_as_test(
         FolderOfRuns, settings=settings(max_examples=20, stateful_step_count=15, deadline=None)
     )
-
-
-def test_discarded_runs_leave_all_tables_and_the_others_stay(folder: ResultsFolder) -> None:
-    write(folder, "abc", "de", "f")
-    with folder.writing(""):
-        folder.discard(iter(["b", "d", "e", "no such run"]))
-    for table in TABLES:
-        assert rows(folder.read(table)) == expected(table, "acf")
-        assert {path.name for path in (folder.path / table).iterdir()} == {part_name("abc"), part_name("f")}
-    assert folder.metadata()["torch"] == "2.11.0"
-    with folder.writing(""):
-        folder.discard("acf")
-    assert folder.statuses() == {}
-    assert [path for table in TABLES for path in (folder.path / table).iterdir()] == []
-
-
-def test_discarding_removes_a_part_of_which_a_file_is_missing_or_torn(folder: ResultsFolder) -> None:
-    write(folder, "ab", "c")
-    with folder.writing(""):
-        part(folder, "curves", "ab").unlink()
-        part(folder, "layers", "c").write_bytes(b"torn")
-        folder.discard("ac")
-        assert list(folder.statuses()) == ["b"]
-    assert rows(folder.read("layers")) == expected("layers", "b")
 
 
 def test_a_second_writer_is_refused_until_the_first_ends(folder: ResultsFolder) -> None:
@@ -287,37 +265,30 @@ def test_a_reader_beside_a_writer_sees_whole_parts(folder: ResultsFolder) -> Non
     with folder.writing(""):
         folder.write_part(tables("c"), METADATA)
         assert rows(reader.read("curves")) == expected("curves", "abc")
-        folder.discard("a")
-        assert rows(reader.read("layers")) == expected("layers", "bc")
+        folder.write_part(tables(["a'"]), METADATA)
+        assert rows(reader.read("layers")) == expected("layers", ["a'", "b", "c"])
 
 
-def test_parts_that_vanish_while_they_are_read_are_passed_over(
-    folder: ResultsFolder, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("table", list(TABLES))
+def test_runs_replaced_while_they_are_read_are_all_old_or_all_new(
+    folder: ResultsFolder, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    write(folder, "a", "b", "c")
-    part(folder, "runs", "b").unlink()
-    for late in ("runs", "curves"):
-        names = sorted(path.name for path in (folder.path / "curves").iterdir())
-        if late == "runs":
-            monkeypatch.setattr(os, "listdir", lambda path, names=names: names)
-        else:
-            monkeypatch.undo()
-        assert rows(folder.read("curves")) == expected("curves", "ac")
+    write(folder, "ab", "cd")
+    load, calls = parts.load, []
 
+    def load_beside_a_writer(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            folder.write_part(tables(["b'", "c'"]), METADATA)
+        if len(calls) == 20:
+            folder.write_part(tables(["a''", "d''"]), METADATA)
+        return load(*arguments)
 
-def test_a_part_discarded_between_its_runs_and_its_curves_is_passed_over(
-    folder: ResultsFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(folder, "a", "b")
-    counting = ResultsFolder._counting_rows
-
-    def discarded_first(self: ResultsFolder, table: str, runs: dict[str, object]) -> object:
-        with folder.writing(""):
-            folder.discard("a")
-        return counting(self, table, runs)
-
-    monkeypatch.setattr(ResultsFolder, "_counting_rows", discarded_first)
-    assert rows(ResultsFolder(folder.path).read("curves")) == expected("curves", "b")
+    reader = ResultsFolder(folder.path)
+    with folder.writing(""):
+        monkeypatch.setattr(parts, "load", load_beside_a_writer)
+        assert rows(reader.read(table)) == expected(table, ["a", "b'", "c'", "d"])
+    assert len(calls) > 5
 
 
 def test_runs_of_other_data_are_refused_with_what_differs(folder: ResultsFolder) -> None:
@@ -407,25 +378,18 @@ def test_a_full_disk_loses_no_stored_run_and_says_how_many_there_are(
     assert rows(folder.read("curves")) == expected("curves", "abcde")
 
 
-def test_a_disk_that_fills_up_while_runs_are_discarded_loses_no_other_run(folder: ResultsFolder) -> None:
+def test_a_disk_that_fills_up_while_runs_are_replaced_keeps_each_run_old_or_new(
+    folder: ResultsFolder,
+) -> None:
     write(folder, "ab", "c")
     largest = max(part(folder, table, "ab").stat().st_size for table in TABLES)
-    with (
-        folder.writing("seeds = 1\n"),
-        files_of_at_most(0),
-        pytest.raises(StoreError, match="the other runs stored there are safe"),
-    ):
-        folder.discard("a")
     found = set()
-    for size in range(0, largest, largest // 8):
-        with folder.writing("seeds = 1\n"), files_of_at_most(size), suppress(StoreError):
-            folder.discard("a")
-        stored = "".join(folder.statuses())
-        for table in TABLES:
-            assert rows(folder.read(table)) == expected(table, stored)
-        found.add(stored)
-    assert "abc" in found
-    assert found <= {"abc", "bc"}
+    for size in [*range(0, largest // 2, largest // 8), 2 * largest]:
+        safe = pytest.raises(StoreError, match="the 3 runs stored there before are safe")
+        with folder.writing("seeds = 1\n"), files_of_at_most(size), safe if size < largest else nullcontext():
+            folder.write_part(tables(["b'", "c'"]), METADATA)
+        found.add(" ".join(versions(folder)))
+    assert found == {"a b c", "a b' c'"}
 
 
 @pytest.mark.parametrize("table", list(TABLES))
@@ -437,7 +401,8 @@ def test_a_torn_part_is_named_and_its_runs_part_is_the_remedy(folder: ResultsFol
     assert str(torn) in message
     assert "damaged" in message
     assert str(part(folder, "runs", "ab")) in message
-    assert str(torn) in refused("writing", folder)
+    if table == "runs":
+        assert str(torn) in refused("writing", folder)
     part(folder, "runs", "ab").unlink()
     write(folder, "ab")
     for each in TABLES:
@@ -489,7 +454,8 @@ def test_parts_of_two_folders_can_be_put_together_but_no_run_twice(
     for table in TABLES:
         shutil.copy(part(other, table, "c"), folder.path / table)
     assert rows(folder.read("curves")) == expected("curves", "abc")
-    shutil.copy(part(other, "runs", "b"), folder.path / "runs")
+    for table in TABLES:
+        shutil.copy(part(other, table, "b"), folder.path / table)
     for call in (["statuses"], ["read", "runs"], ["read", "curves"], ["writing"]):
         message = refused(call[0], folder, *call[1:])
         assert "run b twice" in message

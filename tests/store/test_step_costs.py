@@ -26,7 +26,7 @@ def costs(*rows):
 
 def test_costs_come_back_as_they_were_stored(tmp_path):
     given = costs(("relu", "0", 1e-5), ("mish", "0.2/0.5", 3e-5))
-    write_step_costs(tmp_path, given, METADATA)
+    write_step_costs(tmp_path, given, METADATA, "{}")
     back = read_step_costs(tmp_path)
     expected = given[STEP_COSTS.names].iloc[[1, 0]].reset_index(drop=True)
     pd.testing.assert_frame_equal(back, expected, check_dtype=False)
@@ -35,8 +35,8 @@ def test_costs_come_back_as_they_were_stored(tmp_path):
 
 
 def test_a_variant_measured_again_replaces_what_was_and_leaves_the_others(tmp_path):
-    write_step_costs(tmp_path, costs(("relu", "0", 1.0), ("mish", "0", 2.0)), METADATA)
-    write_step_costs(tmp_path, costs(("mish", "0", 5.0), ("tanh", "0", 3.0)), METADATA)
+    write_step_costs(tmp_path, costs(("relu", "0", 1.0), ("mish", "0", 2.0)), METADATA, "{}")
+    write_step_costs(tmp_path, costs(("mish", "0", 5.0), ("tanh", "0", 3.0)), METADATA, "{}")
     found = read_step_costs(tmp_path)
     assert dict(zip(found["activation"], found["step_seconds"], strict=True)) == {
         "mish": 5,
@@ -52,14 +52,14 @@ def test_nothing_was_measured_where_there_is_no_file(tmp_path):
 
 def test_the_same_variant_twice_or_a_missing_column_is_a_mistake_and_stores_nothing(tmp_path):
     with pytest.raises(ValueError, match="two rows of the same variant"):
-        write_step_costs(tmp_path, costs(("relu", "0", 1.0), ("relu", "0", 2.0)), METADATA)
+        write_step_costs(tmp_path, costs(("relu", "0", 1.0), ("relu", "0", 2.0)), METADATA, "{}")
     with pytest.raises(ValueError, match="runs"):
-        write_step_costs(tmp_path, costs(("relu", "0", 1.0)).drop(columns="runs"), METADATA)
+        write_step_costs(tmp_path, costs(("relu", "0", 1.0)).drop(columns="runs"), METADATA, "{}")
     assert read_step_costs(tmp_path) is None
 
 
 def test_a_torn_or_foreign_file_is_explained(tmp_path):
-    write_step_costs(tmp_path, costs(("relu", "0", 1.0)), METADATA)
+    write_step_costs(tmp_path, costs(("relu", "0", 1.0)), METADATA, "{}")
     path = tmp_path / "step_costs.parquet"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(StoreError, match="measure again with `ablate bench --per-variant`"):
@@ -71,6 +71,6 @@ def test_a_torn_or_foreign_file_is_explained(tmp_path):
 
 def test_a_folder_has_one_writer(tmp_path):
     with only_writer(tmp_path), pytest.raises(StoreError, match="another command is writing"):
-        write_step_costs(tmp_path, costs(("relu", "0", 1.0)), METADATA)
+        write_step_costs(tmp_path, costs(("relu", "0", 1.0)), METADATA, "{}")
     with pytest.raises(StoreError, match="cannot be written"):
-        write_step_costs(tmp_path / "nowhere", costs(("relu", "0", 1.0)), METADATA)
+        write_step_costs(tmp_path / "nowhere", costs(("relu", "0", 1.0)), METADATA, "{}")

@@ -47,7 +47,7 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
         context = RowContext(dataset, experiment.model, varied(experiment), train_samples)
         toml = to_toml(experiment)
         metadata = provenance() | PROCESS | {EXPERIMENT: toml, DATA: grid.runs[0].data}
-        with grid.folder.writing(toml), Progress.on_stderr() as progress:
+        with grid.folder.writing(toml, grid.runs[0].data, grid.statuses), Progress.on_stderr() as progress:
             total = sum(len(stack.runs) for stack in plan.stacks)
             progress.start(total, plan.run_steps, simulated=grid.simulated)
             train_all(plan, executor, grid.folder, context, metadata, progress, fail_fast)

@@ -1,0 +1,96 @@
+"""Replacement of stored parts by others in one step: at any time, all of the old parts count or all of the new ones.
+
+The files of the new parts are first written under temporary names. Then the file `.replacement` is written, which names
+the old and the new parts: from now on the new parts count. Last, the old files are deleted and the new ones get their
+names. If the process is killed before the end, the next writer does this last step again.
+"""
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablate.errors import StoreError
+from ablate.store import atomic
+from ablate.store.parts import NAME_PATTERN
+from ablate.store.schema import TABLES
+
+_FILE = ".replacement"
+# Readers that know nothing of `.replacement` see a run missing for a moment, but never twice.
+_ORDER = ("runs", *(table for table in TABLES if table != "runs"))
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The names of parts that no longer count, and of the parts that count instead; a name can be in both."""
+
+    old: frozenset[str] = frozenset()
+    new: frozenset[str] = frozenset()
+
+    def names(self, visible: Iterable[str]) -> set[str]:
+        """Returns the names of the parts that count, given the names of the files in `runs`."""
+        return set(visible) - self.old | self.new
+
+    def path(self, folder: Path, table: str, name: str) -> Path:
+        """Returns the path of a file of a part that counts, which can still have its temporary name."""
+        staged = _staged(folder, table, name)
+        return staged if name in self.new and staged.exists() else folder / table / name
+
+
+def unfinished(folder: Path) -> Replacement:
+    """Returns the replacement whose last step is not finished; its names are empty if there is none.
+
+    Raises:
+        StoreError: The file was not written by ablate.
+    """
+    path = folder / _FILE
+    try:
+        content = json.loads(path.read_bytes())
+        old, new = frozenset(content["old"]), frozenset(content["new"])
+        if all(re.fullmatch(NAME_PATTERN, name) for name in old | new):
+            return Replacement(old, new)
+    except FileNotFoundError:
+        return Replacement()
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        pass
+    raise StoreError(f"{str(path)!r} was not written by ablate or cannot be read; move it elsewhere")
+
+
+def replace_parts(folder: Path, old: Collection[str], new: Mapping[str, Mapping[str, Any]]) -> None:
+    """Replaces the old parts by new ones, given as the content of each table's file by the name of the part.
+
+    Raises:
+        OSError: A file cannot be written; the old parts stay, or the next writer finishes the replacement.
+    """
+    staged = {_staged(folder, table, name): part[table] for name, part in new.items() for table in TABLES}
+    try:
+        atomic.replace_files(staged)
+        atomic.replace_files({folder / _FILE: json.dumps({"old": sorted(old), "new": sorted(new)}).encode()})
+    except BaseException:
+        for path in () if (folder / _FILE).exists() else staged:
+            atomic.quietly(path.unlink)
+        raise
+    finish(folder)
+
+
+def finish(folder: Path) -> None:
+    """Finishes a replacement whose process was killed, if there is one."""
+    replacement = unfinished(folder)
+    if not replacement.old | replacement.new:
+        return
+    for table in _ORDER:
+        waiting = {name for name in replacement.new if _staged(folder, table, name).exists()}
+        # A new part without a temporary name has its own name already, which an old part can have had before.
+        for name in replacement.old - (replacement.new - waiting):
+            (folder / table / name).unlink(missing_ok=True)
+        for name in waiting:
+            os.replace(_staged(folder, table, name), folder / table / name)
+        atomic.sync(folder / table)
+    atomic.remove_file(folder / _FILE)
+
+
+def _staged(folder: Path, table: str, name: str) -> Path:
+    return folder / table / f"{atomic.PREFIX}{name}{atomic.SUFFIX}"
