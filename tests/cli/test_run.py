@@ -8,6 +8,7 @@ import pytest
 
 from ablate.store.parquet import ResultsFolder
 from tests.arguments import given
+from tests.campaigns.pairs import pairs
 from tests.cli.grids import FAKE, start_run
 
 
@@ -100,7 +101,11 @@ def test_forced_runs_stay_stored_until_their_successors_are_there(ablate, tmp_pa
     monkeypatch.setattr(ResultsFolder, "write_part", counting)
     ablate("run", *FAKE, "--force", "-o", "results/x")
     assert len(folder.statuses()) == 16
-    assert stored[0] == 16 - 8  # of two stacks only the first has made room
+    assert stored == [16, 16]
+
+
+def test_of_two_commands_started_together_on_one_folder_one_wins_and_the_other_says_so():
+    assert sum(pairs(2).values()) == 2
 
 
 def test_two_processes_write_identical_files_and_a_diverged_run_exits_3(tmp_path):
