@@ -30,7 +30,7 @@ class SpecError(AblateError, ValueError):
 
 
 class FunctionError(SpecError):
-    """A user's own function cannot be imported, fails, or returns something else than its values for a tensor.
+    """A user's own function cannot be imported, raises an error, or does not return its values for a tensor.
 
     Attributes:
         activation: Name of the function, `package.module:Name`.

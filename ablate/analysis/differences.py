@@ -21,8 +21,8 @@ difference among the pairs (worst-rank scores, Lachin, "Worst-rank score analysi
 observations in clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both the variant or level
 and the reference failed are left out.
 
-Steps to target are cut off at the fewest steps for which any of the runs was trained. Without the cut-off, of two runs
-that never reach the target, the run trained for fewer steps would seem to be faster.
+Steps to target are cut off at the fewest steps for which any of the runs was trained. Without this cut-off, if two runs
+never reach the target, the run that was trained for fewer steps would seem to be faster.
 """
 
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ class _Pairs:
         The ends are NaN if there are fewer than `_FEW` differences and all have the same nonzero value. Differences of
         accuracies on a few hundred samples are often equal by chance. An interval of width 0 around a few equal
         differences would claim a certainty that a few seeds cannot give. If all differences are 0, an interval of width
-        0 is right, because the two variants compute the same values.
+        0 is correct, because the two variants compute the same values.
         """
         is_few = 0 < len(self.differences) < _FEW and bool(np.any(self.differences))
         if is_few and np.ptp(self.differences) <= _SAME * np.abs(self.differences).max():
@@ -135,8 +135,8 @@ def level_differences(
 def _horizon(runs: pd.DataFrame, metric: str) -> float:
     """Returns the value from which a run counts as having missed the target.
 
-    For steps to target, this value is the fewest steps for which any of the runs was trained. For any other metric, it
-    is infinity.
+    For steps to target, this value is the fewest steps for which any of the runs was trained. For any other metric,
+    this value is infinity.
     """
     return float(runs["steps"].min()) if metric == STEPS_TO_TARGET else float("inf")
 

@@ -20,8 +20,9 @@ class Findings:
     `variants` is the table of differences between all variants and the reference variant. `winner` is the variant with
     the best mean, and `against_winner` is the table of differences between all variants and the winner. If no run
     finished or no run reached the target, `winner` is None and `against_winner` is empty. `levels` maps each factor to
-    its table of main effects: the differences between its levels and its level in `reference_levels`. `contrasts` and
-    `moderations` describe the interaction of each pair of factors; the second factor of a pair is the moderator.
+    the table of its main effects: the differences between the levels of the factor and its reference level, which
+    `reference_levels` states. `contrasts` and `moderations` describe the interaction of each pair of factors; the
+    second factor of a pair is the moderator.
     """
 
     metric: str

@@ -13,11 +13,10 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
     """Returns the summary by variant with the seconds per step and the seconds to target as further columns.
 
     The new columns are `step_seconds` and the mean, standard deviation and interval of the seconds to target. Seconds
-    to target are steps to target times `step_seconds`. If some runs missed the target, the mean of the seconds to
-    target is a lower bound, as is the mean of the steps to target. The cost of a step is measured with only one variant
-    in a stack (runs trained together as one network), because all runs of a stack share the time of a step.
-    `step_costs` has one row per measured variant, with the columns `variant` and `step_seconds`. All other variants get
-    NaN.
+    to target are steps to target times `step_seconds`. If some runs missed the target, the means of the steps to target
+    and of the seconds to target are lower bounds. The cost of a step is measured with only one variant in a stack (runs
+    trained together as one network), because all runs of a stack share the time of a step. `step_costs` has one row per
+    measured variant, with the columns `variant` and `step_seconds`. All other variants get NaN.
     """
     table = variants.merge(step_costs[[VARIANT, "step_seconds"]], on=VARIANT, how="left", validate="1:1")
     scaled = {

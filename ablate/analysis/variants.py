@@ -1,8 +1,8 @@
 """Names of variants, the factors in these names, and the order of variants.
 
-The names of variants are computed from all present runs instead of being stored, because later runs can vary further
-factors. For example, a name that was stored while all runs had the same learning rate would not mention the learning
-rate.
+The names of variants are computed from all present runs instead of being read from the store, because later runs can
+vary further factors. For example, a name that was stored while all runs had the same learning rate would not mention
+the learning rate.
 """
 
 from collections.abc import Iterable

@@ -148,8 +148,8 @@ def _code(activation: str) -> str:
     If the file changes, the hash and therefore the run id change.
 
     Raises:
-        SpecError: The module of the activation does not exist, or a file of the working directory has the name of
-            another module.
+        SpecError: The module of the activation does not exist, or a file of the working directory has the name of a
+            module of Python or of an installed package.
     """
     module, _, function = activation.partition(":")
     if not function:

@@ -1,9 +1,9 @@
-"""Colours, markers and dashes of lines. Lines differ for colour-blind people as well, and in black and white.
+"""Colours, markers and dashes of lines.
 
-Each colour has a contrast of at least 3 to the background. Any two colours of a palette differ by at least 25 in CIE
-Lab, for normal vision and for simulated protanopia, deuteranopia and tritanopia (Machado et al., "A
-physiologically-based model for simulation of color vision deficiency", IEEE Transactions on Visualization and Computer
-Graphics 15:1291-1298, 2009).
+Colour-blind people can tell the lines apart, as can readers of a print in black and white. Each colour has a contrast
+of at least 3 to the background. Any two colours of a palette differ by at least 25 in CIE Lab, for normal vision and
+for simulated protanopia, deuteranopia and tritanopia (Machado et al., "A physiologically-based model for simulation of
+color vision deficiency", IEEE Transactions on Visualization and Computer Graphics 15:1291-1298, 2009).
 """
 
 from collections.abc import Iterator

@@ -19,8 +19,8 @@ side, which allow 20 deals. The mirror image of the observed results reverses al
 candidate (deals). In the mirror image, a great improvement in one question counts as a great loss, so every other
 question then has a p of at least 2 / 2^n with flips and 2 / 20 with deals of 3 seeds on each side. For this reason,
 flips are used only if 2 / 2^n is at most alpha. With deals of 3 seeds on each side, a great improvement in one question
-can hide a loss in another question. With deals of at least 4 seeds on each side, the bound is at most 2 / 70, and the
-loss is found.
+can hide a loss in another question. With deals of at least 4 seeds on each side, the bound is at most 2 / 70, so the
+loss can still be found at alpha = 0.05.
 
 The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
 that keep the test exact and increase its power with few seeds. One change to the statistic is that the variance of a

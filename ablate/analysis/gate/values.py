@@ -31,8 +31,8 @@ class Seeds:
     def of(cls, matched: Match, alpha: float) -> "Seeds":
         """Returns the seeds to compare: the common seeds if they suffice for a paired comparison, else all seeds.
 
-        Common seeds suffice for a paired comparison if their number suffices for a test by flips of signs
-        (`gate.statistics`), or if they are more than half of the seeds of the side with fewer seeds.
+        The common seeds suffice if there are enough for a test by flips of signs (`gate.statistics`), or if more than
+        half of the seeds of the side with fewer seeds are common seeds.
         """
         sides = (matched.baseline, matched.candidate)
         old, new = (set(runs["seed"][runs["variant"].isin(matched.common)].tolist()) for runs in sides)

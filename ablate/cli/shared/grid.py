@@ -22,7 +22,7 @@ class Grid:
     """All runs of an experiment and their results folder.
 
     `path` is the results folder. `statuses` maps the ids of the runs stored in this folder to their statuses. The
-    statuses are as of the time when the grid was made.
+    statuses were read when the grid was made.
     """
 
     experiment: Experiment
@@ -74,8 +74,8 @@ def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
 def runs_of(experiment: Experiment, simulated: bool = False) -> tuple[Run, ...]:
     """Returns the runs of an experiment.
 
-    If an activation is a user's own, the working directory is added to the end of Python's import path. Its files can
-    then replace no module that is installed.
+    If an activation is a user's own function, the working directory is added to the end of Python's import path. At the
+    end of the path, files of the working directory cannot replace installed modules.
     """
     has_own = any(":" in name for name in experiment.activation)
     if has_own and os.getcwd() not in sys.path:
