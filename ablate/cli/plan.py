@@ -34,5 +34,5 @@ def _tuned(grid: Grid, running: Running) -> Grid:
 
 
 def _show(grid: Grid, running: Running) -> None:
-    plan = running.plan(grid, running.force)
+    plan = running.plan(grid, running.again)
     print(plan_text(grid.experiment, grid.runs, grid.statuses, plan, running.workers, grid.path))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import typer
 
 from ablate.cli.shared.grid import Grid
-from ablate.cli.shared.groups import option, takes_groups
+from ablate.cli.shared.groups import takes_groups
 from ablate.cli.shared.options import ExperimentOptions
 from ablate.cli.shared.running import Running
 from ablate.cli.shared.stderr import say
@@ -16,16 +16,13 @@ NOT_ALL_FINISHED = 3
 
 
 @takes_groups
-def run(
-    experiment: ExperimentOptions,
-    running: Running,
-    fail_fast: bool = option(False, "--fail-fast", "-x", help="stop at the first run that fails or diverges"),
-) -> None:
+def run(experiment: ExperimentOptions, running: Running) -> None:
     """Train what is missing of a grid, store it, and show the tables."""
+    limit = running.failure_limit
     grid = running.open(experiment)
     if experiment.tune:
         grid = _tuned(grid, running)
-    train(grid, running.plan(grid, running.force), running, fail_fast)
+    train(grid, running.plan(grid, running.again), running, limit)
     statuses = grid.folder.statuses()
     if experiment.diagnostics:
         _warn_of_missing_layers(grid, statuses)
@@ -40,8 +37,8 @@ def run(
 def _tuned(grid: Grid, running: Running) -> Grid:
     """Trains the missing runs of the learning-rate search, and returns the grid with the best rate of each variant."""
     tuning = grid.for_tuning()
-    # A run that diverges is a valid outcome of tuning, so --fail-fast does not apply to tuning.
-    train(tuning, running.plan(tuning, running.force), running)
+    # A run that diverges is a valid outcome of tuning, so --max-failures does not apply to tuning.
+    train(tuning, running.plan(tuning, running.again), running)
     from ablate.cli.shared.tuning import at_chosen_rates
 
     return at_chosen_rates(grid, tuning)

@@ -37,12 +37,12 @@ def train_all(
     context: RowContext,
     metadata: Mapping[str, str],
     observer: Observer,
-    fail_fast: bool = False,
-) -> None:
-    """Trains the stacks of a plan and stores their results in a folder, which must be open for writing.
+    failure_limit: int | None = None,
+) -> int:
+    """Trains the stacks of a plan, stores their results in a folder, and returns the number of runs left untrained.
 
-    `metadata` is stored with the results of every stack. If `fail_fast` is true, training stops after the first stack
-    in which a run did not finish.
+    The folder must be open for writing. `metadata` is stored with the results of every stack. Training stops when
+    `failure_limit` runs have failed or diverged.
 
     Raises:
         ValueError: The attribute `simulated` of the executor differs from that of a run.
@@ -50,6 +50,7 @@ def train_all(
     """
     if any(run.simulated is not executor.simulated for stack in plan.stacks for run in stack.runs):
         raise ValueError(f"the executor has simulated={executor.simulated}, which some of the runs do not")
+    left, failures = sum(len(stack.runs) for stack in plan.stacks), 0
     for stack, outcome in train_stacks(executor, plan.stacks, observer.advance):
         if isinstance(outcome, str):
             tables, seconds = failed_tables(stack, outcome, context), 0.0
@@ -58,5 +59,8 @@ def train_all(
         folder.write_part(tables, {**metadata, **executor.numerics})
         statuses = dict(Counter(tables["runs"]["status"]))
         observer.stack_finished(stack.label, statuses, seconds)
-        if fail_fast and set(statuses) != {FINISHED}:
+        left -= len(stack.runs)
+        failures += len(stack.runs) - statuses.get(FINISHED, 0)
+        if failure_limit is not None and failures >= failure_limit:
             break
+    return left

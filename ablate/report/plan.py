@@ -44,7 +44,8 @@ def plan_text(
         return "\n".join([*lines, "nothing to train"])
     sizes = sorted(len(stack.runs) for stack in plan.stacks)
     span = counted(sizes[0], "run") if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]} runs"
-    to_train = counted(sum(sizes), "run")
+    again = sum(run.run_id in statuses for stack in plan.stacks for run in stack.runs)
+    to_train = counted(sum(sizes), "run") + (f" ({again} of them again)" if again else "")
     memory = (plan.worker_bytes + PROCESS_BYTES) / 1e9
     lines += [
         f"to train: {to_train} in {counted(len(plan.stacks), 'stack')} of {span}, "

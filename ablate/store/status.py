@@ -3,7 +3,8 @@
 The statuses are defined apart from the module `schema`, because `schema` imports Arrow.
 """
 
-# Only a `failed` run, whose worker process died, is trained again. A `diverged` run would only diverge again.
+# A `failed` run could not be trained: its worker died, it ran out of memory, or the user's own function failed. By
+# default, the same command trains it again. A `diverged` run would only diverge again.
 FINISHED = "finished"
 DIVERGED = "diverged"
 FAILED = "failed"

@@ -1,12 +1,16 @@
 """`ablate run` as a user meets it; training is made up except in one test."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from ablate.execution.executor import Died
+from ablate.execution.fake import FakeExecutor
 from ablate.store.parquet import ResultsFolder
+from ablate.training.result import Divergence
 from tests.arguments import given
 from tests.campaigns.pairs import pairs
 from tests.cli.grids import FAKE, start_run
@@ -148,3 +152,59 @@ def test_layers_are_stored_if_asked_for_and_runs_without_them_are_named(ablate, 
     assert layers["run_id"].nunique() == 8
     assert "--diagnostics:" not in ablate("run", *given(FAKE, "--seeds", "3"), "--diagnostics", "--force")[2]
     assert pd.read_parquet(tmp_path / "results/digits/layers")["run_id"].nunique() == 24
+
+
+@pytest.fixture
+def odd_seed_0(monkeypatch):
+    """Makes the runs of seed 0 fail or diverge, as the returned list says."""
+    status, curves = ["failed"], FakeExecutor._curves
+
+    def run(self, pending, on_run_steps):
+        while stack := pending.take(0):
+            is_odd = any(run.seed == 0 for run in stack.runs)
+            result = curves(self, stack)
+            if is_odd and status[0] == "diverged":
+                odd = (Divergence(1, "no loss") if run.seed == 0 else None for run in stack.runs)
+                result = replace(result, divergences=tuple(odd))
+            yield stack, Died("killed", by_signal=False) if is_odd and status[0] == "failed" else result
+
+    monkeypatch.setattr(FakeExecutor, "run", run)
+    return status
+
+
+def test_failed_runs_are_trained_again_unless_told_otherwise(ablate, odd_seed_0):
+    assert ablate("run", *FAKE)[0] == 3
+    plan = ablate("plan", *FAKE)[1]
+    assert "8 done, 0 diverged, 8 failed, 0 missing\nto train: 8 runs (8 of them again)" in plan
+    assert "nothing to train" in ablate("plan", *FAKE, "--no-retry-failed")[1]
+    code, _, err = ablate("run", *FAKE, "--no-retry-failed")
+    assert (code, "holds all of this grid, 16 runs, 8 of them failed" in err) == (3, True)
+    odd_seed_0[0] = "finished"
+    assert ablate("run", *FAKE)[0] == 0
+
+
+def test_diverged_runs_are_trained_again_only_if_asked(ablate, odd_seed_0):
+    odd_seed_0[0] = "diverged"
+    assert ablate("run", *FAKE)[0] == 3
+    assert "0 failed, 0 missing\nnothing to train" in ablate("plan", *FAKE)[1]
+    assert "to train: 8 runs (8 of them again)" in ablate("plan", *FAKE, "--retry-diverged")[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "failures"), [(["-x"], 1), (["--fail-fast"], 1), (["--max-failures", "3"], 3)]
+)
+def test_training_stops_when_as_many_runs_have_failed_as_given(ablate, odd_seed_0, option, failures):
+    code, _, err = ablate("run", *FAKE, *option)
+    assert code == 3
+    statuses = list(ResultsFolder(Path("results/digits")).statuses().values())
+    assert statuses.count("failed") == failures
+    assert f"Stopped, because {failures} run" in err
+    assert f"{16 - len(statuses)} runs not trained" in err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
+def test_a_number_of_failures_is_a_whole_number_of_at_least_1(ablate, tmp_path, number):
+    code, _, err = ablate("run", *FAKE, f"--max-failures={number}")
+    assert code == 2
+    assert re.search(rf"--max-failures: '?{number}'? is not a whole number of at least 1", err)
+    assert list(tmp_path.iterdir()) == []

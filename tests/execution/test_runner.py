@@ -78,7 +78,7 @@ def test_only_the_runs_that_cannot_be_trained_are_stored_as_failed(train):
 
 
 def test_training_stops_at_the_first_failure_if_asked(train):
-    folder, recorder, _ = train(Mortal(SIZES), fail_fast=True)
+    folder, recorder, _ = train(Mortal(SIZES), failure_limit=1)
     assert [statuses for statuses in recorder.statuses if "failed" in statuses] == recorder.statuses[-1:]
     assert len(folder.statuses()) < len(expand(EXPERIMENT))
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,12 +43,9 @@ class Grid:
         """Whether the results of the grid are simulated instead of trained."""
         return self.runs[0].simulated
 
-    def to_train(self, force: bool = False) -> list[Run]:
-        """Returns the runs to train: missing and failed runs, or all runs if `force` is true.
-
-        A diverged run is not trained again, because it would only diverge again.
-        """
-        return [run for run in self.runs if force or self.statuses.get(run.run_id, FAILED) == FAILED]
+    def to_train(self, again: Collection[str] = (FAILED,)) -> list[Run]:
+        """Returns the runs to train: the missing runs, and the stored runs with one of the statuses in `again`."""
+        return [run for run in self.runs if self.statuses.get(run.run_id) in (None, *again)]
 
     def for_tuning(self) -> "Grid":
         """Returns the grid of the learning-rate search, which is stored in the subfolder `tuning`."""

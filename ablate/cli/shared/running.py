@@ -1,5 +1,6 @@
 """Options that say how a grid is trained, for the commands `run`, `plan`, `gate --confirm` and `bench`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from ablate.experiment.parsers import auto_or, whole
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.report.simulated import MARK
+from ablate.store.status import DIVERGED, FAILED, STATUSES
 
 # Names of the executors, and whether an executor simulates results instead of training.
 EXECUTORS = {"local": False, "fake": True}
@@ -62,8 +64,8 @@ class Machine:
                 "--precision: 'tf32' is a mode of GPUs and this is trained on a CPU; legal are fp32 and bf16"
             )
 
-    def plan(self, grid: Grid, force: bool = False) -> Plan:
-        """Returns the plan that trains the missing and failed runs of a grid, or all runs if `force` is true.
+    def plan(self, grid: Grid, again: Collection[str] = (FAILED,)) -> Plan:
+        """Returns the plan that trains the missing runs of a grid, and the stored runs with a status in `again`.
 
         Raises:
             SpecError: The number of workers is not legal, or the device does not support the precision of the
@@ -71,7 +73,7 @@ class Machine:
         """
         self.check(grid.experiment)
         sizes, memory = sizes_of(grid.experiment), self.trainer.share(self.workers)
-        return make_plan(grid.to_train(force), sizes, self.workers, memory)
+        return make_plan(grid.to_train(again), sizes, self.workers, memory)
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,43 @@ class Running(Training):
         None, "-o", "--output", envvar="ABLATE_OUTPUT", help="results folder [default: results/DATASET]"
     )
     force: bool = option(False, help="train stored runs again, replacing them")
+    retry_failed: bool = option(
+        True,
+        "--retry-failed/--no-retry-failed",
+        help="train runs again that are stored as failed: their worker died, they ran out of memory, or your own "
+        "function failed",
+    )
+    retry_diverged: bool = option(
+        False,
+        "--retry-diverged",
+        help="train runs again that are stored as diverged; with the same software they diverge again",
+    )
+    fail_fast: bool = option(
+        False, "--fail-fast", "-x", help="stop at the first run that fails or diverges, as --max-failures 1"
+    )
+    max_failures: str | None = option(
+        None,
+        "--max-failures",
+        metavar="N",
+        help="stop when N runs have failed or diverged; what has been trained by then stays stored",
+    )
+
+    @cached_property
+    def again(self) -> tuple[str, ...]:
+        """The statuses of stored runs that are trained again."""
+        if self.force:
+            return STATUSES
+        retried = {FAILED: self.retry_failed, DIVERGED: self.retry_diverged}
+        return tuple(status for status, is_retried in retried.items() if is_retried)
+
+    @cached_property
+    def failure_limit(self) -> int | None:
+        """Number of failed and diverged runs after which training stops, or None. Raises SpecError if it is illegal."""
+        try:
+            limit = None if self.max_failures is None else int(whole(1)(self.max_failures))
+        except ValueError as error:
+            raise SpecError(f"--max-failures: {error}") from None
+        return 1 if self.fail_fast else limit
 
     def open(self, experiment: Experiment) -> Grid:
         """Returns the grid of an experiment with its results folder. By default the folder is named after the dataset.

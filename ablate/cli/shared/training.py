@@ -14,6 +14,7 @@ from ablate.experiment.toml import to_toml
 from ablate.report.numbers import counted
 from ablate.store.provenance import provenance
 from ablate.store.schema import DATA, EXPERIMENT
+from ablate.store.status import FAILED
 from ablate.training.backend import PROCESS, set_environment
 from ablate.training.result import MatmulLibrary
 
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
     from ablate.execution.executor import Executor
 
 
-def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -> None:
+def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None = None) -> None:
     """Trains the stacks of a plan (runs trained together) and stores their results.
 
-    Stored results of the same runs are replaced. If `fail_fast` is true, training stops after the first stack with a
-    run that fails or diverges.
+    Stored results of the same runs are replaced. Training stops when `failure_limit` runs have failed or diverged.
 
     Raises:
         SpecError: An activation cannot be trained.
@@ -33,7 +33,11 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
         StoreError: The folder cannot be written.
     """
     if not plan.stacks:
-        say(f"Nothing to train: {grid.path} holds all of this grid, {counted(len(grid.runs), 'run')}.")
+        count = list(grid.statuses.values()).count(FAILED)
+        failed = f", {count} of them failed" if count else ""
+        say(
+            f"Nothing to train: {grid.path} holds all of this grid, {counted(len(grid.runs), 'run')}{failed}."
+        )
         return
     with _executor(grid, plan, training) as executor:
         # These modules store and show results. The modules load while the worker processes load torch.
@@ -50,7 +54,12 @@ def train(grid: Grid, plan: Plan, training: Training, fail_fast: bool = False) -
         with grid.folder.writing(toml, grid.runs[0].data, grid.statuses), Progress.on_stderr() as progress:
             total = sum(len(stack.runs) for stack in plan.stacks)
             progress.start(total, plan.run_steps, simulated=grid.simulated)
-            train_all(plan, executor, grid.folder, context, metadata, progress, fail_fast)
+            left = train_all(plan, executor, grid.folder, context, metadata, progress, failure_limit)
+    if left:
+        say(
+            f"Stopped, because {counted(failure_limit or 0, 'run')} failed or diverged (--max-failures); "
+            f"{counted(left, 'run')} not trained. The same command goes on from there."
+        )
 
 
 @contextmanager
