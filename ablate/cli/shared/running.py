@@ -65,7 +65,7 @@ class Machine:
             )
 
     def plan(self, grid: Grid, again: Collection[str] = (FAILED,)) -> Plan:
-        """Returns the plan that trains the missing runs of a grid, and the stored runs with a status in `again`.
+        """Returns the plan of the runs to train: the missing runs, and the stored runs whose status is in `again`.
 
         Raises:
             SpecError: The number of workers is not legal, or the device does not support the precision of the
