@@ -34,12 +34,13 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def write_file(path: Path, content: Any) -> None:
+def write_file(path: Path, content: Any, *, append: bool = False) -> None:
     """Writes bytes or another buffer to a file that the user has named. Only a regular file is replaced by a new file.
 
     A regular file is replaced as in the function `replace_files`. If the path is a link, the link stays and the target
     of the link is written, even if the target does not exist yet. A pipe, a terminal or another device, such as
-    `/dev/stdout`, receives the content and is not replaced.
+    `/dev/stdout`, receives the content and is not replaced. With `append`, a regular file keeps its content and the new
+    content follows.
 
     Raises:
         OSError: The file is a folder, is write-protected or cannot be written.
@@ -50,7 +51,8 @@ def write_file(path: Path, content: Any) -> None:
     if descriptor is None and kind == stat.S_IFREG:
         if end.exists() and not os.access(end, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        replace_files({end: content})
+        old = end.read_bytes() if append and end.exists() else b""
+        replace_files({end: b"".join((old, content)) if old else content})
         return
     with end.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(content)

@@ -98,7 +98,7 @@ def test_the_gate_shows_them_as_escapes(ablate, nasty, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     files = ["--junit", "junit.xml", "--summary", "summary.md", "--export", "bmf=bmf.json"]
     code, out, err = ablate("gate", nasty, nasty, *files)
-    assert code == 0, err
+    assert code == 5, err  # two seeds can show no regression
     assert is_harmless(out)
     assert "\n::error::" not in out
     assert SHOWN in out

@@ -84,16 +84,18 @@ class Training(Machine):
         "local", help="local trains in worker processes; fake makes up curves, to try a grid and its tables"
     )
 
-    def simulates(self) -> bool:
-        """Returns whether the executor simulates results instead of training, and prints a warning if so.
-
-        Raises SpecError for an unknown executor.
-        """
+    @property
+    def makes_up(self) -> bool:
+        """Whether the executor simulates results instead of training. Raises SpecError for an unknown executor."""
         if self.executor not in EXECUTORS:
             raise SpecError(f"--executor: {not_one_of(self.executor, EXECUTORS)}")
-        if EXECUTORS[self.executor]:
-            say(f"{MARK}: --executor {self.executor} makes up all results, nothing is trained")
         return EXECUTORS[self.executor]
+
+    def simulates(self) -> bool:
+        """Returns `makes_up`, and prints a warning if it is true."""
+        if self.makes_up:
+            say(f"{MARK}: --executor {self.executor} makes up all results, nothing is trained")
+        return self.makes_up
 
 
 @dataclass(frozen=True)
