@@ -21,7 +21,8 @@ _MAX_LINKS = 40
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes]) -> None:
+    def lock_file(file: IO[bytes]) -> None:
+        """Locks an open file until it is closed. Raises BlockingIOError if another process has locked it."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except PermissionError as error:
@@ -30,7 +31,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[bytes]) -> None:
+    def lock_file(file: IO[bytes]) -> None:
+        """Locks an open file until it is closed. Raises BlockingIOError if another process has locked it."""
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -112,7 +114,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with path.open("ab") as file:
         try:
-            _lock(file)
+            lock_file(file)
             # The previous holder of the lock may have deleted the lock file. In this case other processes would not see
             # this lock.
             if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
