@@ -29,6 +29,8 @@ from ablate.store.schema import TABLES
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 KILLS_A_FOLDER = 10
+# On an idle machine, all processes of a killed command have ended within two seconds.
+WAIT_SECONDS = 10
 _GRID = ["--activation", "relu,tanh", "--dropout", "0", "--seeds", "2"]
 GRIDS = {
     "fast": [*_GRID, "--norm", "off,batch", "--lr", "0.1,0.2,0.3", "--epochs", "3", "--executor", "fake"],
@@ -101,10 +103,10 @@ class Scene:
         said = self.log.read_text()
         assert code in legal, f"exit code {code} after {signal.Signals(number).name}: {said}"
         assert "Traceback" not in said, said
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + WAIT_SECONDS
         while (left := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert not left, f"processes left by {signal.Signals(number).name}: {left}"
+        assert not left, f"left by {signal.Signals(number).name}: {[_kind(pid) for pid in left]}: {said}"
         if code != -signal.SIGKILL:
             assert not list(self.temporary.iterdir()), f"left: {list(self.temporary.iterdir())}"
 
@@ -211,6 +213,8 @@ def _kind(pid: int) -> str:
         return "nobody"
     if "resource_tracker" in command:
         return "resource tracker"
+    if "forkserver" not in command:
+        return "command"
     return "worker" if "forkserver" in above else "fork server"
 
 
