@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Generic, Self, TypeVar, cast
 
 from ablate.errors import AblateError
-from ablate.execution.processes import start_process, training_context
+from ablate.execution.processes import started, training_context
 from ablate.execution.worker import portable
 from ablate.output.streams import guard_streams
 from ablate.training.backend import ENVIRONMENT, prepare_process
@@ -37,7 +37,7 @@ class WarmProcess(Generic[T]):
         names = () if self.is_tuned else ENVIRONMENT
         hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
         try:
-            self.process = start_process(context, _serve, theirs, self.prepare, self.is_tuned)
+            self.process = started(context, _serve, (theirs, self.prepare, self.is_tuned))
         finally:
             os.environ.update(hidden)
         theirs.close()
