@@ -16,6 +16,7 @@ AblateError
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import ClassVar
 
 
@@ -58,13 +59,35 @@ class NothingToShow(AblateError):
     exit_code = 5
 
 
+class _Short(Repr):
+    """Texts of values as `repr` gives them, but of limited length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 200
+        self.maxlist = self.maxtuple = self.maxdict = 20
+
+    def repr_int(self, x: int, level: int) -> str:
+        digits = int(x.bit_length() * 0.30103) + 1
+        return repr(x) if digits <= _LONGEST_NUMBER else f"a number of about {digits} digits"
+
+
+_LONGEST_NUMBER, _LONGEST_WORD = 40, 100
+_SHORT = _Short()
+
+
+def shown(received: object) -> str:
+    """Returns a received value as text for a message; long, large and deeply nested values are shortened."""
+    return _SHORT.repr(received)
+
+
 def not_one_of(received: object, legal: Collection[str], *further: str) -> str:
     """Returns an error message for a word that is not legal.
 
     The message lists the legal words and further legal forms, and suggests the closest legal word.
     """
-    hint = did_you_mean(str(received), legal)
-    return f"{received!r} is not one of {', '.join((*legal, *further))}{hint}"
+    hint = did_you_mean(received, legal) if isinstance(received, str) else ""
+    return f"{shown(received)} is not one of {', '.join((*legal, *further))}{hint}"
 
 
 def did_you_mean(received: str, legal: Collection[str]) -> str:
@@ -72,6 +95,8 @@ def did_you_mean(received: str, legal: Collection[str]) -> str:
 
     The result is empty if no legal word is close.
     """
+    if len(received) > _LONGEST_WORD:
+        return ""
     nearest = get_close_matches(received.lower(), [word.lower() for word in legal], n=1, cutoff=0.5)
     words = {word.lower(): word for word in legal}
     return f"; did you mean {words[nearest[0]]!r}?" if nearest else ""

@@ -60,7 +60,8 @@ class Summary:
     """The tables of a report, all ranked by `sort`: a table of all variants, and a table of the levels of each factor.
 
     Only varied factors have a table of levels. `runs` are named and scored. `target_accuracy` is NaN if the target is
-    relative to a reference of which no run finished.
+    relative to a reference of which no run finished. `incomplete` says how many runs of the experiment are missing;
+    it is empty if none is missing.
     """
 
     runs: pd.DataFrame
@@ -71,6 +72,7 @@ class Summary:
     variants: pd.DataFrame
     levels: tuple[LevelSummary, ...]
     sort: str
+    incomplete: str = ""
 
     @property
     def simulated(self) -> bool:

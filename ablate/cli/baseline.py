@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ablate.analysis.completeness import incompleteness
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.gate.sides import absolute_target, score
 from ablate.cli.shared.stderr import say
@@ -36,6 +37,8 @@ def baseline(
             f"RESULTS: no run of the reference in {str(results)!r} finished, so a share of its best "
             "accuracy cannot be the target; give an accuracy, as --target 0.9"
         )
+    if problem := incompleteness(stored.settings, stored.runs):
+        say(f"ablate: {str(results)!r} is {problem}")
     size = write_baseline(output, score(stored.runs, stored.curves, accuracy), accuracy, stored)
     text = (
         f"Wrote {output}: {counted(len(stored.runs), 'run')}, target {PERCENT.text(accuracy)}% validation accuracy, "

@@ -15,6 +15,7 @@ from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow, SpecError
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.parsers import whole
+from ablate.experiment.shards import WHOLE
 from ablate.experiment.spec import Experiment
 from ablate.report.bench import (
     contest_json,
@@ -66,9 +67,9 @@ class Measuring:
 def bench(experiment: BenchOptions, machine: Machine, measuring: Measuring) -> None:
     """Time the engine against plain loops, or what a step of each variant costs."""
     rounds = measuring.number_of_rounds()
-    plain = experiment.model_copy(update={"tune": (), "diagnostics": False})
+    plain = experiment.model_copy(update={"tune": (), "diagnostics": False, "shard": WHOLE})
     if plain != experiment:
-        say("--tune and --diagnostics are ignored: the training of the grid is what is timed")
+        say("--tune, --diagnostics and --shard are ignored: the training of the whole grid is what is timed")
     machine.check(plain)
     if measuring.per_variant:
         if measuring.rivals is not None:

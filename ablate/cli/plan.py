@@ -6,13 +6,22 @@ from ablate.cli.shared.grid import Grid
 from ablate.cli.shared.groups import takes_groups
 from ablate.cli.shared.options import ExperimentOptions
 from ablate.cli.shared.running import Running
+from ablate.experiment.limits import SUMMARY
+from ablate.report.numbers import counted
 from ablate.report.plan import plan_text
+
+EPILOG = SUMMARY
 
 
 @takes_groups
 def plan(experiment: ExperimentOptions, running: Running) -> None:
     """Show what a grid would train and take; trains nothing."""
     grid = running.open(experiment)
+    if not grid.runs:
+        print(
+            f"{grid.name} is empty, as the grid has only {counted(experiment.size, 'run')}: nothing to train"
+        )
+        return
     if experiment.tune:
         grid = _tuned(grid, running)
     _show(grid, running)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import write
-from ablate.cli.shared.summary import Results, Summarizing
+from ablate.cli.shared.summary import Results, Summarizing, say_if_incomplete
 from ablate.errors import SpecError, not_one_of
 from ablate.store.parquet import ResultsFolder
 
@@ -27,6 +27,7 @@ def plot(
         raise SpecError(f"--format: {not_one_of(kind, FORMATS)}")
     folder = ResultsFolder(results)
     summary = summarizing.summary(folder)
+    say_if_incomplete(summary)
     figure_folder = output or Path("figures") / results.resolve().name
     for name, figure in figures(summary, folder.read("curves"), folder.read("layers")):
         path = figure_folder / f"{name}.{kind}"

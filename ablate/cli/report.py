@@ -11,7 +11,7 @@ from ablate.analysis.metrics import DEFAULT_SORT, METRICS, VARIANT, metrics_by_m
 from ablate.analysis.variants import named
 from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import AsJson, print_table, write
-from ablate.cli.shared.summary import Results, Summarizing
+from ablate.cli.shared.summary import Results, Summarizing, say_if_incomplete
 from ablate.errors import SpecError
 from ablate.report.console import console
 from ablate.report.export import to_csv, to_json
@@ -19,7 +19,8 @@ from ablate.report.html import Origin, to_html
 from ablate.report.layers import layers_section
 from ablate.report.markdown import to_markdown
 from ablate.report.terminal import print_report
-from ablate.store.parquet import EXPERIMENT_FILE, ResultsFolder
+from ablate.store.experiment_file import read_experiment
+from ablate.store.parquet import ResultsFolder
 
 _DEFAULT_MARGINS = ", ".join(f"{margin} for {names}" for margin, names in metrics_by_margin().items())
 
@@ -70,6 +71,7 @@ def report(
     if format.as_json:
         print(to_json(summary, find_all(summary, relevant)))
     elif format.as_csv:
+        say_if_incomplete(summary)
         print(to_csv(summary, find_all(summary, relevant)), end="")
     elif format.as_markdown:
         print(to_markdown(summary, find(summary, margin=relevant)), end="")
@@ -82,6 +84,4 @@ def report(
 
 def _origin(folder: ResultsFolder) -> Origin:
     """Returns the origin of the results in a folder: experiment, software versions and machine."""
-    experiment = folder.path / EXPERIMENT_FILE
-    text = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
-    return Origin(folder.path.resolve().name, text, folder.metadata())
+    return Origin(folder.path.resolve().name, read_experiment(folder.path), folder.metadata())

@@ -10,9 +10,13 @@ from ablate.cli.shared.options import ExperimentOptions
 from ablate.cli.shared.running import Running
 from ablate.cli.shared.stderr import say
 from ablate.cli.shared.training import train
+from ablate.experiment.limits import SUMMARY
+from ablate.report.numbers import counted
 from ablate.store.status import FINISHED
 
 NOT_ALL_FINISHED = 3
+
+EPILOG = SUMMARY
 
 
 @takes_groups
@@ -20,6 +24,12 @@ def run(experiment: ExperimentOptions, running: Running) -> None:
     """Train what is missing of a grid, store it, and show the tables."""
     limit = running.failure_limit
     grid = running.open(experiment)
+    if not grid.runs:
+        with grid.writing():
+            say(
+                f"Nothing to train: {grid.name} is empty, as the grid has only {counted(experiment.size, 'run')}."
+            )
+        return
     if experiment.tune:
         grid = _tuned(grid, running)
     train(grid, running.plan(grid, running.again), running, limit)

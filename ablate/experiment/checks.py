@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.levels import label
+from ablate.experiment.limits import MOST_EVALUATIONS, MOST_ROWS, MOST_RUNS
 from ablate.experiment.models import misfit, misfit_norms, misfit_rates
+from ablate.experiment.seeding import TUNING_SEEDS
 
 if TYPE_CHECKING:
     from ablate.experiment.spec import Experiment
@@ -17,6 +19,7 @@ def check_as_a_whole(experiment: "Experiment") -> None:
     Raises:
         ValueError: The settings do not fit together; the message names the command-line options to change.
     """
+    _check_sizes(experiment)
     _check_model(experiment)
     if experiment.tune and experiment.learning_rate != ("auto",):
         raise ValueError(
@@ -24,6 +27,33 @@ def check_as_a_whole(experiment: "Experiment") -> None:
             "cannot be given too; leave one of them out"
         )
     _check_data(experiment)
+
+
+def _check_sizes(experiment: "Experiment") -> None:
+    """Checks the numbers of runs and evaluations by arithmetic, before anything is expanded."""
+    if experiment.size > MOST_RUNS:
+        raise ValueError(
+            f"--seeds and levels: they make {experiment.size:,} runs; legal are at most {MOST_RUNS:,} runs in a grid; "
+            "leave levels or seeds out"
+        )
+    searched = experiment.size // len(experiment.seeds) * len(experiment.tune) * TUNING_SEEDS
+    if searched > MOST_RUNS:
+        raise ValueError(
+            f"--tune: {len(experiment.tune):,} rates for each variant are {searched:,} runs; legal are at most "
+            f"{MOST_RUNS:,} runs; leave rates or levels out"
+        )
+    evaluations = max(experiment.epochs) * experiment.evals_per_epoch
+    if evaluations > MOST_EVALUATIONS:
+        raise ValueError(
+            f"--epochs, --evals-per-epoch: {max(experiment.epochs):,} epochs with {experiment.evals_per_epoch:,} "
+            f"evaluations each are {evaluations:,} evaluations; legal are at most {MOST_EVALUATIONS:,} per run"
+        )
+    rows = experiment.size // len(experiment.epochs) * sum(experiment.epochs) * experiment.evals_per_epoch
+    if rows > MOST_ROWS:
+        raise ValueError(
+            f"--epochs, --evals-per-epoch: {experiment.size:,} runs have {rows:,} evaluations together; legal are at "
+            f"most {MOST_ROWS:,}; give fewer epochs, evaluations, levels or seeds"
+        )
 
 
 def _check_model(experiment: "Experiment") -> None:

@@ -103,7 +103,7 @@ def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...
     runs: list[Run] = []
     for combination in product(*(getattr(experiment, factor) for factor in factors)):
         levels = dict(zip(factors, combination, strict=True))
-        resolved = _resolved(experiment, levels)
+        resolved = resolve_levels(experiment, levels)
         twin = variants.setdefault(json.dumps(resolved), levels)
         if twin is not levels:
             raise SpecError(_same_run(twin, levels))
@@ -123,7 +123,7 @@ def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
     return f"the levels {differing} give the same run ({network}); leave one of them out"
 
 
-def _resolved(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
+def resolve_levels(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
     """Returns the levels of one variant with actual values instead of `auto`.
 
     Settings that the model or the optimizer lacks get a fixed value.

@@ -34,6 +34,9 @@ GPU_CONV_RUNS = 16
 # Maximum share of a GPU's memory that a stack may take according to the estimate.
 GPU_SHARE = 0.5
 
+# The order of activations in a stack.
+_RANKS = {name: rank for rank, name in enumerate(ACTIVATIONS)}
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -88,10 +91,7 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
 
     `gpu_memory` is the number of bytes of GPU memory per worker, or None for training on a CPU.
     """
-    by_kind: dict[object, list[Run]] = defaultdict(list)
-    for run in runs:
-        by_kind[_kind(run)].append(run)
-    groups = list(by_kind.values())
+    groups = grouped(runs)
     if gpu_memory is None:
         limits = [_cpu_limit(groups, sizes, jobs)] * len(groups)
     else:
@@ -101,7 +101,7 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
         if gpu_memory is None
         else Stack(part, sizes.evals_per_epoch, limit - len(part), has_fixed_size=True)
         for group, limit in zip(groups, limits, strict=True)
-        for part in _cut(group, limit)
+        for part in cut(group, limit)
     ]
     stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
@@ -110,6 +110,14 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
         max((stack.size * cost.run_bytes(stack.runs[0], sizes) for stack in stacks), default=0),
         sum(cost.step_count(run, sizes) for stack in stacks for run in stack.runs),
     )
+
+
+def grouped(runs: Iterable[Run]) -> list[list[Run]]:
+    """Returns the runs in groups; only runs of the same group can be in one stack."""
+    by_kind: dict[object, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_kind[_kind(run)].append(run)
+    return list(by_kind.values())
 
 
 def halves(stack: Stack) -> list[Stack]:
@@ -141,14 +149,19 @@ def _kind(run: Run) -> object:
 
 
 def _cpu_limit(groups: Sequence[list[Run]], sizes: Sizes, jobs: int) -> int:
-    """Returns the maximum number of runs in a stack that trains on a CPU."""
-    held = max((cost.activation_bytes(group[0], sizes) for group in groups), default=0)
-    limit = max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
+    """Returns the maximum number of runs in a stack on a CPU."""
+    limit = most_runs(groups, sizes)
     # The limit decreases until there is a stack for each worker or for each run.
     wanted = min(jobs, sum(map(len, groups)))
-    while limit > 1 and sum(len(_cut(group, limit)) for group in groups) < wanted:
+    while limit > 1 and sum(len(cut(group, limit)) for group in groups) < wanted:
         limit //= 2
     return limit
+
+
+def most_runs(groups: Sequence[Sequence[Run]], sizes: Sizes) -> int:
+    """Returns the maximum number of runs in a stack on a CPU if there are more stacks than workers."""
+    held = max((cost.activation_bytes(group[0], sizes) for group in groups), default=0)
+    return max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
 
 
 def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
@@ -162,8 +175,8 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
     return limit
 
 
-def _cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
-    """Splits a group of runs into stacks of at most `limit` runs.
+def cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
+    """Splits a group into stacks of at most `limit` runs; the runs of a seed stay together if they fit.
 
     Runs with the same seed stay together if they fit into one stack. Runs with the same seed share batches and the
     uniform random numbers of dropout, so a stack with fewer seeds reads less data and draws fewer random numbers.
@@ -185,9 +198,8 @@ def _even(items: Sequence[T], limit: int) -> list[list[T]]:
 
 
 def _order(run: Run) -> tuple[object, ...]:
-    names = list(ACTIVATIONS)
-    rank = names.index(run.activation) if run.activation in ACTIVATIONS else len(names)
-    return rank, run.activation, run.dropout, run.seed
+    activation = run.factors["activation"]
+    return _RANKS.get(activation, len(_RANKS)), activation, run.factors["dropout"], run.seed
 
 
 def _stack_seconds(stack: Stack, sizes: Sizes) -> float:

@@ -4,6 +4,9 @@ from hashlib import blake2b
 from typing import Literal, get_args
 
 Purpose = Literal["split", "init", "order", "dropout", "bootstrap", "video"]
+# Number of seeds with which a learning rate is chosen.
+TUNING_SEEDS = 3
+
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 

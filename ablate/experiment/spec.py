@@ -1,21 +1,24 @@
 """The experiment: all settings of a grid, with their types, roles, defaults, legal values and help texts."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from ablate.errors import SpecError, did_you_mean
+from ablate.errors import SpecError, did_you_mean, shown
 from ablate.experiment import parsers
 from ablate.experiment.activations import ACTIVATIONS
 from ablate.experiment.checks import check_as_a_whole
 from ablate.experiment.datasets import canonical, dataset_info
 from ablate.experiment.levels import label
+from ablate.experiment.limits import MOST_BATCH, MOST_EPOCHS
 from ablate.experiment.models import MODELS, Model
 from ablate.experiment.norms import AFTER, NORM_LEVELS, NORMS, OFF
 from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.experiment.parsers import Parser, auto_or, choice, list_of, per_layer, real, whole
 from ablate.experiment.roles import Role, named, roles_of
+from ablate.experiment.shards import WHOLE, Shards, parse_shards
 
 Schedule = Literal["constant", "cosine"]
 Standardize = Literal["channel", "feature", "none"]
@@ -103,10 +106,12 @@ class Experiment(BaseModel):
         ),
     ] = ("auto",)  # fmt: skip
     epochs: Annotated[
-        tuple[int, ...], _factor("passes over the training data", list_of(whole(1)), "numbers of epochs")
+        tuple[int, ...],
+        _factor("passes over the training data", list_of(whole(1, MOST_EPOCHS)), "numbers of epochs"),
     ] = (30,)
     batch_size: Annotated[
-        tuple[int, ...], _factor("samples per step", list_of(whole(2)), "batch sizes", changes_cost=True)
+        tuple[int, ...],
+        _factor("samples per step", list_of(whole(2, MOST_BATCH)), "batch sizes", changes_cost=True),
     ] = (64,)
     optimizer: Annotated[
         tuple[str, ...],
@@ -181,6 +186,13 @@ class Experiment(BaseModel):
         ),
     ] = False  # fmt: skip
     split_seed: Annotated[int, _shared("seed of the split, the same for all runs", whole(0, 2**32 - 1))] = 0
+    shard: Annotated[
+        Shards,
+        _shared(
+            "K/N: only the K-th of N parts of equal cost, for `ablate merge`", parse_shards,
+            not_in_run_id="it selects runs and changes none",
+        ),
+    ] = WHOLE  # fmt: skip
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -206,6 +218,11 @@ class Experiment(BaseModel):
         The level `auto` means the model's default.
         """
         return MODELS[self.model].hidden if level == "auto" else level
+
+    @property
+    def size(self) -> int:
+        """The number of runs of the whole grid, all shards included."""
+        return prod(len(getattr(self, factor)) for factor in FACTORS) * len(self.seeds)
 
     @property
     def split_sizes(self) -> tuple[int, int, int]:
@@ -245,7 +262,7 @@ def build(settings: Mapping[str, Any]) -> Experiment:
             spelling = "--" + key.replace("_", "-")
             meant = next((field for field in ROLES if spelling in flags(field)), "")
             hint = f"; did you mean {meant!r}?" if meant else did_you_mean(key, ROLES)
-            raise SpecError(f"unknown key {key!r}{hint}; legal keys are {', '.join(ROLES)}.")
+            raise SpecError(f"unknown key {shown(key)}{hint}; legal keys are {', '.join(ROLES)}.")
     try:
         return Experiment.model_validate(dict(settings))
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """Experiments as TOML: conversion of an experiment to TOML, and reading of TOML files."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,21 +9,41 @@ import tomli_w
 
 from ablate.errors import SpecError
 from ablate.experiment.levels import label
+from ablate.experiment.shards import Shards
 from ablate.experiment.spec import ROLES, Experiment
+from ablate.experiment.user_files import read_text
+
+_MOST_DOTS = 5000
+_DECIMAL = re.compile(r"(?<![\w.])[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?(?!\s*\.)")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Returns the settings in a TOML file without checking them.
 
     Raises:
-        SpecError: The file is missing, cannot be read or is not TOML.
+        SpecError: The file is missing, cannot be read, is too large or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return from_toml(read_text(path))
     except OSError as error:
         raise SpecError(f"EXPERIMENT: {str(path)!r} cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SpecError(f"EXPERIMENT: {str(path)!r} is not TOML ({error})") from None
+
+
+def from_toml(text: str) -> dict[str, Any]:
+    """Returns the settings in a text without checking them. Raises ValueError if the text is not TOML."""
+    # The time of the parser grows with the square of the number of dots in a key, and no key of an experiment has any.
+    if text.count(".") - len(_DECIMAL.findall(text)) > _MOST_DOTS:
+        raise ValueError(f"more than {_MOST_DOTS:,} dots that are not in numbers")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # of Python, which does not convert such numbers
+        raise ValueError("a number has thousands of digits") from None
 
 
 def to_toml(experiment: Experiment) -> str:
@@ -41,6 +62,8 @@ def _plain(name: str, value: Any) -> Any:
     """
     if name == "tune":
         return f"learning_rate={','.join(map(label, value))}" if value else ""
+    if isinstance(value, Shards):
+        return str(value)
     if not isinstance(value, tuple):
         return value
     plain = [label(part) if isinstance(part, tuple) else part for part in value]

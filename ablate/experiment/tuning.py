@@ -5,10 +5,11 @@ from itertools import count, islice
 
 from ablate.experiment.grid import Run
 from ablate.experiment.levels import label
+from ablate.experiment.seeding import TUNING_SEEDS
+from ablate.experiment.shards import WHOLE
 from ablate.experiment.spec import FACTORS, Experiment
 
 TUNED = "learning_rate"
-TUNING_SEEDS = 3
 # `FIRST_SEED` is far above typical seeds, so that adding seeds to an experiment does not change the selected rates.
 FIRST_SEED = 1_000_000
 
@@ -22,7 +23,7 @@ def tuning_grid(experiment: Experiment) -> Experiment:
     data split of the experiment, so rates are selected on the validation samples of the experiment.
     """
     seeds = tuple(islice((seed for seed in count(FIRST_SEED) if seed not in experiment.seeds), TUNING_SEEDS))
-    changes = {TUNED: experiment.tune, "seeds": seeds, "tune": (), "diagnostics": False}
+    changes = {TUNED: experiment.tune, "seeds": seeds, "tune": (), "diagnostics": False, "shard": WHOLE}
     return experiment.model_copy(update=changes)
 
 

@@ -33,6 +33,7 @@ def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
     document = {
         "schema_version": SCHEMA_VERSION,
         "simulated": summary.simulated,
+        "incomplete": summary.incomplete or None,
         "datasets": summary.runs["dataset"].unique().tolist(),
         "models": summary.runs["model"].unique().tolist(),
         "target": {"given": str(summary.target), "val_accuracy": _plain(summary.target_accuracy)},

@@ -9,8 +9,9 @@ from rich.console import Console
 
 from ablate.analysis.gate.verdict import BITS, EVERY, STATUS, Cause, Comparison, Finding, Reason, Verdict
 from ablate.analysis.metrics import GATE_METRICS
+from ablate.experiment.levels import spans
 from ablate.report.headings import HEADINGS
-from ablate.report.numbers import Unit, counted, spans, symbols_for
+from ablate.report.numbers import Unit, counted, symbols_for
 from ablate.report.sections import Column, print_blocks, print_line
 from ablate.report.simulated import EXPLANATION, marked
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 
 @dataclass(frozen=True)
@@ -103,14 +102,6 @@ def aligned(cells: Sequence[Cell]) -> list[str]:
     return [
         f"{cell.mean:>{means}}{gaps[0]}{cell.spread:{spreads}}{gaps[1]}{cell.mark:{marks}}" for cell in cells
     ]
-
-
-def spans(numbers: Iterable[int]) -> str:
-    """Returns whole numbers as a text of ranges, such as `0-4, 7`."""
-    # The numbers of a range of consecutive numbers all have the same difference from their index.
-    runs = groupby(enumerate(sorted(set(numbers))), key=lambda pair: pair[1] - pair[0])
-    parts = [[number for _, number in run] for _, run in runs]
-    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
 def plural(noun: str, number: int) -> str:

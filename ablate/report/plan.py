@@ -13,7 +13,7 @@ from ablate.report.simulated import marked
 from ablate.store.status import DIVERGED, FAILED, FINISHED
 
 # Settings that other lines of the plan show.
-_SHOWN_ELSEWHERE = ("dataset", "model", "seeds")
+_SHOWN_ELSEWHERE = ("dataset", "model", "seeds", "shard")
 # Bytes of memory that a worker process needs for the interpreter and torch, in addition to its stack of runs.
 PROCESS_BYTES = 450e6
 
@@ -28,15 +28,16 @@ def plan_text(
 ) -> str:
     """Returns the plan of a grid as a few lines of text.
 
-    `runs` are all runs of the grid. `statuses` maps the ids of stored runs to their statuses. `plan` has the runs to
-    train.
+    `runs` are the runs of the grid or of its shard. `statuses` maps the ids of stored runs to their statuses. `plan`
+    has the runs to train.
     """
     train, val, test = experiment.split_sizes
     stored = [statuses.get(run.run_id) for run in runs]
     samples = f"{train} training, {val} validation, {test} test samples"
     lines = [
         marked(f"{experiment.dataset}, {experiment.model}: {samples}", runs[0].simulated),
-        product_line(experiment, len(runs)),
+        product_line(experiment),
+        *([] if experiment.shard.is_whole else [f"shard {experiment.shard}: {counted(len(runs), 'run')}"]),
         f"{folder}: {stored.count(FINISHED)} done, {stored.count(DIVERGED)} diverged, {stored.count(FAILED)} failed, "
         f"{stored.count(None)} missing",
     ]
@@ -55,7 +56,7 @@ def plan_text(
     return "\n".join(lines)
 
 
-def product_line(experiment: Experiment, runs: int) -> str:
+def product_line(experiment: Experiment) -> str:
     """Returns the numbers of levels as a product, such as `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
 
     The brackets after the product list the factors with one level and the settings with a value other than the default.
@@ -76,4 +77,4 @@ def product_line(experiment: Experiment, runs: int) -> str:
         if name not in (*FACTORS, *_SHOWN_ELSEWHERE) and (value := getattr(experiment, name)) != field.default
     ]
     product = " x ".join([*varied, counted(len(experiment.seeds), "seed")])
-    return f"{product} = {counted(runs, 'run')} ({', '.join(fixed)})"
+    return f"{product} = {counted(experiment.size, 'run')} ({', '.join(fixed)})"

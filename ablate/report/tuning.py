@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from ablate.analysis.tuning import Choice
-from ablate.experiment.levels import label
-from ablate.report.numbers import PERCENT, Symbols, counted, spans
+from ablate.experiment.levels import label, spans
+from ablate.report.numbers import PERCENT, Symbols, counted
 from ablate.report.sections import Column, Section
 from ablate.report.simulated import marked
 

@@ -16,10 +16,10 @@ from ablate.analysis.standing import ALPHA, MOST_SEEDS, STRICT_ALPHA, Standing, 
 from ablate.analysis.summary import Summary, ranked
 from ablate.analysis.variants import levels_of
 from ablate.experiment.grid import name_of
-from ablate.experiment.levels import NONE
+from ablate.experiment.levels import NONE, spans
 from ablate.experiment.spec import FACTORS
 from ablate.report.headings import HEADINGS, factor_words, level_words, levels_words
-from ablate.report.numbers import PERCENT, Unit, counted, plural, spans
+from ablate.report.numbers import PERCENT, Unit, counted, plural
 from ablate.report.sections import Column
 from ablate.report.simulated import EXPLANATION, marked
 
@@ -143,6 +143,7 @@ def terms_columns(summary: Summary, findings: Findings) -> list[Column]:
 def collect_warnings(summary: Summary, findings: Findings) -> list[str]:
     """Returns warnings about the results, the most urgent first."""
     lines = [EXPLANATION] if summary.simulated else []
+    lines += [summary.incomplete] if summary.incomplete else []
     failed = summary.runs[~summary.runs["finished"]]
     if len(failed):
         statuses = ", ".join(f"{count} {status}" for status, count in failed["status"].value_counts().items())

@@ -4,7 +4,6 @@ A baseline file has the columns of the table `runs` and the columns that are com
 of a baseline file are the target accuracy, the experiment and the environment.
 """
 
-import tomllib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import pyarrow as pa
 from ablate.errors import NothingToShow, StoreError
 from ablate.store import files
 from ablate.store.atomic import explained, make_folder, write_file
-from ablate.store.parquet import EXPERIMENT_FILE, ResultsFolder
+from ablate.store.experiment_file import read_experiment, settings_in
+from ablate.store.parquet import ResultsFolder
 from ablate.store.parts import to_pandas
 from ablate.store.schema import DATA, EXPERIMENT, REAL, RUNS
 from ablate.store.status import FAILED, FINISHED
@@ -52,10 +52,7 @@ class Stored:
         Raises:
             StoreError: The stored experiment is not valid TOML.
         """
-        try:
-            return tomllib.loads(self.experiment)
-        except tomllib.TOMLDecodeError as error:
-            raise StoreError(f"the experiment stored with the results is not TOML ({error})") from None
+        return settings_in(self.experiment)
 
 
 def read_results(path: Path) -> Stored:
@@ -66,8 +63,7 @@ def read_results(path: Path) -> Stored:
         StoreError: The results are damaged, were not written by ablate, or have another schema version.
     """
     if path.is_dir():
-        folder, spec = ResultsFolder(path), path / EXPERIMENT_FILE
-        experiment = spec.read_text(encoding="utf-8") if spec.is_file() else ""
+        folder, experiment = ResultsFolder(path), read_experiment(path)
         environment = _environment(folder.metadata())
         return Stored(folder.read("runs"), folder.read("curves"), None, experiment, environment)
     try:

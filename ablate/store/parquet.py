@@ -20,6 +20,7 @@ from ablate.errors import NothingToShow, StoreError
 from ablate.experiment.grid import NUMERICS, SIMULATED
 from ablate.store import atomic, files, parts
 from ablate.store.atomic import explained, quietly
+from ablate.store.experiment_file import EXPERIMENT_FILE
 from ablate.store.replacement import finish as finish_replacement
 from ablate.store.replacement import replace_parts
 from ablate.store.schema import DATA, TABLES
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _WRITE_ORDER = ("layers", "curves", "runs")
 _RUN_ID, _STATUS = {"runs": ["run_id"]}, {"runs": ["run_id", "status"]}
-EXPERIMENT_FILE = "experiment.toml"
 _AGAIN = "mend that and give the same command again, or choose another folder"
 
 

@@ -208,3 +208,38 @@ def test_a_number_of_failures_is_a_whole_number_of_at_least_1(ablate, tmp_path, 
     assert code == 2
     assert re.search(rf"--max-failures: '?{number}'? is not a whole number of at least 1", err)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shard_says_that_it_is_one_and_all_shards_together_do_not(ablate, tmp_path):
+    code, out, _ = ablate("run", *FAKE, "--shard", "1/2", "-o", "half")
+    assert code == 0
+    missing = re.search(
+        r"! shard 1 of 2: incomplete, (\d+) of the 16 runs of the experiment are missing", out
+    )
+    assert 0 < int(missing[1]) < 16
+    assert 'shard = "1/2"' in (tmp_path / "half/experiment.toml").read_text()
+    for arguments in (["report", "half", "--csv"], ["baseline", "half", "-o", "base.parquet"]):
+        assert "shard 1 of 2: incomplete" in ablate(*arguments)[2]
+    for arguments in (
+        ["report", "half", "--json"],
+        ["report", "half", "--markdown"],
+        ["gate", "base.parquet", "half"],
+    ):
+        assert "shard 1 of 2: incomplete" in ablate(*arguments)[1]
+    assert "incomplete" not in ablate("run", *FAKE, "--shard", "2/2", "-o", "half")[1]
+    assert "16 done" in ablate("plan", *FAKE, "-o", "half")[1]
+
+
+def test_an_empty_shard_is_no_error(ablate, tmp_path):
+    one = given(FAKE, "--activation", "relu", "--dropout", "0", "--seeds", "1")
+    empty = [*one, "--norm", "off", "--shard", "3/5", "-o", "none"]
+    if "is empty" not in ablate("plan", *empty)[1]:
+        empty[-3] = "2/5"
+    assert ablate("plan", *empty)[:2] == (
+        0,
+        f"shard {empty[-3]} of this grid is empty, as the grid has only 1 run: nothing to train\n",
+    )
+    code, out, err = ablate("run", *empty)
+    assert (code, out) == (0, "")
+    assert "is empty, as the grid has only 1 run." in err
+    assert f'shard = "{empty[-3]}"' in (tmp_path / "none/experiment.toml").read_text()

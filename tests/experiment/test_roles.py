@@ -12,7 +12,7 @@ OTHER_VALUES = {
     "seeds": "2-2", "channels": "4", "hidden": "100/51", "epochs": 31, "batch_size": 32, "optimizer": "adam",
     "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 0.1, "schedule": "cosine", "init": "kaiming",
     "precision": "bf16", "tune": "learning_rate=0.1,0.2", "standardize": "none", "evals_per_epoch": 2,
-    "val_fraction": 0.3, "test_fraction": 0.3, "diagnostics": True, "split_seed": 1,
+    "val_fraction": 0.3, "test_fraction": 0.3, "diagnostics": True, "split_seed": 1, "shard": "1/2",
 }  # fmt: skip
 
 

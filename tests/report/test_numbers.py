@@ -1,8 +1,6 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ablate.report.numbers import (
     ASCII,
@@ -15,7 +13,6 @@ from ablate.report.numbers import (
     counted,
     duration,
     mean_and_spread,
-    spans,
     steps_cell,
     symbols_for,
 )
@@ -66,23 +63,6 @@ def test_the_parts_of_a_column_are_set_below_one_another():
     cells = [Cell("97.2", "±0.4", "▲"), Cell("9.1", "±10.4"), Cell("-", "")]
     assert aligned(cells) == ["97.2 ±0.4  ▲", " 9.1 ±10.4  ", "   -        "]
     assert aligned([Cell("1", ""), Cell("20", "")]) == [" 1", "20"]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [([0, 1, 2, 3, 4], "0-4"), ([7, 1], "1, 7"), ([4, 0, 1, 1, 9, 8], "0-1, 4, 8-9"), ([3], "3"), ([], "")],
-)
-def test_seeds_are_written_as_ranges(numbers, text):
-    assert spans(numbers) == text
-
-
-@given(st.sets(st.integers(0, 60)))
-def test_ranges_hold_exactly_the_numbers(numbers):
-    held = set()
-    for part in filter(None, spans(numbers).split(", ")):
-        low, _, high = part.partition("-")
-        held |= set(range(int(low), int(high or low) + 1))
-    assert held == numbers
 
 
 def test_nouns_are_counted():

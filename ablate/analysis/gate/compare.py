@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ablate.analysis.completeness import incompleteness
 from ablate.analysis.gate.exact import exact_findings
 from ablate.analysis.gate.match import Match, match
 from ablate.analysis.gate.sides import Side
@@ -49,7 +50,7 @@ def compare(
         seeds.baseline,
         seeds.candidate,
         seeds.paired,
-        notes=tuple(_notes(matched, seeds)),
+        notes=(*_incomplete(baseline, candidate), *_notes(matched, seeds)),
         environment=_differing(baseline, candidate),
         simulated=any(side.runs["simulated"].any() for side in (baseline, candidate)),
     )
@@ -184,8 +185,15 @@ def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def _incomplete(baseline: Side, candidate: Side) -> Iterator[str]:
+    """Yields a note for each side that lacks runs of its experiment."""
+    for name, side in (("baseline", baseline), ("candidate", candidate)):
+        if problem := incompleteness(side.settings, side.runs):
+            yield f"the {name} is {problem}"
+
+
 def _notes(matched: Match, seeds: Seeds) -> Iterator[str]:
-    """Yields notes on seeds that are not compared, and on variants that lack a run of a compared seed."""
+    """Yields notes on unused seeds, and on variants without runs of some used seeds."""
     both = (("baseline", matched.baseline, seeds.baseline), ("candidate", matched.candidate, seeds.candidate))
     for side, runs, used in both:
         common = runs[runs["variant"].isin(matched.common)]

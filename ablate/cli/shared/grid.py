@@ -2,15 +2,18 @@
 
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.experiment.grid import Run, expand
+from ablate.experiment.partition import shard_of
 from ablate.experiment.spec import Experiment
-from ablate.experiment.tuning import tuning_grid
+from ablate.experiment.toml import to_toml
+from ablate.experiment.tuning import key_of, tuning_grid
 from ablate.store.status import FAILED
 
 if TYPE_CHECKING:
@@ -19,16 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid:
-    """All runs of an experiment and their results folder.
+    """The runs of an experiment and their results folder.
 
-    `path` is the results folder. `statuses` maps the ids of the runs stored in this folder to their statuses. The
-    statuses were read when the grid was made.
+    If the experiment is only some shards of a grid, `runs` are the runs of these shards, possibly none. `path` is the
+    results folder. `statuses` maps the ids of the runs stored in this folder to their statuses. The statuses were read
+    when the grid was made. `first` is the first run of all shards.
     """
 
     experiment: Experiment
     runs: tuple[Run, ...]
     path: Path
     statuses: Mapping[str, str]
+    first: Run
 
     @cached_property
     def folder(self) -> "ResultsFolder":
@@ -41,15 +46,34 @@ class Grid:
     @property
     def simulated(self) -> bool:
         """Whether the results of the grid are simulated instead of trained."""
-        return self.runs[0].simulated
+        return self.first.simulated
+
+    @property
+    def name(self) -> str:
+        """What the runs are, in words: `this grid` or `shard 2/5 of this grid`."""
+        shard = self.experiment.shard
+        return "this grid" if shard.is_whole else f"shard {shard} of this grid"
 
     def to_train(self, again: Collection[str] = (FAILED,)) -> list[Run]:
         """Returns the runs to train: the missing runs, and the stored runs with one of the statuses in `again`."""
         return [run for run in self.runs if self.statuses.get(run.run_id) in (None, *again)]
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Prepares the folder for writing, with the experiment as its `experiment.toml`. Raises StoreError."""
+        from ablate.store.experiment_file import with_stored_shards
+
+        toml = to_toml(with_stored_shards(self.experiment, self.path))
+        with self.folder.writing(toml, self.first.data, self.statuses):
+            yield
+
     def for_tuning(self) -> "Grid":
         """Returns the grid of the learning-rate search, which is stored in the subfolder `tuning`."""
-        return open_grid(tuning_grid(self.experiment), self.path / "tuning", self.simulated)
+        experiment = tuning_grid(self.experiment)
+        keys = {key_of(run.settings_as_stored()) for run in self.runs}
+        whole = runs_of(experiment, self.simulated)
+        runs = tuple(run for run in whole if key_of(run.settings_as_stored()) in keys)
+        return _with_statuses(Grid(experiment, runs, self.path / "tuning", {}, whole[0]))
 
 
 def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
@@ -61,15 +85,19 @@ def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
         SpecError: The function `expand` rejects the experiment.
         StoreError: The folder cannot be read, or contains runs with another dataset or other shared settings.
     """
-    grid = Grid(experiment, runs_of(experiment, simulated), path, {})
-    if not path.exists():
+    whole = runs_of(experiment, simulated)
+    return _with_statuses(Grid(experiment, shard_of(experiment, whole), path, {}, whole[0]))
+
+
+def _with_statuses(grid: Grid) -> Grid:
+    if not grid.path.exists():
         return grid
-    grid.folder.ensure_same_data(grid.runs[0].data)
+    grid.folder.ensure_same_data(grid.first.data)
     return replace(grid, statuses=grid.folder.statuses())
 
 
 def runs_of(experiment: Experiment, simulated: bool = False) -> tuple[Run, ...]:
-    """Returns the runs of an experiment.
+    """Returns the runs of all shards of an experiment.
 
     If an activation is a user's own function, the working directory is added to the end of Python's import path. At the
     end of the path, files of the working directory cannot replace installed modules.

@@ -1,12 +1,13 @@
 """Options that say how results are summarized, and the summary itself, for several commands."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ablate.analysis.completeness import incompleteness
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.findings import find
 from ablate.analysis.metrics import DEFAULT_SORT, sort_column
@@ -14,8 +15,10 @@ from ablate.analysis.seconds import costs_by_variant
 from ablate.analysis.summary import Summary, summarize
 from ablate.analysis.variants import named
 from ablate.cli.shared.groups import option
+from ablate.cli.shared.stderr import say
 from ablate.report.console import console
 from ablate.report.terminal import print_report
+from ablate.store.experiment_file import read_experiment, settings_in
 from ablate.store.parquet import ResultsFolder
 from ablate.store.step_costs import read_step_costs
 
@@ -53,7 +56,14 @@ class Summarizing:
         target, column = Target.parse(self.target), sort_column(sort)
         runs, step_costs = folder.read("runs"), read_step_costs(folder.path)
         costs = None if step_costs is None else costs_by_variant(named(runs), step_costs)
-        return summarize(runs, folder.read("curves"), target, self.reference, column, costs)
+        summary = summarize(runs, folder.read("curves"), target, self.reference, column, costs)
+        return replace(summary, incomplete=incompleteness(settings_in(read_experiment(folder.path)), runs))
+
+
+def say_if_incomplete(summary: Summary) -> None:
+    """Warns on stderr about missing runs, for outputs that cannot hold the warning."""
+    if summary.incomplete:
+        say(f"ablate: {summary.incomplete}")
 
 
 def show(folder: ResultsFolder) -> None:

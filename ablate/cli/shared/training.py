@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, get_args
 from ablate.cli.shared.grid import Grid
 from ablate.cli.shared.running import Training
 from ablate.cli.shared.stderr import say
-from ablate.execution.scratch import sweep
 from ablate.experiment.activations import is_users_own
 from ablate.experiment.grid import varied
 from ablate.experiment.plan import Plan, sizes_of
@@ -33,12 +32,11 @@ def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None 
         DataError: The dataset cannot be read or does not fit the experiment.
         StoreError: The folder cannot be written.
     """
-    sweep()
     if not plan.stacks:
         count = list(grid.statuses.values()).count(FAILED)
         failed = f", {count} of them failed" if count else ""
         say(
-            f"Nothing to train: {grid.path} holds all of this grid, {counted(len(grid.runs), 'run')}{failed}."
+            f"Nothing to train: {grid.path} holds all of {grid.name}, {counted(len(grid.runs), 'run')}{failed}."
         )
         return
     with _executor(grid, plan, training) as executor:
@@ -51,9 +49,8 @@ def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None 
         experiment = grid.experiment
         dataset, train_samples = experiment.dataset, experiment.split_sizes[0]
         context = RowContext(dataset, experiment.model, varied(experiment), train_samples)
-        toml = to_toml(experiment)
-        metadata = provenance() | PROCESS | {EXPERIMENT: toml, DATA: grid.runs[0].data}
-        with grid.folder.writing(toml, grid.runs[0].data, grid.statuses), Progress.on_stderr() as progress:
+        metadata = provenance() | PROCESS | {EXPERIMENT: to_toml(experiment), DATA: grid.first.data}
+        with grid.writing(), Progress.on_stderr() as progress:
             total = sum(len(stack.runs) for stack in plan.stacks)
             progress.start(total, plan.run_steps, simulated=grid.simulated)
             left = train_all(plan, executor, grid.folder, context, metadata, progress, failure_limit)
