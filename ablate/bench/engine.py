@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from ablate.bench.warm_process import peak_bytes
 from ablate.errors import AblateError
 from ablate.execution.local import LocalExecutor
 from ablate.execution.retry import train_stacks
+from ablate.execution.scratch import temporary_folder
 from ablate.experiment.plan import Stack
 from ablate.experiment.spec import Experiment
 from ablate.experiment.toml import to_toml
@@ -68,7 +68,7 @@ def run_command(experiment: Experiment, jobs: int, device: str, data_dir: Path |
     Raises:
         AblateError: The command failed.
     """
-    with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+    with temporary_folder() as folder:
         file = Path(folder) / "experiment.toml"
         file.write_text(to_toml(experiment), encoding="utf-8")
         command = [sys.executable, "-m", "ablate", "run", str(file), "--output", f"{folder}/results"]

@@ -6,11 +6,11 @@ import signal
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import Generic, Self, TypeVar, cast
 
 from ablate.errors import AblateError
+from ablate.execution.processes import started, training_context
 from ablate.execution.worker import portable
 from ablate.output.streams import guard_streams
 from ablate.training.backend import ENVIRONMENT, prepare_process
@@ -32,16 +32,12 @@ class WarmProcess(Generic[T]):
     def __enter__(self) -> Self:
         # The fork server has loaded torch with one thread. A process with torch's defaults must be a new process that
         # loads torch without the environment variables that set the numeric libraries to one thread.
-        context: ForkServerContext | SpawnContext = multiprocessing.get_context("spawn")
-        if self.is_tuned and "forkserver" in multiprocessing.get_all_start_methods():
-            context = multiprocessing.get_context("forkserver")
+        context = training_context() if self.is_tuned else multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        arguments = (theirs, self.prepare, self.is_tuned)
-        self.process = context.Process(target=_serve, args=arguments, name=self.name, daemon=True)
         names = () if self.is_tuned else ENVIRONMENT
         hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
         try:
-            self.process.start()
+            self.process = started(context, _serve, (theirs, self.prepare, self.is_tuned))
         finally:
             os.environ.update(hidden)
         theirs.close()
@@ -49,7 +45,7 @@ class WarmProcess(Generic[T]):
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.process.terminate()
+        self.process.kill()
         self.process.join()
         self.connection.close()
 

@@ -11,8 +11,8 @@ from ablate.cli.shared.groups import option, takes_groups
 
 EPILOG = (
     "Exit codes: 0 ok; 1 a bug in ablate; 2 wrong usage or input; 3 runs failed or diverged, results written; "
-    "4 a regression; 5 nothing to show, no baseline or nothing comparable; 129, 130 or 143 ended by SIGHUP, SIGINT or "
-    "SIGTERM."
+    "4 a regression; 5 nothing to show, no baseline or nothing comparable; 129, 130, 131 or 143 ended by SIGHUP, "
+    "SIGINT, SIGQUIT or SIGTERM."
 )
 
 # Names of the commands and the first lines of their help. The module `ablate.cli.NAME` is loaded only when the command

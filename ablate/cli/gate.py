@@ -18,7 +18,7 @@ from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.output import AsJson, write
 from ablate.cli.shared.running import Training
 from ablate.cli.shared.stderr import say
-from ablate.errors import NothingToShow, SpecError
+from ablate.errors import NothingToShow, SpecError, StoreError
 from ablate.experiment.spec import build
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
@@ -83,23 +83,29 @@ class Outputs:
                 raise SpecError(f"--export: {kind!r} is not KIND=FILE with a KIND of {', '.join(KINDS)}")
         return [(kind, Path(file)) for kind, _, file in pairs]
 
-    def write(self, comparison: Comparison, why: Sequence[Reason], code: int) -> None:
-        """Writes the files, prints the verdicts, and annotates the verdicts in a GitHub workflow.
-
-        Raises StoreError if a file cannot be written.
-        """
-        for kind, file in self.exports:
-            write(file, export(comparison, kind), "--export")
-        if self.junit:
-            write(self.junit, to_junit(comparison), "--junit")
-        if self.summary:
-            write(self.summary, to_summary(comparison, why), "--summary", append=True)
+    def show(self, comparison: Comparison, why: Sequence[Reason], code: int) -> None:
+        """Prints the verdicts, and annotates them in a GitHub workflow."""
         if self.as_json:
             print(to_json(comparison, why, code))
         else:
             print_comparison(comparison, why, console(sys.stdout))
         if os.environ.get("GITHUB_ACTIONS") == "true":
             say("\n".join(to_annotations(comparison, why)))
+
+    def write(self, comparison: Comparison, why: Sequence[Reason]) -> int:
+        """Writes all files that can be written. Returns the exit code: 0, or 2 if a file cannot be written."""
+        contents: list[tuple[str, Path, str | bytes]]
+        contents = [("--export", file, export(comparison, kind)) for kind, file in self.exports]
+        contents += [("--junit", self.junit, to_junit(comparison))] if self.junit else []
+        contents += [("--summary", self.summary, to_summary(comparison, why))] if self.summary else []
+        code = 0
+        for name, file, content in contents:
+            try:
+                write(file, content, name, append=name == "--summary")
+            except StoreError as error:
+                say(f"ablate: {error}")
+                code = error.exit_code
+        return code
 
 
 @takes_groups
@@ -119,7 +125,8 @@ def gate(
     ),
 ) -> None:
     """Judge a candidate against a baseline, by exit code."""
-    _ = outputs.exports, judging.metrics  # raises SpecError for illegal options before any work is done
+    # Illegal options raise SpecError before anything is done.
+    _ = outputs.exports, judging.metrics, training.trainer, training.workers, training.makes_up
     if self_test:
         raise typer.Exit(0 if _passes_self_test(baseline, judging) else SELF_TEST_FAILED)
     if baseline is None or candidate is None:
@@ -135,8 +142,10 @@ def gate(
         comparison = confirmed(comparison, sides, judging, training)
     why = reasons(comparison, passing.allow_missing)
     code = 0 if passing.warn_only or not why else EXIT_CODES[why[0]]
-    outputs.write(comparison, why, code)
-    raise typer.Exit(code)
+    # The verdict comes first: it is known, and a file may be on a full disk.
+    outputs.show(comparison, why, code)
+    failure = outputs.write(comparison, why)
+    raise typer.Exit(code or failure)
 
 
 def _without_baseline(baseline: Path, candidate: Path, passing: Passing) -> None:

@@ -34,6 +34,7 @@ def _run(arguments: list[str]) -> int:
     """Runs one command line with guarded output streams, and returns the exit code."""
     # Imported here, after signals are handled.
     from ablate.output.streams import fault, guard_streams
+    from ablate.output.visible import visible
 
     guard_streams()
     from ablate.cli.app import app_for
@@ -44,7 +45,7 @@ def _run(arguments: list[str]) -> int:
     try:
         app_for(arguments)()
     except AblateError as error:
-        say(f"ablate: {error}")
+        say(visible(f"ablate: {error}"))
         code = error.exit_code
     except SystemExit as end:
         code = end.code or 0

@@ -45,6 +45,11 @@ class Samples(Generic[A]):
 class Arrays(Samples[Array]):
     """The samples of an experiment as numpy arrays."""
 
+    @property
+    def nbytes(self) -> int:
+        """The size of all arrays in bytes."""
+        return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
+
     def save(self, folder: Path) -> None:
         """Writes one file per field into an existing folder, from which `open_arrays` can read the arrays."""
         for field in fields(self):

@@ -4,7 +4,6 @@ This module does not import torch, because the command imports this module and t
 load torch.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +18,7 @@ from ablate.errors import AblateError
 from ablate.execution.executor import Calibrate, Died, Failed, Outcome, TooLarge, Use
 from ablate.execution.pending import Pending
 from ablate.execution.processes import STARTS, end, ending, prepare_to_start, started, training_context
+from ablate.execution.scratch import holding, temporary_folder
 from ablate.experiment.plan import Stack
 from ablate.output.streams import guard_streams
 from ablate.training.result import MatmulLibrary, StackResult
@@ -46,7 +46,7 @@ class LocalExecutor:
         self.gemm = Use(gemm) if gemm and not gpus else None
         self.workers: dict[Connection, WorkerProcess] = {}
         self.is_leaving = False
-        self.directory = tempfile.TemporaryDirectory(prefix="ablate-")
+        self.directory = temporary_folder()
         self.folder = Path(self.directory.name)
         self.context = training_context()
         self.pool = ThreadPoolExecutor(1)
@@ -59,6 +59,8 @@ class LocalExecutor:
 
     def __exit__(self, *error: object) -> None:
         self.is_leaving = True
+        for worker in list(self.workers.values()):
+            worker.process.kill()
         try:
             self.pool.shutdown()
         finally:
@@ -68,7 +70,8 @@ class LocalExecutor:
 
     def use(self, arrays: Arrays) -> None:
         """Saves the dataset for the workers; each worker memory-maps the files when its first stack arrives."""
-        arrays.save(self.folder)
+        with holding(arrays.nbytes):
+            arrays.save(self.folder)
 
     def run(
         self, pending: Pending, on_run_steps: Callable[[Stack, int], None]

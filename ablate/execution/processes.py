@@ -7,13 +7,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ablate.errors import AblateError
+from ablate.execution.scratch import scratch_folder
 
+# A terminal sends these signals to all processes of a command. Only the process of the command reacts to them.
+_FROM_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
+# The longest address of a socket has 107 bytes on Linux and 103 on macOS.
+_ADDRESS_BYTES = 103
+_ADDRESS = "listener-01234567"
 # Exit code that multiprocessing reports if the fork server, which knows the exit code, has died.
 _UNKNOWN = 255
 # Number of times that a process is started before it is an error that it ends at once.
@@ -33,35 +40,36 @@ def training_context() -> ForkServerContext | SpawnContext:
 
     A fork server imports torch once for all processes, and inherits no threads from this process.
     """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    address = scratch_folder() / _ADDRESS
+    is_too_long = len(os.fsencode(address)) > _ADDRESS_BYTES
+    if is_too_long or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ablate.execution.worker"])
+    context.set_forkserver_preload(["ablate.execution.preload"])
+    # The folder of the server's socket. By default it is a new one, which nobody deletes after a SIGKILL.
+    multiprocessing.current_process()._config["tempdir"] = str(scratch_folder())  # type: ignore[attr-defined]
     return context
 
 
 def prepare_to_start(context: ForkServerContext | SpawnContext) -> None:
-    """Starts the fork server if there is none or if it has died; returns before it has imported torch.
-
-    The fork server ignores SIGINT. An interrupt thus reaches only this process, which then ends the others.
-    """
+    """Starts the fork server if there is none or if it has died; returns before it has imported torch."""
     if isinstance(context, ForkServerContext):
-        with _interrupts_ignored():
+        with _terminal_signals_blocked():
             ensure_running()
 
 
 def started(
     context: ForkServerContext | SpawnContext, target: Callable[..., object], arguments: tuple[Any, ...]
 ) -> BaseProcess:
-    """Starts and returns a process. A fork server that dies meanwhile is replaced.
+    """Starts and returns a process, which ends when this process ends. A fork server that dies meanwhile is replaced.
 
     Raises:
         AblateError: The fork server dies at every attempt.
     """
     for _ in range(STARTS):
-        process = context.Process(target=target, args=arguments, daemon=True)
+        process = context.Process(target=_run, args=(target, *arguments), daemon=True)
         # The connection to a fork server that has just died fails in one of several ways.
-        with suppress(EOFError, ConnectionError):
+        with suppress(EOFError, ConnectionError), _terminal_signals_blocked():
             prepare_to_start(context)
             process.start()
             return process
@@ -84,21 +92,34 @@ def ending(process: BaseProcess) -> Ending:
 
 def end(process: BaseProcess) -> None:
     """Ends a process if it is still alive, and waits until it has ended."""
-    process.terminate()
+    process.kill()
     process.join()
     if process.exitcode == _UNKNOWN and process.pid:
         with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)
+            os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ignores SIGINT in this process and in those that it starts; only the main thread can do so."""
-    if threading.current_thread() is not threading.main_thread():
+def _terminal_signals_blocked() -> Iterator[None]:
+    """Delays signals of the terminal until the `with` block ends. Processes started meanwhile never receive them."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # its start unblocks SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run(target: Callable[..., object], *arguments: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    target(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -117,9 +117,9 @@ class StackedDropout(OnlyInTraining):
         return self.masks.flatten(0, 1)[self.mask_of_run[run]]
 
     def forward(self, y: Tensor) -> Tensor:
-        """Returns y with dropped units set to 0 and kept units scaled, in another tensor.
+        """Returns a new tensor: the input with the dropped units set to 0 and the kept units scaled by 1 / (1 - p).
 
-        The input y stays unchanged, because the backward pass of the activation may need y.
+        The input, y, stays unchanged, because the backward pass of the activation may need y.
         """
         self.make_masks()
         views = self.views_of(y)

@@ -1,10 +1,10 @@
 """A comparison by a gate in formats for continuous integration: JUnit XML, a Markdown summary, GitHub annotations."""
 
-import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from ablate.analysis.gate.verdict import Cause, Comparison, Finding, Reason, Verdict
+from ablate.output.visible import visible
 from ablate.report import gate
 from ablate.report.markdown import escaped, table
 from ablate.report.sections import Column
@@ -16,8 +16,6 @@ SUMMARY_BYTES = 1_000_000
 ANNOTATIONS = 10
 
 _CUT = "\n\nCut here: the summary would be larger than GitHub takes. `--json` and `--junit` have all of it.\n"
-# Characters that XML 1.0 does not allow, not even escaped.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(comparison: Comparison) -> bytes:
@@ -46,7 +44,7 @@ def to_junit(comparison: Comparison) -> bytes:
             message = marked(gate.describe_finding(finding), comparison.simulated)
             ET.SubElement(case, element, kind, message=message)
     for part in root.iter():
-        part.attrib |= {name: _NOT_XML.sub("\ufffd", text) for name, text in part.items()}
+        part.attrib |= {name: visible(text) for name, text in part.items()}
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 

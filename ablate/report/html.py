@@ -5,7 +5,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from html import escape
 from importlib.resources import files
 from string import Template
 
@@ -18,6 +17,7 @@ from ablate.report import words
 from ablate.report.headings import HEADINGS
 from ablate.report.numbers import STEPS, UNICODE
 from ablate.report.page.curves import controls_html, curves_data
+from ablate.report.page.markup import escape
 from ablate.report.page.tables import section_html, table_html
 from ablate.report.sections import Column
 from ablate.report.simulated import EXPLANATION

@@ -6,6 +6,7 @@ from html import escape
 
 from ablate.analysis.findings import Findings
 from ablate.analysis.summary import Summary
+from ablate.output.visible import visible_lines
 from ablate.report import words
 from ablate.report.headings import HEADINGS
 from ablate.report.numbers import UNICODE
@@ -53,7 +54,7 @@ def table(columns: Sequence[Column]) -> str:
 
 def escaped(text: str) -> str:
     """Escapes a text so that Markdown shows the text unchanged on one line, even in a table cell."""
-    line = re.sub(r"\s+", " ", escape(text, quote=False))
+    line = re.sub(r"\s+", " ", escape(visible_lines(text), quote=False))
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", line)
 
 

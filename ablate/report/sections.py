@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ablate.output.visible import visible
 from ablate.report.numbers import UNICODE, Symbols
 
 _GAP = 2  # number of blanks between columns
@@ -27,6 +28,10 @@ class Column:
     cells: Sequence[str]
     styles: Sequence[str] = ()
     right: bool = False
+
+    def __post_init__(self) -> None:
+        """Makes control characters in cells, which can be foreign text, visible."""
+        object.__setattr__(self, "cells", [visible(cell) for cell in self.cells])
 
     @property
     def width(self) -> int:
@@ -140,6 +145,7 @@ def print_wrapped(console: Console, prefix: str, text: str, style: str = "") -> 
 
     Further lines are indented by the width of the prefix, unless the console is narrow.
     """
+    text = visible(text)
     if console.width < len(prefix) + _LEAST_TEXT_WIDTH:
         print_line(console, prefix + text, style)
         return
@@ -153,4 +159,4 @@ def print_wrapped(console: Console, prefix: str, text: str, style: str = "") -> 
 
 def print_line(console: Console, text: str = "", style: str = "") -> None:
     """Prints text. The console wraps lines that are too long."""
-    console.print(Text(text, style))
+    console.print(Text(visible(text), style))

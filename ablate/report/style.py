@@ -83,6 +83,7 @@ SETTINGS: dict[Any, Any] = {
     "savefig.dpi": 150,
     "svg.fonttype": "path",
     "svg.hashsalt": "ablate",
+    "text.parse_math": False,  # a name may contain dollar signs
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
 }

@@ -127,7 +127,7 @@ class Tables:
     def _scores(self, table: pd.DataFrame, metric: str) -> tuple[Column, ...]:
         """Returns the columns of a metric, with the best and the worst cells marked.
 
-        The metric steps to target has a second column, `reached`.
+        The metric `steps_to_target` has a second column, `reached`.
         """
         unit = HEADINGS[metric].unit
         if metric == STEPS_TO_TARGET:

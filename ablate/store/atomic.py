@@ -21,7 +21,8 @@ _MAX_LINKS = 40
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes]) -> None:
+    def lock_file(file: IO[bytes]) -> None:
+        """Locks an open file until it is closed. Raises BlockingIOError if another process has locked it."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except PermissionError as error:
@@ -30,16 +31,18 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[bytes]) -> None:
+    def lock_file(file: IO[bytes]) -> None:
+        """Locks an open file until it is closed. Raises BlockingIOError if another process has locked it."""
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def write_file(path: Path, content: Any) -> None:
+def write_file(path: Path, content: Any, *, append: bool = False) -> None:
     """Writes bytes or another buffer to a file that the user has named. Only a regular file is replaced by a new file.
 
     A regular file is replaced as in the function `replace_files`. If the path is a link, the link stays and the target
     of the link is written, even if the target does not exist yet. A pipe, a terminal or another device, such as
-    `/dev/stdout`, receives the content and is not replaced.
+    `/dev/stdout`, receives the content and is not replaced. With `append`, a regular file keeps its content and the new
+    content follows.
 
     Raises:
         OSError: The file is a folder, is write-protected or cannot be written.
@@ -50,7 +53,8 @@ def write_file(path: Path, content: Any) -> None:
     if descriptor is None and kind == stat.S_IFREG:
         if end.exists() and not os.access(end, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        replace_files({end: content})
+        old = end.read_bytes() if append and end.exists() else b""
+        replace_files({end: b"".join((old, content)) if old else content})
         return
     with end.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(content)
@@ -110,7 +114,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with path.open("ab") as file:
         try:
-            _lock(file)
+            lock_file(file)
             # The previous holder of the lock may have deleted the lock file. In this case other processes would not see
             # this lock.
             if not os.path.samestat(os.fstat(file.fileno()), path.stat()):

@@ -28,8 +28,8 @@ class Optimizer(Protocol):
     def negative_rate(self) -> Tensor | None:
         """Argument for `StackedNetwork.train_step`: minus the learning rate for plain SGD, otherwise None.
 
-        If the argument is not None, `train_step` multiplies all gradients by the argument and also updates the weights
-        of linear layers.
+        With a value, `train_step` multiplies all gradients by this value and updates the weights of linear layers
+        itself; `step` then updates only the other parameters.
         """
         ...
 

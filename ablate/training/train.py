@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 def train_stack(
     stack: Stack, dataset: Dataset, on_steps: Callable[[int], None] = lambda steps: None
 ) -> StackResult:
-    """Trains a stack as `training` does and returns the learning curves of its runs.
+    """Trains a stack by the steps of the function `training`, and returns the learning curves of its runs.
 
     Args:
         stack: Runs to train; see `training`.

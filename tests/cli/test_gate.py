@@ -158,3 +158,31 @@ def test_the_self_test_goes_red_where_it_must(ablate, stored):
     code, out, _ = ablate("gate", "--self-test", "--alpha", "1e-9")
     assert code == 1
     assert "WRONG" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--jobs", "0"], "--jobs: 0 is not a whole number"),
+        (["--device", "tpu"], "--device: 'tpu' is not one of auto, cpu, cuda"),
+        (["--executor", "locl"], "--executor: 'locl' is not one of"),
+    ],
+)
+def test_options_of_a_training_that_may_not_be_needed_are_checked_all_the_same(
+    ablate, stored, option, message
+):
+    for confirm in ([], ["--confirm"]):
+        code, out, err = ablate("gate", *stored, *confirm, *option)
+        assert (code, out) == (2, "")
+        assert message in err
+
+
+def test_the_verdict_is_printed_and_counts_although_a_file_cannot_be_written(ablate, stored):
+    bad = changed_baseline(stored[0], "bad.parquet", worse)
+    files = ["--junit", "no/folder.xml", "--summary", "summary.md"]
+    for candidate, expected in ((stored[1], 2), (bad, 4)):
+        code, out, err = ablate("gate", stored[0], candidate, *files)
+        assert code == expected
+        assert out.splitlines()[-1].startswith("passed" if expected == 2 else "not passed")
+        assert err.startswith("ablate: --junit: 'no/folder.xml' cannot be written")
+    assert Path("summary.md").read_text().count("## ") == 2

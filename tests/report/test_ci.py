@@ -37,7 +37,7 @@ def test_junit_and_the_summary_hold_any_name() -> None:
     nasty = comparison(finding_of(Verdict.REGRESSED, NASTY))
     (suite,) = ET.fromstring(to_junit(nasty))
     (case,) = suite.iter("testcase")
-    assert case.get("classname") == "ablate." + NASTY.replace("\x00", "\ufffd")
+    assert case.get("classname") == "ablate." + NASTY.replace("\x00", r"\x00").replace("\n", r"\n")
     rows = [line for line in to_summary(nasty, RED).splitlines() if "pkg" in line]
     assert len(rows) == 2
     for row in rows:

@@ -193,7 +193,7 @@ def _incomplete(baseline: Side, candidate: Side) -> Iterator[str]:
 
 
 def _notes(matched: Match, seeds: Seeds) -> Iterator[str]:
-    """Yields notes on unused seeds, and on variants without runs of some used seeds."""
+    """Yields notes on seeds that are not compared, and on variants that lack a run of a compared seed."""
     both = (("baseline", matched.baseline, seeds.baseline), ("candidate", matched.candidate, seeds.candidate))
     for side, runs, used in both:
         common = runs[runs["variant"].isin(matched.common)]

@@ -17,7 +17,7 @@ class Side:
     """The baseline or the candidate of a gate.
 
     `runs` is a result of the function `score`. `settings` are the settings that all runs of the side share. `target` is
-    the validation accuracy that defines the metric steps to target, NaN if unknown.
+    the validation accuracy that defines `steps_to_target`, or NaN if unknown.
     """
 
     runs: pd.DataFrame

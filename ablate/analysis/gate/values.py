@@ -46,9 +46,12 @@ class Seeds:
 class Values:
     """The values from which a gate judges a candidate.
 
-    `questions` holds the values of both sides multiplied by `signs`. If there are at least two variants, the last entry
-    of `variants` is `all variants`, which stands for the mean over all variants. `signs` has the shape (metrics,) and
-    holds 1 for a metric where more is worse and -1 for a metric where more is better.
+    Attributes:
+        variants: Names of the variants. If there are at least two, the last entry is `all variants`, which stands for
+            the mean over all variants.
+        metrics: Metrics that the gate judges.
+        signs: Array of shape (metrics,) with 1 for a metric where more is worse and -1 where more is better.
+        questions: Values of the baseline and the candidate multiplied by `signs`, so that a larger value is worse.
     """
 
     variants: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from ablate.cli.shared.output import print_table
 from ablate.cli.shared.stderr import say
 from ablate.execution.devices import available_cores
+from ablate.execution.scratch import temporary_folder
 from ablate.experiment.cost import step_count
 from ablate.experiment.grid import Run
 from ablate.experiment.plan import sizes_of
@@ -49,7 +49,7 @@ def prepared(
     experiment: Experiment, runs: Sequence[Run], data_dir: Path | None, jobs: int, rounds: int
 ) -> Iterator[Workload]:
     """Prepares this process and the data of a grid for a measurement, and warns if the machine is busy."""
-    with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+    with temporary_folder() as folder:
         set_environment()
         # Imported here because these modules load torch, which `--help` does not need.
         from ablate.bench.stand_in import on_data_at_hand

@@ -1,6 +1,5 @@
 """`ablate gate --confirm`: trains variants with a regression again, with fresh seeds."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from ablate.cli.shared.grid import Grid, runs_of
 from ablate.cli.shared.running import Training
 from ablate.cli.shared.stderr import say
 from ablate.cli.shared.training import train
+from ablate.execution.scratch import temporary_folder
 from ablate.experiment.spec import FACTORS, SHARED, Experiment, build
 from ablate.report.numbers import counted
 
@@ -83,7 +83,7 @@ def scored_runs(experiments: Sequence[Experiment], target: float, training: Trai
     """
     simulated = training.simulates()
     runs = tuple(run for experiment in experiments for run in runs_of(experiment, simulated))
-    with tempfile.TemporaryDirectory(prefix="ablate-") as path:
+    with temporary_folder() as path:
         grid = Grid(experiments[0], runs, Path(path), {}, runs[0])
         train(grid, training.plan(grid), training)
         return score(grid.folder.read("runs"), grid.folder.read("curves"), target)

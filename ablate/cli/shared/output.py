@@ -1,6 +1,7 @@
 """Printing tables and writing files, for several commands."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from ablate.errors import StoreError
 from ablate.report.console import console
 from ablate.report.numbers import symbols_for
 from ablate.report.sections import Section, print_section
+from ablate.store.atomic import reason, write_file
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of tables")]
 
@@ -25,17 +27,21 @@ def write(
 ) -> Path:
     """Writes the file that the user named by an option, and returns the path. Text is written as UTF-8.
 
-    The function raises StoreError if the file cannot be written.
+    If writing fails, an existing file stays as it was. The content is dropped if the file is a pipe that nobody reads.
+
+    Raises:
+        StoreError: The file cannot be written.
     """
+    sys.stdout.flush()  # what was printed before stands before the content, if the file is /dev/stdout
     data = content.encode(errors="replace") if isinstance(content, str) else content
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab" if append else "wb") as file:
-            file.write(data)
+        with suppress(BrokenPipeError):
+            write_file(path, data, append=append)
     except OSError as error:
         kind = "folder" if make_folder else "file"
         raise StoreError(
-            f"{option}: {str(path)!r} cannot be written ({error.strerror}); choose another {kind}"
+            f"{option}: {str(path)!r} cannot be written ({reason(error)}); choose another {kind}"
         ) from error
     return path

@@ -65,7 +65,7 @@ class Machine:
             )
 
     def plan(self, grid: Grid, again: Collection[str] = (FAILED,)) -> Plan:
-        """Returns the plan that trains the missing runs of a grid, and the stored runs with a status in `again`.
+        """Returns the plan of the runs to train: the missing runs, and the stored runs whose status is in `again`.
 
         Raises:
             SpecError: The number of workers is not legal, or the device does not support the precision of the
@@ -84,16 +84,18 @@ class Training(Machine):
         "local", help="local trains in worker processes; fake makes up curves, to try a grid and its tables"
     )
 
-    def simulates(self) -> bool:
-        """Returns whether the executor simulates results instead of training, and prints a warning if so.
-
-        Raises SpecError for an unknown executor.
-        """
+    @property
+    def makes_up(self) -> bool:
+        """Whether the executor simulates results instead of training. Raises SpecError for an unknown executor."""
         if self.executor not in EXECUTORS:
             raise SpecError(f"--executor: {not_one_of(self.executor, EXECUTORS)}")
-        if EXECUTORS[self.executor]:
-            say(f"{MARK}: --executor {self.executor} makes up all results, nothing is trained")
         return EXECUTORS[self.executor]
+
+    def simulates(self) -> bool:
+        """Returns `makes_up`, and prints a warning if it is true."""
+        if self.makes_up:
+            say(f"{MARK}: --executor {self.executor} makes up all results, nothing is trained")
+        return self.makes_up
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,22 @@
 The first signal raises an exception, so that the command stops its workers and deletes its temporary files.
 """
 
+import _thread
 import signal
+import sys
+import threading
 import time
 
-# Windows has no SIGHUP. A signal that is ignored from the start, as under `nohup`, stays ignored.
-ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-# Further signals within this time are ignored, so that they do not disturb the cleaning up. A later signal raises the
-# exception again, because foreign code may have swallowed the first exception.
+# Without SIGHUP and SIGQUIT on Windows. A signal that is ignored from the start, as under `nohup`, stays ignored.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+ENDING = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+# For this long, further signals do not disturb the cleaning up. After that, foreign code may have swallowed the first.
 _PATIENCE_SECONDS = 10.0
+_REPEAT_SECONDS = 0.01
 
 
 class EndingSignals:
-    """Turns the first SIGINT, SIGTERM or SIGHUP into a `KeyboardInterrupt`.
+    """Turns the first SIGINT, SIGTERM, SIGHUP or SIGQUIT into a `KeyboardInterrupt`.
 
     Attributes:
         received: The first signal, or None.
@@ -29,15 +33,31 @@ class EndingSignals:
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._interrupt)
+        sys.unraisablehook = self._raise_again
 
     def release(self) -> None:
-        """Restores the default handling, in which a signal ends the process immediately."""
+        """Ignores the signals from now on: the process is at its end, and deletes its temporary files."""
         for number in ENDING:
             if signal.getsignal(number) == self._interrupt:
-                signal.signal(number, signal.SIG_DFL)
+                signal.signal(number, signal.SIG_IGN)
 
     def _interrupt(self, number: int, frame: object) -> None:
         now = time.monotonic()
         if self.received is None or now - self._raised > _PATIENCE_SECONDS:
             self.received, self._raised = self.received or signal.Signals(number), now
             raise KeyboardInterrupt
+
+    def _raise_again(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Repeats an interrupt that was raised where Python ignores exceptions, such as in a destructor."""
+        if self.received is None or unraisable.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(unraisable)
+            return
+        self._raised = -_PATIENCE_SECONDS
+        threading.Timer(_REPEAT_SECONDS, _signal_main_thread, [self.received]).start()
+
+
+def _signal_main_thread(number: signal.Signals) -> None:
+    if hasattr(signal, "pthread_kill"):  # which also ends the main thread's waiting
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(number)

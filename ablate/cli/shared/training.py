@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from ablate.cli.shared.grid import Grid
 from ablate.cli.shared.running import Training
 from ablate.cli.shared.stderr import say
+from ablate.execution.scratch import sweep
 from ablate.experiment.activations import is_users_own
 from ablate.experiment.grid import varied
 from ablate.experiment.plan import Plan, sizes_of
@@ -32,6 +33,7 @@ def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None 
         DataError: The dataset cannot be read or does not fit the experiment.
         StoreError: The folder cannot be written.
     """
+    sweep()
     if not plan.stacks:
         count = list(grid.statuses.values()).count(FAILED)
         failed = f", {count} of them failed" if count else ""

@@ -104,8 +104,8 @@ class ConvBatchNorm(BatchNorm):
 
         Let g be the gradient of u before the pooling. The gradient of z is slope * (g - mean(g) - u * mean(g * u)) with
         slope = sign(gamma) / sqrt(var + eps) and with means over all positions of u. This method computes the first
-        term, slope * g, and keeps the factors of the other terms for `_standardize_backward`. Both means follow from
-        the pooled values alone, because g is 0 at all positions where u is not the largest value of its pooling window.
+        term, slope * g, and keeps the factors of the other terms for `_standardize_backward`. The means of g
+        and of g * u need only the pooled values, because g is 0 wherever max pooling has dropped the value of u.
         """
         rows, channels = self.u[..., 0].numel(), grad.shape[-1]
         along = (grad * self.pooled).view(-1, channels).sum(0)
@@ -118,7 +118,7 @@ class ConvBatchNorm(BatchNorm):
     def _standardize_backward(self, grad: Tensor) -> Tensor:
         """Returns the gradient of z: the sum of its first term, `grad`, and its other terms (see `_scale_backward`).
 
-        The gradient is written into the memory of u, the output of the first half of batch norm.
+        The result overwrites `self.u`, the standardized input, which is no longer needed.
         """
         return torch.addcmul(grad, self.u, self.along_u, out=self.u).add_(self.constant)
 

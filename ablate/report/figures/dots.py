@@ -14,6 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from ablate.analysis.metrics import STEPS_TO_TARGET, VARIANT
 from ablate.analysis.summary import Summary
 from ablate.experiment.grid import name_of
+from ablate.output.visible import visible
 from ablate.report.figures.panels import MUTED, grid, legend
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import PERCENT, counted
@@ -58,7 +59,7 @@ def dots(summary: Summary) -> Figure:
             shift = _SPREAD * ((mark + 0.5) / len(marks) - 0.5)
             _dot(panel, row, metric, rows.index(name_of(row, rows_by)) + shift, look(mark))
         _axis(panel, metric, summary)
-    panels[0].set_yticks(range(len(rows)), rows)
+    panels[0].set_yticks(range(len(rows)), [visible(row) for row in rows])
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     panels[0].set_ylabel(factor_words(rows_by[0]) if len(rows_by) == 1 else "")
     if len(marks) > 1:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ablate.analysis.findings import find
 from ablate.analysis.metrics import STEPS_TO_TARGET
 from ablate.analysis.summary import Summary
+from ablate.output.visible import visible_lines
 from ablate.report.figures.curves import convergence, overfitting
 from ablate.report.figures.dots import dots
 from ablate.report.figures.heatmap import interactions
@@ -49,6 +51,8 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
 
     The bytes depend only on the figure and on the version of matplotlib.
     """
+    for text in figure.findobj(Text):
+        text.set_text(visible_lines(text.get_text()))
     file = BytesIO()
     figure.savefig(file, format=kind, metadata=_METADATA[kind])
     return file.getvalue()

@@ -17,6 +17,7 @@ from ablate.analysis.findings import Findings
 from ablate.analysis.interactions import cells
 from ablate.analysis.metrics import METRICS
 from ablate.analysis.summary import Summary
+from ablate.output.visible import visible
 from ablate.report.figures.panels import grid
 from ablate.report.headings import HEADINGS, factor_words
 from ablate.report.numbers import Unit
@@ -77,8 +78,8 @@ def _draw(axes: Axes, means: pd.DataFrame, unit: Unit, scale: Normalize, colours
     axes.imshow(np.ma.masked_invalid(values), norm=scale, cmap=colours, aspect=_ASPECT)
     axes.set_anchor("NW")
     axes.grid(visible=False)
-    axes.set_xticks(range(len(means.columns)), [str(level) for level in means.columns])
-    axes.set_yticks(range(len(means.index)), [str(level) for level in means.index])
+    axes.set_xticks(range(len(means.columns)), [visible(str(level)) for level in means.columns])
+    axes.set_yticks(range(len(means.index)), [visible(str(level)) for level in means.index])
     axes.set_xlabel(factor_words(str(means.columns.name)))
     axes.set_ylabel(factor_words(str(means.index.name)))
     axes.tick_params(length=0)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from ablate.analysis.bands import layer_bands
 from ablate.analysis.summary import Summary
+from ablate.output.visible import visible
 from ablate.report.figures.panels import draw_levels, format_percent, grid, legend, note
 from ablate.report.figures.slices import lines_and_panels
 from ablate.report.headings import factor_words
@@ -57,7 +58,9 @@ def layers_figure(summary: Summary, layers: pd.DataFrame, factor: str, quantity:
         elif scale == "share":
             format_percent(row[0])
     for panel, level in zip(axes[-1], chosen.panels, strict=True):
-        panel.set_xticks(range(len(order)), order, rotation=30 if len(order) > 4 else 0)
+        panel.set_xticks(
+            range(len(order)), [visible(layer) for layer in order], rotation=30 if len(order) > 4 else 0
+        )
         note(panel, chosen.unfinished(level))
     legend(figure, chosen.levels, factor_words(factor))
     return figure

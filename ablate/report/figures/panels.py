@@ -55,7 +55,8 @@ def draw_levels(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str, x: s
 def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -> None:
     """Draws a mean over seeds as a line, and the interval of the mean as a band. Draws nothing if `band` has no rows.
 
-    `offset` shifts the points that have markers, which keeps the markers of several lines apart.
+    Only some points of a line have markers. `offset` is the index of the first of them. A different offset for
+    each line keeps the markers of several lines apart.
     """
     if band.empty:
         return

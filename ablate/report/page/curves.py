@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import asdict
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,9 @@ from ablate.analysis.metrics import VARIANT
 from ablate.analysis.summary import Summary
 from ablate.analysis.variants import levels_of
 from ablate.experiment.grid import name_of
+from ablate.output.visible import visible
 from ablate.report.headings import factor_words
+from ablate.report.page.markup import escape
 from ablate.report.simulated import MARK
 from ablate.report.style import DASHES, look
 
@@ -39,9 +40,9 @@ def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
     backgrounds = list(dict.fromkeys(tuple(row[factor] for factor in factors[1:]) for row in variants))
     lines = [
         {
-            "variant": row[VARIANT],
-            "levels": {factor: row[factor] for factor in factors},
-            "names": {factor: name_of({factor: row[factor]}, (factor,)) for factor in factors},
+            "variant": visible(row[VARIANT]),
+            "levels": {factor: visible(row[factor]) for factor in factors},
+            "names": {factor: visible(name_of({factor: row[factor]}, (factor,))) for factor in factors},
             "look": first_levels.index(row[factors[0]]),
             "dash": DASHES[backgrounds.index(tuple(row[factor] for factor in factors[1:])) % len(DASHES)],
             "bands": {name: _band(table, row[VARIANT]) for name, table in bands.items()},
@@ -69,9 +70,9 @@ def controls_html(summary: Summary) -> str:
     fields = []
     for index, factor in enumerate(summary.shown_factors):
         boxes = "".join(
-            f'<label><input type="checkbox" name="{factor}" value="{escape(level)}"'
+            f'<label><input type="checkbox" name="{factor}" value="{escape(visible(level))}"'
             f"{' checked' if index == 0 or level == summary.reference_levels[factor] else ''}>"
-            f"{escape(level)}</label>"
+            f"{escape(visible(level))}</label>"
             for level in levels_of(summary.runs, factor)
         )
         fields.append(f"<fieldset><legend>{factor_words(factor)}</legend>{boxes}</fieldset>")

@@ -5,9 +5,9 @@ A reader can sort a table by any column, and filter its rows by words and by lev
 
 import re
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from ablate.report.numbers import UNICODE
+from ablate.report.page.markup import escape
 from ablate.report.sections import Column, Section
 
 # The first number of a cell, after an optional sign of a bound.

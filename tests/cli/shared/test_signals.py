@@ -1,4 +1,5 @@
 import signal
+import time
 
 import pytest
 
@@ -36,10 +37,32 @@ def test_a_signal_that_foreign_code_has_swallowed_can_be_repeated(monkeypatch):
     assert ending.received == signal.SIGTERM
 
 
-def test_ignored_signals_stay_ignored_and_the_others_end_the_process_after_release():
+def test_signals_are_ignored_after_release_so_that_the_process_ends_as_it_was_going_to():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ending = EndingSignals()
     ending.catch()
     ending.release()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+class Interrupted:
+    """Receives a signal while it is deleted, where Python ignores exceptions."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+        sum(range(1000))
+
+
+def _lose_an_interrupt():
+    Interrupted()
+    time.sleep(60)
+
+
+def test_an_interrupt_that_python_ignores_is_repeated_and_leaves_no_traceback(capsys):
+    ending = EndingSignals()
+    ending.catch()
+    with pytest.raises(KeyboardInterrupt):
+        _lose_an_interrupt()
+    assert ending.received == signal.SIGTERM
+    assert capsys.readouterr().err == ""
