@@ -1,5 +1,6 @@
 """The experiment: all settings of a grid, with their types, roles, defaults, legal values and help texts."""
 
+import re
 from collections.abc import Mapping
 from math import prod
 from typing import Annotated, Any, Literal, Self, get_args
@@ -257,12 +258,18 @@ def build(settings: Mapping[str, Any]) -> Experiment:
         SpecError: A key is unknown or a value is illegal. The message states the value, the legal values and the
             command-line option.
     """
-    for key in settings:
+    for key, value in settings.items():
         if key not in ROLES:
             spelling = "--" + key.replace("_", "-")
             meant = next((field for field in ROLES if spelling in flags(field)), "")
             hint = f"; did you mean {meant!r}?" if meant else did_you_mean(key, ROLES)
             raise SpecError(f"unknown key {shown(key)}{hint}; legal keys are {', '.join(ROLES)}.")
+        if isinstance(value, str) and re.search(
+            "[\ud800-\udfff]", value
+        ):  # a command line can hold any bytes
+            raise SpecError(
+                f"{flag(key)}: {shown(value)} is not UTF-8, in which results are stored; rename the file"
+            )
     try:
         return Experiment.model_validate(dict(settings))
     except ValidationError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from shlex import quote
 from string import Template
 
 import pandas as pd
@@ -104,7 +105,7 @@ def _run_columns(summary: Summary) -> list[Column]:
 
 
 def _origin(origin: Origin) -> str:
-    command = f"ablate run experiment.toml -o results/{origin.name}"
+    command = f"ablate run experiment.toml -o {quote(f'results/{origin.name}')}"
     about = {name: text for name, text in origin.metadata.items() if name not in (EXPERIMENT, DATA)}
     columns = [Column("what", list(about)), Column("value", list(about.values()))]
     parts = [

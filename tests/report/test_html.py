@@ -25,7 +25,7 @@ def test_the_page_says_what_was_run_what_was_found_and_how_to_repeat_it(page):
     assert "8 of 20 runs did not finish" in text
     assert "What matters for the best validation accuracy" in text
     assert 'dataset = "digits"' in text
-    assert "ablate run experiment.toml -o results/de<mo" in text
+    assert "ablate run experiment.toml -o 'results/de<mo'" in text
     assert "2.15.0" in text
     assert "hidden" not in re.findall(r'data-text="([^"]*)"', page)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.errors import SpecError
 from ablate.experiment.grid import Run, expand
 from ablate.experiment.partition import shard_of
 from ablate.experiment.spec import Experiment
@@ -102,7 +103,12 @@ def runs_of(experiment: Experiment, simulated: bool = False) -> tuple[Run, ...]:
     If an activation is a user's own function, the working directory is added to the end of Python's import path. At the
     end of the path, files of the working directory cannot replace installed modules.
     """
-    has_own = any(":" in name for name in experiment.activation)
-    if has_own and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise SpecError(
+            "the current folder has been deleted; change to one that exists, as with `cd`"
+        ) from None
+    if any(":" in name for name in experiment.activation) and here not in sys.path:
+        sys.path.append(here)
     return expand(experiment, simulated=simulated)

@@ -1,5 +1,6 @@
 """Options that say how a grid is trained, for the commands `run`, `plan`, `gate --confirm` and `bench`."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from ablate.cli.shared.groups import option
 from ablate.cli.shared.stderr import say
 from ablate.errors import SpecError, not_one_of
 from ablate.execution.devices import Device, available_cores, device_for
+from ablate.experiment.datasets import NPZ
 from ablate.experiment.parsers import auto_or, whole
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
@@ -151,5 +153,10 @@ class Running(Training):
             SpecError: The experiment, the device or the executor is not legal.
             StoreError: The folder cannot be read, or contains runs with another dataset or other shared settings.
         """
-        name = Path(experiment.dataset.removeprefix("npz:")).stem
-        return open_grid(experiment, self.output or Path("results") / name, self.simulates())
+        output = self.output or Path("results") / folder_name(experiment.dataset)
+        return open_grid(experiment, output, self.simulates())
+
+
+def folder_name(dataset: str) -> str:
+    """Returns a dataset's name, or the stem of its file, as the name of a folder that is legal on every system."""
+    return re.sub(r"[^\w.-]+", "-", Path(dataset.removeprefix(NPZ)).stem).strip(".-") or "npz"
