@@ -71,6 +71,7 @@ class Plan:
 
     stacks: tuple[Stack, ...]
     seconds: float  # total time with the planned number of workers, start-up included
+    workers: int  # number of workers
     worker_bytes: int  # memory of the largest stack
     run_steps: int  # steps summed over all runs, the unit of progress
 
@@ -86,14 +87,19 @@ def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
     return Sizes(info.features, outputs, train, val, experiment.evals_per_epoch, info.shape)
 
 
-def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None) -> Plan:
+def make_plan(
+    runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None, stack_bytes: float = math.inf
+) -> Plan:
     """Returns the plan that trains the given runs with `jobs` worker processes.
 
-    `gpu_memory` is the number of bytes of GPU memory per worker, or None for training on a CPU.
+    `gpu_memory` is the number of bytes of GPU memory per worker, or None for training on a CPU. On a CPU, a stack takes
+    at most `stack_bytes`, unless a single run takes more.
     """
     groups = grouped(runs)
+    largest = {_kind(group[0]): _largest(group, sizes) for group in groups}
     if gpu_memory is None:
-        limits = [_cpu_limit(groups, sizes, jobs)] * len(groups)
+        limit = _cpu_limit(groups, sizes, jobs)
+        limits = [max(1, int(min(limit, stack_bytes / run_bytes))) for run_bytes in largest.values()]
     else:
         limits = [_gpu_limit(group[0], sizes, gpu_memory) for group in groups]
     stacks = [
@@ -107,7 +113,8 @@ def make_plan(runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | No
     return Plan(
         tuple(stacks),
         cost.PROCESS_SECONDS + _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
-        max((stack.size * cost.run_bytes(stack.runs[0], sizes) for stack in stacks), default=0),
+        jobs,
+        max((stack.size * largest[kind_of(stack)] for stack in stacks), default=0),
         sum(cost.step_count(run, sizes) for stack in stacks for run in stack.runs),
     )
 
@@ -164,13 +171,22 @@ def most_runs(groups: Sequence[Sequence[Run]], sizes: Sizes) -> int:
     return max(1, min(MAX_RUNS, STACK_BYTES // held)) if held else MAX_RUNS
 
 
+def _largest(runs: Sequence[Run], sizes: Sizes) -> int:
+    """Returns the memory in bytes of the largest of runs that differ in activation, dropout and seed only."""
+    return max(
+        cost.run_bytes(run, sizes) for run in {(r.activation, any(r.dropout)): r for r in runs}.values()
+    )
+
+
 def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
     """Returns the size of stacks that train on a GPU.
 
     The size is a power of two that depends on the network of `run` and not on the other runs of the plan.
     """
+    # The runs of a stack differ in activation and dropout, so those that take the most memory are assumed.
+    largest = run.with_settings(activation="gelu", dropout=(0.5,))
     limit = GPU_CONV_RUNS if run.channels else GPU_RUNS
-    while limit > 1 and limit * cost.run_bytes(run, sizes) > GPU_SHARE * memory:
+    while limit > 1 and limit * cost.run_bytes(largest, sizes) > GPU_SHARE * memory:
         limit //= 2
     return limit
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ablate.experiment.grid import Run
 from ablate.experiment.levels import NONE, label
+from ablate.experiment.memory import PROCESS_BYTES
 from ablate.experiment.plan import Plan
 from ablate.experiment.spec import FACTORS, Experiment
 from ablate.experiment.tuning import TUNED
@@ -14,8 +15,6 @@ from ablate.store.status import DIVERGED, FAILED, FINISHED
 
 # Settings that other lines of the plan show.
 _SHOWN_ELSEWHERE = ("dataset", "model", "seeds", "shard")
-# Bytes of memory that a worker process needs for the interpreter and torch, in addition to its stack of runs.
-PROCESS_BYTES = 450e6
 
 
 def plan_text(
@@ -29,7 +28,7 @@ def plan_text(
     """Returns the plan of a grid as a few lines of text.
 
     `runs` are the runs of the grid or of its shard. `statuses` maps the ids of stored runs to their statuses. `plan`
-    has the runs to train.
+    has the runs to train. `jobs` is the number of workers wanted.
     """
     train, val, test = experiment.split_sizes
     stored = [statuses.get(run.run_id) for run in runs]
@@ -47,10 +46,13 @@ def plan_text(
     span = counted(sizes[0], "run") if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]} runs"
     again = sum(run.run_id in statuses for stack in plan.stacks for run in stack.runs)
     to_train = counted(sum(sizes), "run") + (f" ({again} of them again)" if again else "")
+    workers = counted(plan.workers, "worker") + (
+        f" of {jobs}, for lack of memory" if plan.workers < jobs else ""
+    )
     memory = (plan.worker_bytes + PROCESS_BYTES) / 1e9
     lines += [
         f"to train: {to_train} in {counted(len(plan.stacks), 'stack')} of {span}, "
-        f"{counted(jobs, 'worker')}, {counted(plan.run_steps, 'run-step')}",
+        f"{workers}, {counted(plan.run_steps, 'run-step')}",
         f"about {duration(plan.seconds)} and {memory:.1f} GB a worker (an estimate from sizes, nothing was timed)",
     ]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Options that say how a grid is trained, for the commands `run`, `plan`, `gate --confirm` and `bench`."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,9 @@ from ablate.cli.shared.groups import option
 from ablate.cli.shared.stderr import say
 from ablate.errors import SpecError, not_one_of
 from ablate.execution.devices import Device, available_cores, device_for
+from ablate.execution.memory import memory_limits
 from ablate.experiment.datasets import NPZ
+from ablate.experiment.memory import Limit, shares
 from ablate.experiment.parsers import auto_or, whole
 from ablate.experiment.plan import Plan, make_plan, sizes_of
 from ablate.experiment.spec import Experiment
@@ -59,6 +61,13 @@ class Machine:
             raise SpecError(f"--jobs: {error}, nor auto") from None
         return (len(self.trainer.memory) or available_cores()) if jobs == "auto" else int(jobs)
 
+    @property
+    def memory_limits(self) -> Sequence[Limit]:
+        """The limits of the memory that is left for training, on a GPU those of a GPU."""
+        if memory := self.trainer.memory:
+            return [Limit(min(memory), "the memory of the GPU", is_per_process=True)]
+        return memory_limits()
+
     def check(self, experiment: Experiment) -> None:
         """Raises SpecError if the device does not support the precision of the experiment."""
         if experiment.precision == "tf32" and self.trainer.kind == "cpu":
@@ -70,12 +79,13 @@ class Machine:
         """Returns the plan of the runs to train: the missing runs, and the stored runs whose status is in `again`.
 
         Raises:
-            SpecError: The number of workers is not legal, or the device does not support the precision of the
-                experiment.
+            SpecError: The number of workers is not legal, a run does not fit into memory, or the device does not
+                support the precision of the experiment.
         """
         self.check(grid.experiment)
-        sizes, memory = sizes_of(grid.experiment), self.trainer.share(self.workers)
-        return make_plan(grid.to_train(again), sizes, self.workers, memory)
+        runs, sizes = grid.to_train(again), sizes_of(grid.experiment)
+        workers, stack_bytes = shares(runs, sizes, self.workers, () if grid.simulated else self.memory_limits)
+        return make_plan(runs, sizes, workers, self.trainer.share(workers), stack_bytes)
 
 
 @dataclass(frozen=True)

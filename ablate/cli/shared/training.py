@@ -41,6 +41,8 @@ def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None 
             f"Nothing to train: {grid.path} holds all of {grid.name}, {counted(len(grid.runs), 'run')}{failed}."
         )
         return
+    if plan.workers < training.workers:
+        say(f"Memory is enough for {counted(plan.workers, 'worker')}, not for {training.workers} (--jobs).")
     with _executor(grid, plan, training) as executor:
         # These modules store and show results. The modules load while the worker processes load torch.
         import ablate.cli.shared.summary  # noqa: F401
@@ -76,7 +78,7 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
     from ablate.execution.local import LocalExecutor
     from ablate.execution.own_functions import check_own_functions
 
-    workers, gpus = min(training.workers, len(plan.stacks)), len(training.trainer.memory)
+    workers, gpus = min(plan.workers, len(plan.stacks)), len(training.trainer.memory)
     # New results are computed with the same matrix-product library as the stored results.
     stored = grid.folder.metadata().get("gemm")
     library = next((gemm for gemm in get_args(MatmulLibrary) if gemm == stored), None)
