@@ -57,7 +57,7 @@ def _refusal(settings, *limits):
     [
         {"hidden": "100,90000/30000"},
         {"model": "cnn", "channels": "9000/9000"},
-        {"hidden": "1" + "0" * 12},
+        {"hidden": "1000000"},
     ],
 )
 def test_a_run_that_is_too_large_is_refused_with_the_largest_network_that_fits(settings):
