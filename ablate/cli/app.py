@@ -20,6 +20,7 @@ EPILOG = (
 COMMANDS = {
     "run": "Train what is missing of a grid, store it, and show the tables.",
     "plan": "Show what a grid would train and take; trains nothing.",
+    "merge": "Put results of shards, or copies of results, into one folder.",
     "report": "Show what did best, what matters, warnings, and the tables.",
     "plot": "Draw the figures of a results folder.",
     "baseline": "Write a results folder into one file, to commit and gate against.",

@@ -92,12 +92,9 @@ class ResultsFolder:
         Raises:
             StoreError: The dataset or the shared settings differ, or a file in `runs/` cannot be used (see `statuses`).
         """
-        wanted: dict[str, object] = json.loads(data)
         for part in snapshot(self.path, _RUN_ID).values():
-            held: dict[str, object] = json.loads(files.metadata_of(part["runs"].schema).get(DATA, data))
-            if held != wanted:
-                content = f"{str(self.path)!r} holds {_difference(held, wanted)}"
-                raise StoreError(f"-o/--output: {content}; choose another folder for these")
+            held = files.metadata_of(part["runs"].schema).get(DATA, data)
+            ensure_equal_data(self.path, held, data, "-o/--output", "choose another folder for these")
 
     @contextmanager
     def writing(
@@ -200,6 +197,17 @@ class ResultsFolder:
                 f"-o/--output: another command has written {str(self.path)!r} since this one started; give the same "
                 "command again to train what is still missing"
             )
+
+
+def ensure_equal_data(path: Path, held: str, wanted: str, flag: str, advice: str) -> None:
+    """Checks that stored runs have the wanted data and shared settings (`Run.data`).
+
+    Raises:
+        StoreError: They differ; the message begins with the flag and ends with the advice.
+    """
+    if held != wanted and json.loads(held) != json.loads(wanted):
+        difference = _difference(json.loads(held), json.loads(wanted))
+        raise StoreError(f"{flag}: {str(path)!r} holds {difference}; {advice}")
 
 
 def _encoded(part: parts.Part) -> dict[str, pa.Buffer]:
