@@ -61,14 +61,13 @@ def report(
     if sum(map(bool, astuple(format))) > 1:
         raise SpecError("--json, --csv, --markdown, --layers and --html exclude each other; give one of them")
     folder = ResultsFolder(results)
-    if format.layers:
-        runs = named(folder.read("runs"))
-        simulated = bool(runs["simulated"].any())
-        print_table(layers_section(health(runs, folder.read("layers")), simulated=simulated))
-        return
     relevant = None if margin is None else Margin.parse(margin)
     summary = summarizing.summary(folder, sort)
-    if format.as_json:
+    if format.layers:
+        say_if_incomplete(summary)
+        layers = health(named(folder.read("runs")), folder.read("layers"))
+        print_table(layers_section(layers, simulated=summary.simulated))
+    elif format.as_json:
         print(to_json(summary, find_all(summary, relevant)))
     elif format.as_csv:
         say_if_incomplete(summary)

@@ -34,7 +34,7 @@ def to_junit(comparison: Comparison) -> bytes:
     properties = ET.SubElement(suite, "properties")
     values = {name: f"{old} -> {new}" for name, (old, new) in comparison.environment.items()}
     values |= {"simulated": "true"} if comparison.simulated else {}
-    for name, value in values.items():
+    for name, value in (*values.items(), *(("note", note) for note in comparison.notes)):
         ET.SubElement(properties, "property", name=name, value=value)
     for finding, element in zip(comparison.findings, elements, strict=True):
         names = {"classname": f"ablate.{finding.variant}", "name": finding.metric}

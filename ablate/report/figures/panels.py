@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from ablate.analysis.metrics import VARIANT
 from ablate.analysis.summary import Summary
 from ablate.report.figures.slices import Slice
+from ablate.report.numbers import counted
 from ablate.report.simulated import marked
 from ablate.report.style import Look, look
 
@@ -29,18 +30,28 @@ def grid(
     height: float = 2.9,
     **shared: Any,
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Returns a figure with a heading of two lines, and the axes of its panels as a list of rows.
+    """Returns a figure with a heading, and the axes of its panels as a list of rows.
 
+    The heading is the title and `about` below. A third line says how many runs are missing or did not finish, if any.
     `width` and `height` are the size of one panel in inches. `shared` holds further arguments of `Figure.subplots`.
     """
     figure = Figure(figsize=(max(width * columns + 1.6, 6.0), height * rows + 0.7), layout="constrained")
-    heading = f"{marked(title, summary.simulated)}\n"
+    lines = [line for line in (about, _unfinished(summary)) if line]
+    heading = marked(title, summary.simulated) + "\n" * len(lines)
     figure.suptitle(heading, x=0.01, ha="left", fontsize=13, fontweight="bold")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    # Both lines of a suptitle have the same style, so the text `about` is drawn over the empty second line.
-    y = 1 - 0.42 / figure.get_figheight()
-    figure.text(0.01, y, about, ha="left", va="center", fontsize=9, color=MUTED)
+    # All lines of a suptitle have the same style, so the other lines are drawn over its empty lines.
+    for index, line in enumerate(lines):
+        y = 1 - (0.42 + 0.22 * index) / figure.get_figheight()
+        figure.text(0.01, y, line, ha="left", va="center", fontsize=9, color=MUTED)
     return figure, axes.tolist()
+
+
+def _unfinished(summary: Summary) -> str:
+    """Returns how many runs are missing or did not finish; an empty text if there are none."""
+    failed = int((~summary.runs["finished"]).sum())
+    unfinished = f"{failed} of {counted(len(summary.runs), 'run')} did not finish" if failed else ""
+    return "; ".join(filter(None, (summary.incomplete, unfinished)))
 
 
 def draw_levels(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str, x: str = "step") -> None:
