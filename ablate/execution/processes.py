@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _ADDRESS = "listener-01234567"
 _UNKNOWN = 255
 # Number of times that a process is started before it is an error that it ends at once.
 STARTS = 3
+# Time for which a killed fork server still counts as running.
+_DYING_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def started(
             prepare_to_start(context)
             process.start()
             return process
+        time.sleep(_DYING_SECONDS)
     raise AblateError(
         f"a worker process could not be started in {STARTS} attempts, because the process that starts it ended; out of "
         "memory, or too many processes?"

@@ -1,7 +1,10 @@
 """Worker processes: the same bits with any number of them, and what happens when one dies."""
 
 import os
+import re
+import resource
 import signal
+import sys
 import time
 from dataclasses import replace
 from multiprocessing import forkserver
@@ -175,6 +178,31 @@ def of_none(z):
     if z.shape[-1] != 8:
         raise torch.OutOfMemoryError("made up")
     return torch.relu(z)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit and /proc")
+def test_workers_with_little_memory_train_smaller_stacks_and_only_runs_that_are_too_large_fail():
+    settings = {"activation": "relu", "norm": "off", "dropout": "0", "epochs": 1, "batch_size": 512}
+    few, many = (expand(build(settings | {"hidden": "1500/1500", "seeds": seeds})) for seeds in (1, 8))
+    (large,) = expand(build(settings | {"hidden": "8000/8000", "seeds": 1}))
+    with LocalExecutor(1) as executor:
+        executor.use(prepare(EXPERIMENT))
+        undisturbed = _curves(train_stacks(executor, [Stack(few, 1)], lambda steps: None))
+        (worker,) = executor.workers.values()
+        status = Path(f"/proc/{worker.process.pid}/status").read_text()
+        limit = int(re.search(r"VmSize:\s+(\d+)", status)[1]) * 1024 + (150 << 20)
+        server = forkserver._forkserver._forkserver_pid
+        for process in (worker.process.pid, server):  # workers that are started from now on inherit the limit
+            resource.prlimit(process, resource.RLIMIT_AS, (limit, limit))
+        outcomes = list(train_stacks(executor, [Stack((large,), 1), Stack(many, 1)], lambda steps: None))
+    os.kill(server, signal.SIGKILL)  # so that other tests get one without the limit
+    reasons = {run: result for stack, result in outcomes if isinstance(result, str) for run in stack.runs}
+    assert list(reasons) == [large]
+    assert "does not fit into the memory of the CPU" in reasons[large]
+    sizes = [len(stack.runs) for stack, _ in outcomes if large not in stack.runs]
+    assert (max(sizes) < 8, sum(sizes)) == (True, 8)
+    found = _curves((stack, result) for stack, result in outcomes if large not in stack.runs)
+    np.testing.assert_array_equal(found[few[0].run_id], undisturbed[few[0].run_id])
 
 
 def test_a_worker_that_dies_while_it_starts_is_an_error_that_says_how(monkeypatch):
