@@ -90,7 +90,9 @@ def in_training(
     if device != "cpu":
         torch.cuda.set_device(device)  # graphs and streams belong to the current device
         prepare_cuda(run.precision)
-    gemm.use(gemm.for_run(library, run, tuple(dataset.x_train.shape[1:]), dataset.classes))
+    library = gemm.for_run(library, run, tuple(dataset.x_train.shape[1:]), dataset.classes)
+    gemm.ensure_accurate(library)
+    gemm.use(library)
     try:
         return (yield from training(stack, dataset))
     except FunctionError as error:
@@ -106,7 +108,7 @@ def in_training(
 
 def work(connection: Connection, folder: Path, device: str) -> None:
     """Answers the messages that arrive through a connection, until the parent process ends."""
-    _prepare()
+    prepare()
     handler = MessageHandler(connection, folder, device)
     while True:
         try:
@@ -129,7 +131,7 @@ def check_own_function(name: str) -> str | None:
 
     The user's own function may end this process.
     """
-    _prepare()
+    prepare()
     try:
         resolve(name)
     except FunctionError as error:
@@ -141,7 +143,7 @@ def check_own_function(name: str) -> str | None:
     return None
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Prepares this process for training, and redirects its stdout to stderr.
 
     The stdout of the command is reserved for results.
