@@ -63,6 +63,12 @@ def test_a_module_of_the_user_without_parameters_is_accepted():
     assert y.tolist() == [-0.5, 0.0, 0.75]
 
 
+def test_a_function_that_is_nan_somewhere_is_accepted():
+    y = torch.empty(3)
+    resolve("tests.faulty.functions:is_nan").forward(torch.tensor([-1.0, 0.0, 3.0]), y)
+    assert y.isnan().all()
+
+
 def test_from_callable_refuses_another_type():
     with pytest.raises(SpecError, match=r"torch\.bool"):
         from_callable(lambda z: z > 0, "mine:step")
