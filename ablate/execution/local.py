@@ -98,20 +98,18 @@ class LocalExecutor:
             if error and not ready:
                 raise error
             for connection in [connection for connection in ready if isinstance(connection, Connection)]:
-                try:
-                    message = connection.recv()
-                except (EOFError, ConnectionResetError):
-                    yield busy.pop(connection), self._after_death(connection)
-                    continue
-                match message:
+                match message := self._received(connection):
                     case int():
                         on_run_steps(busy[connection], message)
                     case StackResult():
                         yield busy.pop(connection), message
-                    case TooLarge() | Failed():
-                        # Memory may stay allocated, and a function that failed may have changed its process.
-                        self._replace(connection)
+                    case Died() | TooLarge() | Failed():
                         yield busy.pop(connection), message
+                        # Memory may stay allocated, and a function that failed may have changed its process.
+                        try:
+                            self._replace(connection)
+                        except AblateError as problem:
+                            error = problem
                     case BaseException():
                         del busy[connection]
                         error = message
@@ -168,12 +166,14 @@ class LocalExecutor:
                 ) from None
             self._instruct(self._start_worker(device), starts - 1)
 
-    def _after_death(self, connection: Connection) -> Died:
-        """Replaces a worker that has died, and returns the outcome of the stack that this worker was training."""
-        how = ending(self.workers[connection].process)
-        self._replace(connection)
-        hint = "; out of memory? fewer --jobs take less" if how.by_signal else ""
-        return Died(f"the worker process {how.text}{hint}", how.by_signal)
+    def _received(self, connection: Connection) -> object:
+        """Returns the next message of a worker, or `Died` if the worker has died."""
+        try:
+            return connection.recv()
+        except (EOFError, ConnectionResetError):
+            how = ending(self.workers[connection].process)
+            hint = "; out of memory? a smaller --batch-size or network takes less" if how.by_signal else ""
+            return Died(f"the worker process {how.text}{hint}", how.by_signal)
 
     def _replace(self, connection: Connection) -> None:
         self._instruct(self._start_worker(self._dismiss(connection).device))
