@@ -39,7 +39,9 @@ class LocalExecutor:
 
     simulated = False
 
-    def __init__(self, jobs: int, gpus: int = 0, gemm: MatmulLibrary | None = None) -> None:
+    def __init__(
+        self, jobs: int, gpus: int = 0, gemm: MatmulLibrary | None = None, results: Path | None = None
+    ) -> None:
         names = [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
         self.devices = [names[index % len(names)] for index in range(jobs)]
         self.jobs, self.has_gpus = jobs, gpus > 0
@@ -48,6 +50,7 @@ class LocalExecutor:
         self.is_leaving = False
         self.directory = temporary_folder()
         self.folder = Path(self.directory.name)
+        self.results = results
         self.context = training_context()
         self.pool = ThreadPoolExecutor(1)
         self.starting: Future[None] | None = None
@@ -138,7 +141,7 @@ class LocalExecutor:
 
     def _start_worker(self, device: str) -> Connection:
         ours, theirs = self.context.Pipe()
-        process = started(self.context, _work, (theirs, self.folder, device))
+        process = started(self.context, _work, (theirs, self.folder, device, self.results))
         theirs.close()
         self.workers[ours] = WorkerProcess(process, device)
         return ours
@@ -193,9 +196,9 @@ class WorkerProcess:
     device: str
 
 
-def _work(connection: Connection, folder: Path, device: str) -> None:
+def _work(connection: Connection, folder: Path, device: str, results: Path | None) -> None:
     guard_streams()  # a user's function may print
     # Imported here, in the worker process, because this module imports torch.
     from ablate.execution.worker import work
 
-    work(connection, folder, device)
+    work(connection, folder, device, results)

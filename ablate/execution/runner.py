@@ -8,6 +8,7 @@ from ablate.execution.executor import Executor
 from ablate.execution.retry import train_stacks
 from ablate.execution.rows import RowContext, failed_tables, trained_tables
 from ablate.experiment.plan import Plan
+from ablate.store.checkpoints import Checkpoint, remove_useless_checkpoints
 from ablate.store.parquet import ResultsFolder
 from ablate.store.status import FINISHED
 
@@ -57,10 +58,12 @@ def train_all(
         else:
             tables, seconds = trained_tables(stack, outcome, context), outcome.seconds
         folder.write_part(tables, {**metadata, **executor.numerics})
+        Checkpoint.of(folder.path, [run.run_id for run in stack.runs]).remove()
         statuses = dict(Counter(tables["runs"]["status"]))
         observer.stack_finished(stack.label, statuses, seconds)
         left -= len(stack.runs)
         failures += len(stack.runs) - statuses.get(FINISHED, 0)
         if failure_limit is not None and failures >= failure_limit:
             break
+    remove_useless_checkpoints(folder.path, folder.statuses)
     return left

@@ -18,8 +18,10 @@ from ablate.execution.executor import Calibrate, Failed, TooLarge, Use
 from ablate.experiment.plan import Stack
 from ablate.nn.out_of_memory import is_out_of_memory
 from ablate.nn.own_functions import resolve
+from ablate.store.checkpoints import Checkpoint
 from ablate.training import gemm
 from ablate.training.backend import prepare_cuda, prepare_process
+from ablate.training.checkpoint import Checkpointing, identity
 from ablate.training.result import MatmulLibrary, StackResult
 from ablate.training.train import finish, training
 
@@ -32,12 +34,14 @@ class MessageHandler:
         folder: Folder with the files of the dataset, which are complete before the first stack arrives.
         device: Name of the device: `cpu`, `cuda:0`, `cuda:1`, ...
         dataset: Dataset on the device; None until the first stack arrives.
+        results: Results folder, in which stacks keep their checkpoints; None without checkpoints.
         library: Library for matrix products (GEMM) on the CPU, `mkl` or `onednn`.
     """
 
     connection: Connection
     folder: Path
     device: str
+    results: Path | None = None
     dataset: Dataset | None = None
     library: MatmulLibrary = "mkl"
 
@@ -62,7 +66,7 @@ class MessageHandler:
         if self.dataset is None:
             self.dataset = Dataset.open(self.folder).to(self.device)
         return finish(
-            in_training(stack, self.dataset, self.device, self.library),
+            in_training(stack, self.dataset, self.device, self.library, self.results),
             lambda steps: self.connection.send(steps * len(stack.runs)),
         )
 
@@ -80,21 +84,23 @@ def calibrated(device: str) -> MatmulLibrary:
 
 
 def in_training(
-    stack: Stack, dataset: Dataset, device: str, library: MatmulLibrary
+    stack: Stack, dataset: Dataset, device: str, library: MatmulLibrary, results: Path | None = None
 ) -> Generator[int, None, StackResult | TooLarge | Failed]:
     """Trains a stack in this process on a device that holds the dataset, and returns the outcome.
 
-    The generator yields the number of steps since the last evaluation, as `training` does.
+    The generator yields the number of steps since the last evaluation, as `training` does. With a results folder, the
+    stack keeps its checkpoint there.
     """
     run = stack.runs[0]
     if device != "cpu":
         torch.cuda.set_device(device)  # graphs and streams belong to the current device
         prepare_cuda(run.precision)
-    library = gemm.for_run(library, run, tuple(dataset.x_train.shape[1:]), dataset.classes)
-    gemm.ensure_accurate(library)
-    gemm.use(library)
+    gemm.use(gemm.for_run(library, run, tuple(dataset.x_train.shape[1:]), dataset.classes))
+    checkpointing = results and Checkpointing(
+        Checkpoint.of(results, [run.run_id for run in stack.runs]), identity(stack, device, library)
+    )
     try:
-        return (yield from training(stack, dataset))
+        return (yield from training(stack, dataset, checkpointing or None))
     except FunctionError as error:
         return Failed(str(error), error.activation)
     except Exception as error:
@@ -106,10 +112,10 @@ def in_training(
         )
 
 
-def work(connection: Connection, folder: Path, device: str) -> None:
+def work(connection: Connection, folder: Path, device: str, results: Path | None) -> None:
     """Answers the messages that arrive through a connection, until the parent process ends."""
-    prepare()
-    handler = MessageHandler(connection, folder, device)
+    _prepare()
+    handler = MessageHandler(connection, folder, device, results)
     while True:
         try:
             message = connection.recv()
@@ -131,7 +137,7 @@ def check_own_function(name: str) -> str | None:
 
     The user's own function may end this process.
     """
-    prepare()
+    _prepare()
     try:
         resolve(name)
     except FunctionError as error:
@@ -143,7 +149,7 @@ def check_own_function(name: str) -> str | None:
     return None
 
 
-def prepare() -> None:
+def _prepare() -> None:
     """Prepares this process for training, and redirects its stdout to stderr.
 
     The stdout of the command is reserved for results.

@@ -88,26 +88,33 @@ def sizes_of(experiment: Experiment, classes: int | None = None) -> Sizes:
 
 
 def make_plan(
-    runs: Iterable[Run], sizes: Sizes, jobs: int, gpu_memory: int | None = None, stack_bytes: float = math.inf
+    runs: Iterable[Run],
+    sizes: Sizes,
+    jobs: int,
+    gpu_memory: int | None = None,
+    stack_bytes: float = math.inf,
+    begun: Sequence[Sequence[str]] = (),
 ) -> Plan:
     """Returns the plan that trains the given runs with `jobs` worker processes.
 
     `gpu_memory` is the number of bytes of GPU memory per worker, or None for training on a CPU. On a CPU, a stack takes
-    at most `stack_bytes`, unless a single run takes more.
+    at most `stack_bytes`, unless a single run takes more. `begun` holds the ids of the runs of stacks that have a
+    checkpoint. If all runs of such a stack are given, they form a stack again.
     """
     groups = grouped(runs)
     largest = {_kind(group[0]): _largest(group, sizes) for group in groups}
     if gpu_memory is None:
         limit = _cpu_limit(groups, sizes, jobs)
-        limits = [max(1, int(min(limit, stack_bytes / run_bytes))) for run_bytes in largest.values()]
+        most = [max(1, int(min(MAX_RUNS, stack_bytes / run_bytes))) for run_bytes in largest.values()]
+        limits = [min(limit, runs_that_fit) for runs_that_fit in most]
     else:
-        limits = [_gpu_limit(group[0], sizes, gpu_memory) for group in groups]
+        most = limits = [_gpu_limit(group[0], sizes, gpu_memory) for group in groups]
     stacks = [
         Stack(part, sizes.evals_per_epoch)
         if gpu_memory is None
         else Stack(part, sizes.evals_per_epoch, limit - len(part), has_fixed_size=True)
-        for group, limit in zip(groups, limits, strict=True)
-        for part in cut(group, limit)
+        for group, limit, runs_that_fit in zip(groups, limits, most, strict=True)
+        for part in _cut_around(group, limit, [run_ids for run_ids in begun if len(run_ids) <= runs_that_fit])
     ]
     stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
     return Plan(
@@ -189,6 +196,17 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
     while limit > 1 and limit * cost.run_bytes(largest, sizes) > GPU_SHARE * memory:
         limit //= 2
     return limit
+
+
+def _cut_around(group: Sequence[Run], limit: int, begun: Sequence[Sequence[str]]) -> list[tuple[Run, ...]]:
+    """Splits a group into stacks as `cut` does, but leaves the begun stacks as they are."""
+    if not begun:
+        return cut(group, limit)
+    rest, parts = {run.run_id: run for run in group}, []
+    for run_ids in begun:
+        if rest.keys() >= set(run_ids):
+            parts.append(tuple(sorted((rest.pop(run_id) for run_id in run_ids), key=_order)))
+    return parts + (cut(list(rest.values()), limit) if rest else [])
 
 
 def cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:

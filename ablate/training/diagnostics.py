@@ -11,6 +11,7 @@ values of the parameters with the network. The step on the probe uses no random 
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -88,12 +89,26 @@ class Diagnostics:
             row |= self._update_ratios(self.before)
         self.rows.append(row)
 
-    def result(self) -> LayerValues:
-        """Returns all diagnostic quantities of all evaluations as arrays."""
-        names = tuple(dict.fromkeys(name for row in self.rows for name in row))
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of layer and quantity, in the order of their first occurrence."""
+        return tuple(dict.fromkeys(name for row in self.rows for name in row))
+
+    def values(self) -> Tensor:
+        """Returns the quantities of all evaluations, float64 of shape (evaluations, names, runs); NaN if undefined."""
+        names = self.names
         absent = self.network.parameters.flat.new_full((len(self.network.members),), torch.nan)
         rows = [torch.stack([row.get(name, absent).double() for name in names]) for row in self.rows]
-        return LayerValues(names, torch.stack(rows).cpu().numpy())
+        return torch.stack(rows)
+
+    def restore(self, names: Sequence[tuple[str, str]], values: Tensor) -> None:
+        """Replaces the quantities of all evaluations by those of another process."""
+        values = values.to(self.network.parameters.flat.device)
+        self.rows = [dict(zip(names, row.unbind(), strict=True)) for row in values]
+
+    def result(self) -> LayerValues:
+        """Returns all diagnostic quantities of all evaluations as arrays."""
+        return LayerValues(self.names, self.values().cpu().numpy())
 
     def _of_blocks(self, seen: list[Block], trained: list[Block]) -> Quantities:
         """Returns the diagnostic quantities of one layer for all runs.

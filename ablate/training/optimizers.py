@@ -37,6 +37,10 @@ class Optimizer(Protocol):
         """Sets the learning rate of all following steps."""
         ...
 
+    def state(self) -> dict[str, Tensor]:
+        """Returns the tensors, besides the parameters, that a step changes and that the next step reads, by name."""
+        ...
+
     def step(self) -> None:
         """Updates the parameters once, without data from the CPU."""
         ...
@@ -59,6 +63,10 @@ class PlainSGD:
     def set_rate(self, rate: float) -> None:
         """Sets the learning rate."""
         self.negative_rate.fill_(-rate)
+
+    def state(self) -> dict[str, Tensor]:
+        """Returns no tensors."""
+        return {}
 
     def step(self) -> None:
         """Updates the parameters outside the slice `fused`."""
@@ -96,6 +104,10 @@ class SGD(_Kernel):
         # With buffers of zeros, the first step equals that of torch, whose buffer starts as the gradient.
         self.buffers = [torch.zeros_like(parameters.flat)] if momentum else []
 
+    def state(self) -> dict[str, Tensor]:
+        """Returns the running sum of gradients, if there is one."""
+        return {f"sum {index}": buffer for index, buffer in enumerate(self.buffers)}
+
     def step(self) -> None:
         """Takes one step."""
         torch._fused_sgd_(
@@ -127,6 +139,10 @@ class Adam(_Kernel):
         self.means, self.squares = [torch.zeros_like(flat)], [torch.zeros_like(flat)]
         self.steps = [torch.zeros((), dtype=torch.float32, device=flat.device)]
         self.kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+
+    def state(self) -> dict[str, Tensor]:
+        """Returns the running averages and the number of steps."""
+        return {"means": self.means[0], "squares": self.squares[0], "steps": self.steps[0]}
 
     def step(self) -> None:
         """Takes one step."""

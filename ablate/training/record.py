@@ -1,6 +1,7 @@
 """The record of a stack in training: the scores of all runs at each evaluation, and the runs that have diverged."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,6 +80,26 @@ class Record:
             else:
                 at, message = step, f"scores not finite after step {step}"
             self.divergences[run] = Divergence(at, message)
+
+    @property
+    def layers(self) -> list[list[str]]:
+        """Pairs of layer and quantity in the diagnostics so far; empty without diagnostics."""
+        return [list(name) for name in self.diagnostics.names] if self.diagnostics else []
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Returns all evaluations as tensors by name. The first axis is that of evaluations."""
+        tensors = {
+            f"score {name}": torch.stack([scores[name] for scores in self.scores]) for name in self.scores[0]
+        }
+        return tensors | ({"layers": self.diagnostics.values()} if self.diagnostics else {})
+
+    def restore(self, tensors: Mapping[str, Tensor], layers: Sequence[Sequence[str]]) -> None:
+        """Replaces all evaluations by those that `tensors` and `layers` have returned."""
+        names = list(self.scores[0])
+        columns = [tensors[f"score {name}"].unbind() for name in names]
+        self.scores = [dict(zip(names, scores, strict=True)) for scores in zip(*columns, strict=True)]
+        if self.diagnostics:
+            self.diagnostics.restore([(layer, quantity) for layer, quantity in layers], tensors["layers"])
 
     def result(self, seconds: float) -> StackResult:
         """Returns the learning curves of all runs as arrays."""

@@ -12,6 +12,7 @@ from ablate.experiment.grid import evaluation_steps
 from ablate.experiment.plan import Stack
 from ablate.nn.build import build_network
 from ablate.training.batches import Batches
+from ablate.training.checkpoint import Checkpointing
 from ablate.training.diagnostics import Diagnostics
 from ablate.training.record import Record
 from ablate.training.result import StackResult
@@ -46,7 +47,9 @@ def finish(in_training: Generator[int, None, Result], on_steps: Callable[[int], 
 
 # In inference mode, operations skip the bookkeeping of autograd, which takes 5 % of a step.
 @torch.inference_mode()
-def training(stack: Stack, dataset: Dataset) -> Generator[int, None, StackResult]:
+def training(
+    stack: Stack, dataset: Dataset, checkpointing: Checkpointing | None = None
+) -> Generator[int, None, StackResult]:
     """Trains every run of a stack, each on the batches of its own seed, and returns the learning curves of the runs.
 
     The generator pauses at every evaluation and yields the number of steps since the previous one.
@@ -60,6 +63,7 @@ def training(stack: Stack, dataset: Dataset) -> Generator[int, None, StackResult
         stack: Runs that differ only in activation, dropout and seed. Either all runs of a stack have diagnostics or
             none.
         dataset: The samples as standardized tensors in memory, on any device.
+        checkpointing: Checkpoint from which training goes on, and that training replaces from time to time.
     """
     start = time.perf_counter()
     runs = stack.runs + stack.runs[-1:] * stack.padding
@@ -72,7 +76,10 @@ def training(stack: Stack, dataset: Dataset) -> Generator[int, None, StackResult
     if run.diagnostics:
         record.diagnostics = Diagnostics(network, dataset)
     record.evaluate(0, network.parameters.flat.new_empty((0, len(runs))))
-    for begin, end in pairwise(due):
+    if checkpointing:
+        start -= checkpointing.restore(steps, record, due)
+        yield record.steps[-1]
+    for begin, end in pairwise(due[len(record.steps) - 1 :]):
         losses = []
         for step in range(begin, end):
             if record.diagnostics and step == end - 1:
@@ -82,4 +89,6 @@ def training(stack: Stack, dataset: Dataset) -> Generator[int, None, StackResult
         yield end - begin
         if record.all_diverged:
             break
+        if checkpointing:
+            checkpointing.save_if_due(steps, record, time.perf_counter() - start)
     return record.result(time.perf_counter() - start).of_the_first(len(stack.runs))

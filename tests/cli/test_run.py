@@ -243,3 +243,13 @@ def test_an_empty_shard_is_no_error(ablate, tmp_path):
     assert (code, out) == (0, "")
     assert "is empty, as the grid has only 1 run." in err
     assert f'shard = "{empty[-3]}"' in (tmp_path / "none/experiment.toml").read_text()
+
+
+def test_a_damaged_checkpoint_is_named_and_not_used(ablate, tmp_path):
+    folder = tmp_path / "results" / "x" / ".checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "some.safetensors").write_bytes(b"no checkpoint")
+    code, _, err = ablate("run", *FAKE, "-o", "results/x")
+    assert code == 0
+    assert err.count("some.safetensors' is damaged and not used: its runs are trained from their start") == 1
+    assert not folder.exists()

@@ -213,7 +213,7 @@ def test_a_worker_that_dies_while_it_starts_is_an_error_that_says_how(monkeypatc
             list(train_stacks(executor, _one_run_stacks(1), lambda steps: None))
 
 
-def dies_at_once(connection, folder, device):
+def dies_at_once(*arguments):
     os._exit(3)
 
 
@@ -253,3 +253,42 @@ def test_leaving_the_context_ends_the_workers_whatever_they_do():
 
 def _interrupt(steps):
     raise KeyboardInterrupt
+
+
+def test_a_stack_whose_process_is_killed_goes_on_from_its_checkpoint_with_the_same_bits(
+    tmp_path, monkeypatch
+):
+    (stack,) = _one_run_stacks(1)
+    stack = Stack((stack.runs[0].with_settings(epochs=30),), 1)
+    with LocalExecutor(1) as executor:
+        executor.use(prepare(EXPERIMENT))
+        ((_, undisturbed),) = train_stacks(executor, [stack], lambda steps: None)
+    monkeypatch.setattr("ablate.execution.local._work", writes_checkpoints_always)
+    first, second = [], []
+    with LocalExecutor(1, results=tmp_path) as executor:
+        executor.use(prepare(EXPERIMENT))
+
+        def kill_after_some(steps):
+            first.append(steps)
+            if len(first) == 5:
+                (worker,) = executor.workers.values()
+                worker.process.kill()
+            if steps < 0:  # the attempt has failed, and its steps are lost
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            list(train_stacks(executor, [stack], kill_after_some))
+    with LocalExecutor(1, results=tmp_path) as executor:
+        executor.use(prepare(EXPERIMENT))
+        ((_, resumed),) = train_stacks(executor, [stack], second.append)
+    assert 0 < second[0] <= sum(first[:-1])
+    for name, curve in undisturbed.curves.items():
+        np.testing.assert_array_equal(resumed.curves[name], curve)
+
+
+def writes_checkpoints_always(*arguments):
+    from ablate.execution.worker import work
+    from ablate.training.checkpoint import Checkpointing
+
+    Checkpointing.__init__.__defaults__ = (-1.0,)
+    work(*arguments)

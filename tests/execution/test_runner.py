@@ -11,6 +11,7 @@ from ablate.experiment.grid import expand, varied
 from ablate.experiment.plan import make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.experiment.toml import to_toml
+from ablate.store.checkpoints import RUNS, Checkpoint, checkpoints_in
 from ablate.store.parquet import ResultsFolder
 
 EXPERIMENT = build({"activation": "relu,tanh", "dropout": "0", "seeds": 3, "epochs": 2})
@@ -86,3 +87,13 @@ def test_training_stops_at_the_first_failure_if_asked(train):
 def test_made_up_results_are_never_stored_as_those_of_trained_runs(train):
     with pytest.raises(ValueError, match="simulated=True"):
         train(FakeExecutor(SIZES), simulated=False)
+
+
+def test_a_checkpoint_is_deleted_when_its_stack_is_stored(train, tmp_path):
+    runs = expand(EXPERIMENT, simulated=True)
+    stacks = make_plan(runs, SIZES, 2).stacks
+    for run_ids in ([run.run_id for run in stacks[0].runs], [runs[0].run_id], ["of another grid"]):
+        Checkpoint.of(tmp_path / "x", run_ids).path.parent.mkdir(parents=True, exist_ok=True)
+        Checkpoint.of(tmp_path / "x", run_ids).write({}, {RUNS: run_ids})
+    train(FakeExecutor(SIZES))
+    assert list(checkpoints_in(tmp_path / "x")) == [Checkpoint.of(tmp_path / "x", ["of another grid"])]

@@ -95,3 +95,16 @@ def test_an_empty_plan_is_legal():
     plan = make_plan([], sizes_of(build({})), 2)
     assert plan.stacks == ()
     assert plan.run_steps == 0
+
+
+def test_a_begun_stack_stays_as_it_is_if_all_its_runs_are_to_be_trained():
+    grid = build({"activation": "relu", "norm": "off", "dropout": "0", "seeds": 70})
+    first, begun, _ = make_plan(expand(grid), sizes_of(grid), 1).stacks
+    ids = [run.run_id for run in begun.runs]
+    rest = [run for run in expand(grid) if run not in first.runs[:5]]
+    assert begun not in make_plan(rest, sizes_of(grid), 1).stacks
+    plan = make_plan(rest, sizes_of(grid), 1, begun=[ids, ids[:2], ["of another grid"]])
+    assert begun in plan.stacks
+    assert sum(len(stack.runs) for stack in plan.stacks) == len(rest)
+    fewer = [run for run in rest if run.run_id != ids[0]]
+    assert make_plan(fewer, sizes_of(grid), 1, begun=[ids]) == make_plan(fewer, sizes_of(grid), 1)

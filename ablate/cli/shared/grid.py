@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.errors import SpecError
+from ablate.cli.shared.stderr import say
+from ablate.errors import SpecError, StoreError
 from ablate.experiment.grid import Run, expand
 from ablate.experiment.partition import shard_of
 from ablate.experiment.spec import Experiment
 from ablate.experiment.toml import to_toml
 from ablate.experiment.tuning import key_of, tuning_grid
+from ablate.store.checkpoints import Facts, checkpoints_in
 from ablate.store.status import FAILED
 
 if TYPE_CHECKING:
@@ -54,6 +56,18 @@ class Grid:
         """What the runs are, in words: `this grid` or `shard 2/5 of this grid`."""
         shard = self.experiment.shard
         return "this grid" if shard.is_whole else f"shard {shard} of this grid"
+
+    @cached_property
+    def begun(self) -> list[Facts]:
+        """The facts of the checkpoints in the results folder. Warns on stderr of damaged checkpoints."""
+        found = []
+        for checkpoint in checkpoints_in(self.path):
+            try:
+                if saved := checkpoint.read():
+                    found.append(saved[1])
+            except StoreError as error:
+                say(str(error))
+        return found
 
     def to_train(self, again: Collection[str] = (FAILED,)) -> list[Run]:
         """Returns the runs to train: the missing runs, and the stored runs with one of the statuses in `again`."""

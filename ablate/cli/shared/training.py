@@ -13,6 +13,7 @@ from ablate.experiment.grid import varied
 from ablate.experiment.plan import Plan, sizes_of
 from ablate.experiment.toml import to_toml
 from ablate.report.numbers import counted
+from ablate.store.checkpoints import LIBRARY
 from ablate.store.provenance import provenance
 from ablate.store.schema import DATA, EXPERIMENT
 from ablate.store.status import FAILED
@@ -79,19 +80,13 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
     from ablate.execution.own_functions import check_own_functions
 
     workers, gpus = min(plan.workers, len(plan.stacks)), len(training.trainer.memory)
-    # New results are computed with the same matrix-product library as the stored results.
-    stored = grid.folder.metadata().get("gemm")
+    # New results are computed with the same matrix-product library as stored results and checkpoints.
+    stored = grid.folder.metadata().get("gemm") or next((facts.get(LIBRARY) for facts in grid.begun), None)
     library = next((gemm for gemm in get_args(MatmulLibrary) if gemm == stored), None)
-    own = {run.activation for stack in plan.stacks for run in stack.runs if is_users_own(run.activation)}
-    if training.executor == "ray":
-        from ablate.execution.ray import RayExecutor
-
-        executor: RayExecutor | LocalExecutor = RayExecutor(workers, gpus, library, training.ray_address, own)
-    else:
-        executor = LocalExecutor(workers, gpus, library)
-    with executor:
+    with LocalExecutor(workers, gpus, library, grid.path) as local:
         from ablate.data.arrays import prepare
 
-        check_own_functions(sorted(own))
-        executor.use(prepare(grid.experiment, training.data_dir))
-        yield executor
+        activations = (run.activation for stack in plan.stacks for run in stack.runs)
+        check_own_functions(filter(is_users_own, activations))
+        local.use(prepare(grid.experiment, training.data_dir))
+        yield local
