@@ -12,7 +12,6 @@ from typing import Generic, Self, TypeVar, cast
 from ablate.errors import AblateError
 from ablate.execution.processes import started, training_context
 from ablate.execution.worker import portable
-from ablate.output.streams import guard_streams
 from ablate.training.backend import ENVIRONMENT, prepare_process
 
 T = TypeVar("T")
@@ -87,7 +86,6 @@ def peak_bytes(pid: int | None) -> int | None:
 
 def _serve(connection: Connection, prepare: Callable[[], Callable[[], object]], is_tuned: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process receives SIGINT and ends this process
-    guard_streams()
     try:
         if is_tuned:
             prepare_process()

@@ -20,7 +20,6 @@ from ablate.execution.pending import Pending
 from ablate.execution.processes import STARTS, end, ending, prepare_to_start, started, training_context
 from ablate.execution.scratch import holding, temporary_folder
 from ablate.experiment.plan import Stack
-from ablate.output.streams import guard_streams
 from ablate.training.result import MatmulLibrary, StackResult
 
 
@@ -197,7 +196,6 @@ class WorkerProcess:
 
 
 def _work(connection: Connection, folder: Path, device: str, results: Path | None) -> None:
-    guard_streams()  # a user's function may print
     # Imported here, in the worker process, because this module imports torch.
     from ablate.execution.worker import work
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ablate.errors import AblateError
 from ablate.execution.scratch import scratch_folder
+from ablate.output.streams import guard_streams
 
 # A terminal sends these signals to all processes of a command. Only the process of the command reacts to them.
 _FROM_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
@@ -119,6 +120,7 @@ def _terminal_signals_blocked() -> Iterator[None]:
 
 def _run(target: Callable[..., object], *arguments: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    guard_streams()  # a user's function may print, and nobody may read it
     target(*arguments)
 
 

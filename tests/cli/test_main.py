@@ -118,3 +118,14 @@ def _wait_until_handled(process, number):
         if caught >> (number - 1) & 1:
             return
     raise AssertionError(f"{signal.Signals(number).name} was never handled")
+
+
+def test_a_users_function_may_print_although_nobody_reads(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import sys, torch\n\n\ndef noisy(z):\n    print('x' * 5000, file=sys.stderr, flush=True)\n"
+        "    print('x' * 5000, flush=True)\n    return torch.relu(z)\n"
+    )
+    grid = "--activation mine:noisy --norm off --dropout 0 --seeds 1 --epochs 1 -o x"
+    run = f"set -o pipefail; {sys.executable} -m ablate run {grid} 2>&1 | head -1"
+    assert subprocess.run(["bash", "-c", run], cwd=tmp_path, stdout=subprocess.DEVNULL).returncode == 0
+    assert list(ResultsFolder(tmp_path / "x").statuses().values()) == ["finished"]
