@@ -17,8 +17,15 @@ _PATIENCE_SECONDS = 10.0
 _REPEAT_SECONDS = 0.01
 
 
+class Ended(KeyboardInterrupt):
+    """The exception that a signal raises.
+
+    Python kills itself at its exit if a plain `KeyboardInterrupt` has passed through `exec`, even if it was handled.
+    """
+
+
 class EndingSignals:
-    """Turns the first SIGINT, SIGTERM, SIGHUP or SIGQUIT into a `KeyboardInterrupt`.
+    """Turns the first SIGINT, SIGTERM, SIGHUP or SIGQUIT into an exception, `Ended`.
 
     Attributes:
         received: The first signal, or None.
@@ -45,11 +52,11 @@ class EndingSignals:
         now = time.monotonic()
         if self.received is None or now - self._raised > _PATIENCE_SECONDS:
             self.received, self._raised = self.received or signal.Signals(number), now
-            raise KeyboardInterrupt
+            raise Ended
 
     def _raise_again(self, unraisable: "sys.UnraisableHookArgs") -> None:
         """Repeats an interrupt that was raised where Python ignores exceptions, such as in a destructor."""
-        if self.received is None or unraisable.exc_type is not KeyboardInterrupt:
+        if self.received is None or not issubclass(unraisable.exc_type, KeyboardInterrupt):
             sys.__unraisablehook__(unraisable)
             return
         self._raised = -_PATIENCE_SECONDS

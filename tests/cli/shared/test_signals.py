@@ -1,4 +1,6 @@
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -24,6 +26,15 @@ def test_the_first_signal_interrupts_and_further_ones_leave_the_cleaning_up_alon
     for number in ENDING:
         signal.raise_signal(number)
     assert ending.received == first
+
+
+def test_an_interrupt_in_a_source_text_changes_no_exit_code_either():
+    code = (
+        "import signal, sys; from ablate.cli.shared.signals import EndingSignals; EndingSignals().catch()\n"
+        "try:\n    exec('signal.raise_signal(signal.SIGINT)')\n"
+        "except KeyboardInterrupt:\n    sys.exit(130)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 130
 
 
 def test_a_signal_that_foreign_code_has_swallowed_can_be_repeated(monkeypatch):
