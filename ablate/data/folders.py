@@ -27,8 +27,8 @@ def read_folder(name: str, data_dir: Path | None) -> RawData:
     """Returns the arrays of a dataset that is stored in files, such as MNIST; missing files are downloaded.
 
     Existing files are read without the network and without torchvision. The format of the files, the shape of the
-    images and the range of the labels are checked; checksums are not. `data_dir` is the folder that holds torchvision's
-    dataset folders; None means `data` in the working directory, which a download creates if necessary.
+    images, the range of the labels and the checksums of pickled files are checked. `data_dir` is the folder that holds
+    torchvision's dataset folders; None means `data` in the working directory, which a download creates if necessary.
 
     Raises:
         DataError: `data_dir` does not exist, a file is invalid, or a file is missing and cannot be downloaded.

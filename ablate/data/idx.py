@@ -8,6 +8,10 @@ import numpy as np
 
 from ablate.data.raw import Array, Labels
 from ablate.errors import DataError
+from ablate.experiment.user_files import check_is_file
+
+# Bytes; the largest file of a known dataset, that of CIFAR-100, has 148 MiB.
+_LARGEST = 256 << 20
 
 
 def read_pair(images: Path, labels: Path) -> tuple[Array, Labels]:
@@ -28,7 +32,7 @@ def read_idx(path: Path, axes: int) -> Array:
     Raises:
         DataError: The file is not an IDX file of unsigned bytes with this number of axes, or is too short or too long.
     """
-    content, start = path.read_bytes(), 4 + 4 * axes
+    content, start = read_small(path), 4 + 4 * axes
     if len(content) < start or content[:4] != bytes((0, 0, 8, axes)):
         raise _unfit(path, f"is not an IDX file of unsigned bytes with {axes} axes")
     shape = struct.unpack(f">{axes}I", content[4:start])
@@ -36,6 +40,19 @@ def read_idx(path: Path, axes: int) -> Array:
     if len(content) != size:
         raise _unfit(path, f"has {len(content)} bytes where its header announces {size}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def read_small(path: Path) -> bytes:
+    """Returns the content of a file of a known dataset. Raises DataError if it cannot be read or is far too large."""
+    try:
+        check_is_file(path)
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise DataError(f"--data-dir: {str(path)!r} cannot be read ({error.strerror})") from None
+    if len(content) > _LARGEST:
+        raise _unfit(path, f"is larger than {_LARGEST >> 20} MiB, as no file of these datasets is")
+    return content
 
 
 def _unfit(path: Path, problem: str) -> DataError:

@@ -1,14 +1,12 @@
 """Reading of a user's own arrays from an npz file, with all checks of their values."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ablate.data.raw import Array, RawData
 from ablate.errors import DataError
-from ablate.experiment.npz_header import npz_shapes
+from ablate.experiment.npz_header import UNREADABLE, npz_shapes
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -61,7 +59,7 @@ def _array(path: Path, name: str, legal: str) -> Array:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             array: Array = archive[name]
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise _unfit(path, f"has no readable {name} ({error}); legal are arrays of numbers") from None
     if array.dtype.kind not in "buif":
         raise _unfit(path, f"has {array.dtype} in {name}; legal are {legal}")

@@ -3,8 +3,9 @@ import pickle
 
 import numpy as np
 import pytest
+from torchvision.datasets import CIFAR10, CIFAR100
 
-from ablate.data.cifar import read_batches
+from ablate.data.cifar import CHECKSUMS, read_batches
 
 
 def test_batches_as_python_2_wrote_them_are_read_in_order(tmp_path, write_cifar):
@@ -84,3 +85,15 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path, write_cifar, refusal):
         path.write_bytes(whole[:length])
         with refusal("--data-dir", str(path)):
             read_batches(path)
+
+
+def test_only_original_files_are_unpickled(tmp_path, write_cifar, refusal, monkeypatch):
+    write_cifar(tmp_path, classes=100, samples=20, test_samples=5)
+    monkeypatch.setattr("ablate.data.cifar._ArrayUnpickler", None)  # nothing may get that far
+    with refusal("--data-dir", "train", "not the original file", "MD5", "npz:FILE"):
+        read_batches(tmp_path / "cifar-100-python/train")
+
+
+def test_the_checksums_of_original_files_are_those_of_torchvision():
+    stated = [pair for kind in (CIFAR10, CIFAR100) for pair in (*kind.train_list, *kind.test_list)]
+    assert dict(stated) == CHECKSUMS
