@@ -50,7 +50,8 @@ def check_known(path: Path, content: bytes) -> None:
     if md5(content, usedforsecurity=False).hexdigest() != CHECKSUMS.get(path.name):
         raise DataError(
             f"--data-dir: {str(path)!r} is not the original file (its MD5 checksum differs), and other pickled files "
-            "are not read, because they could run code; delete it and it is downloaded again, or give own data as npz:FILE"
+            "are not read, because they could run code; delete it and it is downloaded again, or give own data as "
+            "npz:FILE"
         )
 
 
