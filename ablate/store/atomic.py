@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from ablate.errors import StoreError
 
@@ -17,6 +17,9 @@ PREFIX, SUFFIX = ".", ".tmp"
 LOCK = ".lock"
 # The maximum length of a chain of links on Linux.
 _MAX_LINKS = 40
+# A pipe is opened at once, although nobody writes to it. Windows does not have this flag.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+_NOT_REGULAR = "it is a pipe, socket or device"
 
 if sys.platform == "win32":
     import msvcrt
@@ -34,6 +37,18 @@ else:
     def lock_file(file: IO[bytes]) -> None:
         """Locks an open file until it is closed. Raises BlockingIOError if another process has locked it."""
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Opens a regular file for reading; raises OSError for anything else instead of waiting for its content."""
+    descriptor = os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise OSError(errno.EINVAL, _NOT_REGULAR)
 
 
 def write_file(path: Path, content: Any, *, append: bool = False) -> None:
@@ -112,7 +127,7 @@ def only_writer(folder: Path) -> Iterator[None]:
         StoreError: Another process, or another call in this process, has locked the folder.
     """
     path = folder / LOCK
-    with path.open("ab") as file:
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags | _NONBLOCK, 0o666)) as file:
         try:
             lock_file(file)
             # The previous holder of the lock may have deleted the lock file. In this case other processes would not see
@@ -189,7 +204,7 @@ def _take_over_permissions(old: Path, new: Path) -> None:
     if stat.S_ISLNK(status.st_mode):
         return
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is a pipe, socket or device")
+        raise OSError(errno.EINVAL, _NOT_REGULAR)
     if sys.platform != "win32":
         quietly(lambda: os.chown(new, status.st_uid, status.st_gid))
     new.chmod(stat.S_IMODE(status.st_mode))

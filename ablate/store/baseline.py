@@ -5,7 +5,7 @@ of a baseline file are the target accuracy, the experiment and the environment.
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from ablate.store.atomic import explained, make_folder, write_file
 from ablate.store.experiment_file import read_experiment, settings_in
 from ablate.store.parquet import ResultsFolder
 from ablate.store.parts import to_pandas
-from ablate.store.schema import DATA, EXPERIMENT, REAL, RUNS
+from ablate.store.schema import DATA, EXPERIMENT, KEYS, REAL, RUNS
 from ablate.store.status import FAILED, FINISHED
+from ablate.store.values import wrong_value
 
 _FROM_CURVES = ("steps_to_target", "restricted_steps", "best_gap_accuracy", "best_gap_loss")
 BASELINE = pa.schema([*RUNS, *(pa.field(name, REAL) for name in _FROM_CURVES)])
@@ -72,9 +73,11 @@ def read_results(path: Path) -> Stored:
         raise NothingToShow(f"there is nothing at {str(path)!r}") from None
     if not table.num_rows:
         raise NothingToShow(f"{str(path)!r} holds no runs")
+    if wrong := wrong_value(table, KEYS["runs"]):
+        raise StoreError(f"{str(path)!r} cannot be used ({wrong}); {_REMEDY}")
     about, runs = files.metadata_of(table.schema), to_pandas(table)
     runs = runs.assign(finished=runs["status"] == FINISHED)
-    return Stored(runs, None, float(about[_TARGET]), about[EXPERIMENT], _environment(about))
+    return Stored(runs, None, _target_in(path, about), about.get(EXPERIMENT, ""), _environment(about))
 
 
 def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stored) -> int:
@@ -101,6 +104,14 @@ def write_baseline(path: Path, scored: pd.DataFrame, target: float, source: Stor
         write_file(path, content)
         undo.pop_all()
     return len(content)
+
+
+def _target_in(path: Path, metadata: Mapping[str, str]) -> float:
+    with suppress(ValueError):
+        target = float(metadata.get(_TARGET, ""))
+        if 0 <= target <= 1:
+            return target
+    raise StoreError(f"{str(path)!r} is damaged (it states no target accuracy from 0 to 1); {_REMEDY}")
 
 
 def _environment(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -203,10 +203,19 @@ def ensure_equal_data(path: Path, held: str, wanted: str, flag: str, advice: str
     """Checks that stored runs have the wanted data and shared settings (`Run.data`).
 
     Raises:
-        StoreError: They differ; the message begins with the flag and ends with the advice.
+        StoreError: They differ; the message begins with the flag and ends with the advice. Or the stored data are
+            damaged.
     """
-    if held != wanted and json.loads(held) != json.loads(wanted):
-        difference = _difference(json.loads(held), json.loads(wanted))
+    if held == wanted:
+        return
+    try:
+        held_settings = dict(json.loads(held))
+    except (ValueError, TypeError, RecursionError):
+        raise StoreError(
+            f"{flag}: {str(path)!r} is damaged (its runs do not state their data); {advice}"
+        ) from None
+    if held_settings != json.loads(wanted):
+        difference = _difference(held_settings, json.loads(wanted))
         raise StoreError(f"{flag}: {str(path)!r} holds {difference}; {advice}")
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ablate.errors import StoreError
 from ablate.store import files
 from ablate.store.schema import KEYS, TABLES, TEXT, TRUTH, WHOLE
 from ablate.store.status import STATUSES
+from ablate.store.values import wrong_value
 
 if TYPE_CHECKING:
     # pandas is not imported at run time, so `ablate plan` can look up stored runs without importing pandas.
@@ -37,11 +39,14 @@ def name_of(part: Part) -> str:
 def load(path: Path, table: str, columns: files.Names = ()) -> pa.Table:
     """Returns all or some columns of one Parquet file of a results folder.
 
-    The function raises the errors of `files.read`.
+    The function raises the errors of `files.read`, and a StoreError if a value is wrong.
     """
     runs_file = str(path.parent.parent / "runs" / path.name)
     remedy = f"move {runs_file!r} elsewhere and its runs are trained again, or choose another folder"
-    return files.read(path, TABLES[table], remedy, columns=columns)
+    arrow = files.read(path, TABLES[table], remedy, columns=columns)
+    if wrong := wrong_value(arrow, KEYS[table]):
+        raise StoreError(f"{str(path)!r} cannot be used ({wrong}); {remedy}")
+    return arrow
 
 
 def checked(tables: "Mapping[str, pd.DataFrame]") -> dict[str, pa.Table]:

@@ -19,6 +19,7 @@ from ablate.store.parts import NAME_PATTERN
 from ablate.store.schema import TABLES
 
 _FILE = ".replacement"
+_MAX_BYTES = 1 << 26
 # Readers that know nothing of `.replacement` see a run missing for a moment, but never twice.
 _ORDER = ("runs", *(table for table in TABLES if table != "runs"))
 
@@ -48,7 +49,8 @@ def unfinished(folder: Path) -> Replacement:
     """
     path = folder / _FILE
     try:
-        content = json.loads(path.read_bytes())
+        with atomic.open_file(path) as file:
+            content = json.loads(file.read(_MAX_BYTES))
         old, new = frozenset(content["old"]), frozenset(content["new"])
         if all(re.fullmatch(NAME_PATTERN, name) for name in old | new):
             return Replacement(old, new)

@@ -103,6 +103,6 @@ def _reject_repeated_runs(folder: Path, loaded: Mapping[str, parts.Part]) -> Non
         for run_id in parts.run_ids(part["runs"]):
             if owner.setdefault(run_id, name) != name:
                 raise StoreError(
-                    f"{str(folder / 'runs')!r} holds run {run_id} twice, in {owner[run_id]} and in {name}; delete one "
-                    "of these files"
+                    f"{str(folder / 'runs')!r} holds run {run_id!r} twice, in {owner[run_id]} and in {name}; delete "
+                    "one of these files"
                 )

@@ -458,7 +458,7 @@ def test_parts_of_two_folders_can_be_put_together_but_no_run_twice(
         shutil.copy(part(other, table, "b"), folder.path / table)
     for call in (["statuses"], ["read", "runs"], ["read", "curves"], ["writing"]):
         message = refused(call[0], folder, *call[1:])
-        assert "run b twice" in message
+        assert "run 'b' twice" in message
         assert part_name("ab") in message
         assert part_name("b") in message
 

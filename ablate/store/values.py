@@ -1,0 +1,36 @@
+"""Checks of stored values that are possible for the types of their columns and still wrong."""
+
+from collections.abc import Collection
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ablate.store.schema import REAL, WHOLE
+from ablate.store.status import STATUSES
+
+
+def wrong_value(arrow: pa.Table, keys: Collection[str]) -> str | None:
+    """Returns a text that says which value of a table is wrong, or None if no value is wrong.
+
+    No two rows may have the same values in all columns of `keys`. Only scores, which can also be missing, may be
+    infinite. Integers must not be negative, a status must be one of `STATUSES`, and no required value may be missing.
+    """
+    for field in arrow.schema:
+        column = arrow[field.name]
+        if column.null_count and not field.nullable:
+            return f"{field.name} is missing in {column.null_count} of {len(column)} rows"
+        if field.type == WHOLE and pc.any(pc.less(column, 0)).as_py():
+            return f"{field.name} is negative"
+        if (
+            field.type == REAL
+            and not field.nullable
+            and not pc.all(pc.is_finite(column)).as_py()
+            and len(column)
+        ):
+            return f"{field.name} is not finite"
+        if field.name == "status" and not set(column.unique().to_pylist()) <= set(STATUSES):
+            return f"a status is none of {', '.join(STATUSES)}"
+    is_complete = arrow.num_rows and set(keys) <= set(arrow.column_names)
+    if is_complete and arrow.group_by(list(keys)).aggregate([]).num_rows < arrow.num_rows:
+        return f"two rows have the same {', '.join(keys)}"
+    return None
