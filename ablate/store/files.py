@@ -143,8 +143,8 @@ def _read(file: BinaryIO, parquet: pq.ParquetFile, names: list[str], path: Path,
             lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
             if (pc.sum(lengths.take(chunk.indices)).as_py() or 0) > _MAX_BYTES:
                 raise _too_large(path, "texts of many GB", remedy)
-    wanted = pa.schema([schema.field(name) for name in table.column_names], table.schema.metadata)
-    return table.cast(wanted)
+    # A Parquet file holds its metadata twice; the copy in `schema` is the one that was checked.
+    return table.cast(pa.schema([schema.field(name) for name in table.column_names], schema.metadata))
 
 
 def _fits(stored: pa.Schema, schema: pa.Schema, needed: Names) -> bool:

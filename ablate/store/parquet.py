@@ -20,6 +20,7 @@ from ablate.errors import NothingToShow, StoreError
 from ablate.experiment.grid import NUMERICS, SIMULATED
 from ablate.store import atomic, files, parts
 from ablate.store.atomic import explained, quietly
+from ablate.store.compaction import compact
 from ablate.store.experiment_file import EXPERIMENT_FILE
 from ablate.store.replacement import finish as finish_replacement
 from ablate.store.replacement import replace_parts
@@ -134,9 +135,7 @@ class ResultsFolder:
                     self._ensure_unchanged(statuses, loaded)
                 atomic.replace_files({experiment: experiment_toml.encode()})
                 undo.pop_all()
-            self._stored = {
-                run_id: name for name, part in loaded.items() for run_id in parts.run_ids(part["runs"])
-            }
+            self._stored = _index(loaded)
             try:
                 yield
             finally:
@@ -170,6 +169,17 @@ class ResultsFolder:
                 )
         for part in new:
             self._stored.update(dict.fromkeys(parts.run_ids(part["runs"]), parts.name_of(part)))
+
+    def compact(self) -> None:
+        """Merges the parts into few larger ones; the tables stay the same. To be called when a grid ends.
+
+        Raises:
+            StoreError: A file of a part is missing or damaged.
+        """
+        if self._stored is None:
+            raise RuntimeError("compact is legal only inside `with folder.writing(...)`")
+        compact(self.path)
+        self._stored = _index(snapshot(self.path, _RUN_ID))
 
     def _without(self, name: str, run_ids: Iterable[str]) -> parts.Part | None:
         """Returns a stored part without some of its runs, or None if no run is left."""
@@ -217,6 +227,11 @@ def ensure_equal_data(path: Path, held: str, wanted: str, flag: str, advice: str
     if held_settings != json.loads(wanted):
         difference = _difference(held_settings, json.loads(wanted))
         raise StoreError(f"{flag}: {str(path)!r} holds {difference}; {advice}")
+
+
+def _index(loaded: Mapping[str, parts.Part]) -> dict[str, str]:
+    """Returns the name of the part of each stored run."""
+    return {run_id: name for name, part in loaded.items() for run_id in parts.run_ids(part["runs"])}
 
 
 def _encoded(part: parts.Part) -> dict[str, pa.Buffer]:

@@ -1,12 +1,13 @@
-"""A writer that is killed (SIGKILL): before its n-th change on the disk, for every n, or at random instants.
+"""A writer that is killed (SIGKILL) at random instants, and what a kill would leave before each of its changes.
 
-`python -m tests.store.killed_writer stepwise ROOT` leaves a folder `ROOT/<n>` for each n, the last one complete.
-`python -m tests.store.killed_writer randomly ROOT SEED` kills writers of `ROOT/results`, and lets the last one end.
-Beside each folder, `<folder>.log` has a line for each call that has returned.
+`python -m tests.store.killed_writer stepwise ROOT` leaves a folder `ROOT/<n>` for each n: what is on the disk before
+the n-th change. `python -m tests.store.killed_writer randomly ROOT SEED` kills writers of `ROOT/results`, and lets the
+last one end. Beside each folder, `<folder>.log` has a line for each call that has returned.
 """
 
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -52,6 +53,7 @@ def story(path: Path, log: Callable[[str], None]) -> None:
             for part in session:
                 folder.write_part(STORY[part], METADATA)
                 log(next(after))
+            folder.compact()
 
 
 def resume(path: Path, log: Callable[[str], None]) -> None:
@@ -71,6 +73,7 @@ def force(path: Path, log: Callable[[str], None]) -> None:
     with folder.writing("seeds = 1"):
         for run_ids in FORCED_PARTS:
             folder.write_part(RANDOM[run_ids], METADATA)
+        folder.compact()
 
 
 def in_child(
@@ -87,29 +90,26 @@ def in_child(
     return child
 
 
-def die_before(operation: int, root: Path) -> None:
-    """Kills this process when it is about to start that operation on files below `root`."""
-    left = operation
-
-    def count(event: str, args: tuple[object, ...]) -> None:
-        nonlocal left
-        changes = event in CHANGING or (event == "open" and int(str(args[2])) & (os.O_WRONLY | os.O_RDWR))
-        if changes and str(args[0]).startswith(str(root)):
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left -= 1
-
-    os.fsync = lambda descriptor: None  # slow, and changes nothing that a kill can show
-    sys.addaudithook(count)
-
-
 def stepwise(root: Path) -> None:
-    for operation in range(1000):
-        path = root / str(operation)
-        child = in_child(path, story, lambda operation=operation: die_before(operation, root))
-        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
-            return
-    raise RuntimeError("the story has no end")
+    """Copies the folder before each change: a kill leaves what other processes see at that moment."""
+    path, log = root / "results", root / "results.log"
+    copies = -1  # negative while nothing is copied
+
+    def before(event: str, args: tuple[object, ...]) -> None:
+        nonlocal copies
+        changes = event in CHANGING or (event == "open" and int(str(args[2])) & (os.O_WRONLY | os.O_RDWR))
+        if changes and copies >= 0 and str(args[0]).startswith(f"{path}") and args[0] != str(log):
+            number, copies = copies, -1
+            shutil.copytree(path, root / str(number)) if path.exists() else (root / str(number)).mkdir()
+            shutil.copy(log, root / f"{number}.log")
+            copies = number + 1
+
+    os.fsync = lambda descriptor: None  # slow, and a kill does not show it
+    sys.addaudithook(before)
+    with log.open("a", buffering=1) as lines:
+        copies = 0
+        story(path, lambda line: print(line, file=lines))
+        copies = -1
 
 
 def randomly(root: Path, seed: int) -> None:

@@ -59,6 +59,7 @@ def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None 
             total = sum(len(stack.runs) for stack in plan.stacks)
             progress.start(total, plan.run_steps, simulated=grid.simulated)
             left = train_all(plan, executor, grid.folder, context, metadata, progress, failure_limit)
+            grid.folder.compact()
     if left:
         say(
             f"Stopped, because {counted(failure_limit or 0, 'run')} failed or diverged (--max-failures); "
