@@ -8,7 +8,7 @@ from tests.campaigns.inputs import try_cases
 
 @pytest.mark.filterwarnings("ignore")
 def test_generated_command_lines_end_with_a_sentence_or_a_right_run():
-    counts, faults = try_cases(range(200, 225), in_process_of_its_own=0)
+    counts, faults = try_cases(range(240, 264), in_process_of_its_own=0)
     assert faults == []
     assert {"0", "2"} <= set(counts)
 
