@@ -20,6 +20,7 @@ from ablate.cli.shared.running import Training
 from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow, SpecError, StoreError
 from ablate.experiment.spec import build
+from ablate.output.visible import visible
 from ablate.report.ci import to_annotations, to_junit, to_summary
 from ablate.report.console import console
 from ablate.report.dashboards import KINDS, export
@@ -180,7 +181,7 @@ def _passes_self_test(baseline: Path | None, judging: Judging) -> bool:
     for trial in trials:
         found, expected = (", ".join(reasons) or "passed" for reasons in (trial.found, trial.expected))
         mark, wish = ("ok    ", "") if trial.passed else ("WRONG ", f", expected {expected}")
-        print(marked(f"{mark} {trial.fault}: {found}{wish}", simulated))
+        print(visible(marked(f"{mark} {trial.fault}: {found}{wish}", simulated)))
     passed = sum(trial.passed for trial in trials)
     outcome = "passed" if passed == len(trials) else "failed"
     print(marked(f"self-test {outcome}: {passed} of {len(trials)} trials as expected", simulated))

@@ -29,6 +29,7 @@ COMMANDS = {
     f"plan {FAKE} -o old": (0, True),
     "baseline old -o again.parquet": (0, False),
     "compare base.parquet old": (0, True),
+    "merge old -o merged": (0, True),
     "gate base.parquet old": (0, True),
     "gate base.parquet worse.parquet --json": (4, True),
     "report old": (0, True),
@@ -37,7 +38,18 @@ COMMANDS = {
     "gate base.parquet --self-test": (0, True),
     "plot old": (0, True),
 }
-_COMMAND_MODULES = ("app", "baseline", "compare", "gate", "list", "plan", "report", "run", "shared.training")
+_COMMAND_MODULES = (
+    "app",
+    "baseline",
+    "compare",
+    "gate",
+    "list",
+    "merge",
+    "plan",
+    "report",
+    "run",
+    "shared.training",
+)
 MODULES = ("ablate.execution.fake", *(f"ablate.cli.{name}" for name in _COMMAND_MODULES))
 SPOILS = ("closed", "full disk", "no reader", "reader of one line")
 
