@@ -14,7 +14,9 @@ from ablate.cli.shared.running import Machine
 from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow, SpecError
 from ablate.experiment.activations import ACTIVATIONS
+from ablate.experiment.memory import shares
 from ablate.experiment.parsers import whole
+from ablate.experiment.plan import sizes_of
 from ablate.experiment.shards import WHOLE
 from ablate.experiment.spec import Experiment
 from ablate.report.bench import (
@@ -71,6 +73,9 @@ def bench(experiment: BenchOptions, machine: Machine, measuring: Measuring) -> N
     if plain != experiment:
         say("--tune, --diagnostics and --shard are ignored: the training of the whole grid is what is timed")
     machine.check(plain)
+    shares(
+        runs_of(plain), sizes_of(plain), machine.workers, machine.memory_limits
+    )  # refuses what does not fit
     if measuring.per_variant:
         if measuring.rivals is not None:
             raise SpecError("--rivals: there are none with --per-variant; leave one of them out")

@@ -120,7 +120,9 @@ def _terminal_signals_blocked() -> Iterator[None]:
 
 def _run(target: Callable[..., object], *arguments: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    guard_streams()  # a user's function may print, and nobody may read it
+    with suppress(OSError):  # stderr may be closed
+        os.dup2(2, 1)  # a user's function may print, and the stdout of a command is for its results
+    guard_streams()  # nobody may read stderr
     target(*arguments)
 
 

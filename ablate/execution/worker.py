@@ -1,11 +1,9 @@
 """A worker process, which trains the stacks that its parent process sends, until the parent process ends."""
 
 import gc
-import os
 import signal
 import traceback
 from collections.abc import Generator
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -150,13 +148,8 @@ def check_own_function(name: str) -> str | None:
 
 
 def _prepare() -> None:
-    """Prepares this process for training, and redirects its stdout to stderr.
-
-    The stdout of the command is reserved for results.
-    """
+    """Prepares this process for training."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
-    with suppress(OSError):  # stderr may be closed
-        os.dup2(2, 1)
     prepare_process()
     gc.freeze()  # otherwise every garbage collection would scan all objects of torch
 

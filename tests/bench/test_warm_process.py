@@ -50,7 +50,7 @@ def test_a_dead_process_is_named_and_an_error_in_a_process_is_raised_here():
         pytest.raises(AblateError, match="of vmap ended with exit code 9"),
     ):
         process()
-    with pytest.raises(ValueError, match="no such data"), WarmProcess("failing", _fails):
+    with pytest.raises(RuntimeError, match="ValueError: no such data"), WarmProcess("failing", _fails):
         pass
 
 
