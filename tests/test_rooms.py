@@ -42,7 +42,7 @@ FORBIDDEN = {
 }
 # What a command must not load: of these modules, none may be there when it ends. pydantic cannot
 # be among those of `list`, since typer loads it to call any command; pyarrow brings numpy.
-_NO_TORCH = ("torch",)
+_NO_TORCH = ("torch", "ray")
 _NO_FRAMES = (*_NO_TORCH, "pandas", "scipy", "matplotlib", "plotly", "rich")
 _NO_ARRAYS = (*_NO_FRAMES, "pyarrow", "numpy")
 LIGHT = {
@@ -92,6 +92,11 @@ def test_a_module_imports_from_its_own_room_or_from_those_above(path):
         assert top not in FORBIDDEN[room], f"{room} imports {top}"
         if top == "ablate" and rest[0] != "__version__":
             assert rest[0] in legal, f"{room} imports from {rest[0]}"
+
+
+def test_only_one_module_knows_ray():
+    knowing = [path for path in MODULES if any(name.split(".")[0] == "ray" for name in _imports(path))]
+    assert knowing == [PACKAGE / "execution" / "ray.py"]
 
 
 def test_every_room_is_held_to_rules():

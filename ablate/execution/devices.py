@@ -3,11 +3,14 @@
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from ablate.errors import SpecError, not_one_of
+from ablate.execution.memory import memory_limits
+from ablate.experiment.memory import Limit
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -24,15 +27,31 @@ class Device:
         return min(self.memory) // -(-workers // len(self.memory)) if self.memory else None
 
 
-def device_for(name: str) -> Device:
+@dataclass(frozen=True)
+class Hardware:
+    """The hardware of one machine or a cluster: its CPU cores, the limits of its memory, and the device to train on."""
+
+    cores: int
+    limits: tuple[Limit, ...]
+    device: Device
+
+
+def hardware_here(device: str) -> Hardware:
+    """Returns the hardware of this machine. Raises SpecError if the machine has no such device."""
+    return Hardware(available_cores(), tuple(memory_limits()), device_for(device, gpu_memory))
+
+
+def device_for(name: str, find_gpus: Callable[[], tuple[int, ...]]) -> Device:
     """Returns the device that a value of `--device` means; `auto` means CUDA if torch can use a GPU, else the CPU.
+
+    `find_gpus` returns the memory of each GPU in bytes.
 
     Raises:
         SpecError: The name of the device is unknown, or the name is `cuda` and there is no GPU that torch can use.
     """
     if name not in DEVICES:
         raise SpecError(f"--device: {not_one_of(name, DEVICES)}")
-    memory = () if name == "cpu" else gpu_memory()
+    memory = () if name == "cpu" else find_gpus()
     if name == "cuda" and not memory:
         raise SpecError(
             "--device: there is no GPU that torch can use for 'cuda' here; legal are auto and cpu"

@@ -93,7 +93,9 @@ def in_training(
     if device != "cpu":
         torch.cuda.set_device(device)  # graphs and streams belong to the current device
         prepare_cuda(run.precision)
-    gemm.use(gemm.for_run(library, run, tuple(dataset.x_train.shape[1:]), dataset.classes))
+    chosen = gemm.for_run(library, run, tuple(dataset.x_train.shape[1:]), dataset.classes)
+    gemm.ensure_accurate(chosen)
+    gemm.use(chosen)
     checkpointing = results and Checkpointing(
         Checkpoint.of(results, [run.run_id for run in stack.runs]), identity(stack, device, library)
     )
@@ -112,7 +114,7 @@ def in_training(
 
 def work(connection: Connection, folder: Path, device: str, results: Path | None) -> None:
     """Answers the messages that arrive through a connection, until the parent process ends."""
-    _prepare()
+    prepare()
     handler = MessageHandler(connection, folder, device, results)
     while True:
         try:
@@ -135,7 +137,7 @@ def check_own_function(name: str) -> str | None:
 
     The user's own function may end this process.
     """
-    _prepare()
+    prepare()
     try:
         resolve(name)
     except FunctionError as error:
@@ -147,7 +149,7 @@ def check_own_function(name: str) -> str | None:
     return None
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Prepares this process for training."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent ends its workers
     prepare_process()

@@ -25,8 +25,8 @@ def provenance() -> dict[str, str]:
     that is set. No value contains a time, a host name, a user name or a path.
     """
     versions = {"python": platform.python_version(), "ablate": __version__}
-    versions |= {package: _version(package) for package in PACKAGES}
-    machine = {"system": platform.platform(), "cpu": _cpu(), "cores": str(os.cpu_count())}
+    versions |= {package: version_of(package) for package in PACKAGES}
+    machine = {"system": platform.platform(), "cpu": cpu_model(), "cores": str(os.cpu_count())}
     variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     return _git() | versions | machine | variables
 
@@ -41,14 +41,15 @@ def _git() -> dict[str, str]:
     return {"git_commit": commit, "git_dirty": "true" if changes else "false"}
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Returns the version of an installed package, or `not installed`."""
     try:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
 
 
-def _cpu() -> str:
+def cpu_model() -> str:
     """Returns the model name of the CPU, or the CPU architecture if the system reports no model name."""
     if platform.system() == "Darwin":
         return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()

@@ -6,12 +6,15 @@ this setting, oneDNN rounds to bfloat16 on processors with bfloat16 units, and c
 processors. Therefore both the accuracy and the speed of oneDNN are measured before oneDNN is chosen.
 """
 
+import platform
 import time
+from functools import cache
 from itertools import pairwise
 from typing import get_args
 
 import torch
 
+from ablate.errors import AblateError
 from ablate.experiment.grid import Run
 from ablate.experiment.models import flat_features
 from ablate.nn.activation import LANES
@@ -32,6 +35,16 @@ _ROUNDS = 9
 def use(gemm: MatmulLibrary) -> None:
     """Makes torch use the given library (MKL or oneDNN) for the float32 matrix products of this process."""
     torch.backends.mkldnn.matmul.fp32_precision = "bf16" if gemm == "onednn" else "none"  # type: ignore[attr-defined]  # not in stubs
+
+
+@cache
+def ensure_accurate(gemm: MatmulLibrary) -> None:
+    """Raises AblateError if a library that another processor has chosen rounds float32 products on this processor."""
+    if gemm == "onednn" and error(gemm) >= SINGLE_ERROR:
+        raise AblateError(
+            "float32 products are computed with oneDNN, as another processor has chosen, and the processor of "
+            f"{platform.node()} would round them to bfloat16; train on machines of one kind, or into another folder"
+        )
 
 
 def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int) -> MatmulLibrary:

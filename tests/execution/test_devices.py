@@ -37,10 +37,14 @@ def driver(monkeypatch):
 
 def test_auto_is_cuda_where_there_are_gpus_and_the_cpu_elsewhere(driver):
     driver(Driver([80 << 30, 40 << 30]))
-    assert device_for("auto") == device_for("cuda") == Device("cuda", (80 << 30, 40 << 30))
-    assert device_for("cpu") == Device("cpu")
+    assert (
+        device_for("auto", gpu_memory)
+        == device_for("cuda", gpu_memory)
+        == Device("cuda", (80 << 30, 40 << 30))
+    )
+    assert device_for("cpu", gpu_memory) == Device("cpu")
     driver(None)
-    assert device_for("auto") == Device("cpu")
+    assert device_for("auto", gpu_memory) == Device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -57,14 +61,14 @@ def test_cuda_is_refused_where_torch_could_not_use_it(driver, found, build):
     driver(found, build)
     assert gpu_memory() == ()
     with pytest.raises(SpecError, match=r"--device: .*'cuda' here; legal are auto and cpu"):
-        device_for("cuda")
+        device_for("cuda", gpu_memory)
 
 
 def test_another_name_is_refused_with_the_nearest():
     with pytest.raises(
         SpecError, match=r"--device: 'cdua' is not one of auto, cpu, cuda; did you mean 'cuda'\?"
     ):
-        device_for("cdua")
+        device_for("cdua", gpu_memory)
 
 
 def test_the_driver_of_this_machine_answers_without_torch():

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from ablate.errors import AblateError
 from ablate.experiment.grid import expand
 from ablate.experiment.spec import build
+from ablate.training import gemm as gemm_module
 from ablate.training.gemm import GEMMS, SINGLE_ERROR, WORTHWHILE, calibrate, choose, for_run, use
 
 
@@ -34,6 +36,18 @@ def test_what_calibration_chooses_multiplies_in_single_precision():
     a, b = torch.randn(3, 70, 90, generator=generator), torch.randn(3, 90, 50, generator=generator)
     exact = a.double() @ b.double()
     assert float(((a @ b) - exact).abs().max() / exact.abs().max()) < SINGLE_ERROR
+
+
+def test_a_library_that_another_processor_has_chosen_is_refused_where_it_rounds(monkeypatch):
+    errors = {"mkl": 1e-3, "onednn": 1e-7}
+    monkeypatch.setattr(gemm_module, "error", errors.get)
+    gemm_module.ensure_accurate.cache_clear()
+    for gemm in GEMMS:
+        gemm_module.ensure_accurate(gemm)
+    gemm_module.ensure_accurate.cache_clear()
+    errors["onednn"] = 1e-3
+    with pytest.raises(AblateError, match="would round them to bfloat16"):
+        gemm_module.ensure_accurate("onednn")
 
 
 def test_every_library_can_be_used_and_left_again():

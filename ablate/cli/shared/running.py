@@ -10,8 +10,7 @@ from ablate.cli.shared.grid import Grid, open_grid
 from ablate.cli.shared.groups import option
 from ablate.cli.shared.stderr import say
 from ablate.errors import SpecError, not_one_of
-from ablate.execution.devices import Device, available_cores, device_for
-from ablate.execution.memory import memory_limits
+from ablate.execution.devices import Device, Hardware, hardware_here
 from ablate.experiment.datasets import NPZ
 from ablate.experiment.memory import Limit, shares
 from ablate.experiment.parsers import auto_or, whole
@@ -22,7 +21,8 @@ from ablate.store.checkpoints import RUNS
 from ablate.store.status import DIVERGED, FAILED, STATUSES
 
 # Names of the executors, and whether an executor simulates results instead of training.
-EXECUTORS = {"local": False, "fake": True}
+EXECUTORS = {"local": False, "ray": False, "fake": True}
+_AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,14 @@ class Machine:
     )
 
     @cached_property
+    def hardware(self) -> Hardware:
+        """The hardware on which runs are trained. Raises SpecError if there is no such device."""
+        return hardware_here(self.device)
+
+    @property
     def trainer(self) -> Device:
-        """The device on which runs are trained. Raises SpecError if the machine has no such device."""
-        return device_for(self.device)
+        """The device on which runs are trained. Raises SpecError if there is no such device."""
+        return self.hardware.device
 
     @cached_property
     def workers(self) -> int:
@@ -60,14 +65,14 @@ class Machine:
             jobs = auto_or(whole(1, 1024))(self.jobs)
         except ValueError as error:
             raise SpecError(f"--jobs: {error}, nor auto") from None
-        return (len(self.trainer.memory) or available_cores()) if jobs == "auto" else int(jobs)
+        return (len(self.trainer.memory) or self.hardware.cores) if jobs == "auto" else int(jobs)
 
     @property
     def memory_limits(self) -> Sequence[Limit]:
         """The limits of the memory that is left for training, on a GPU those of a GPU."""
         if memory := self.trainer.memory:
             return [Limit(min(memory), "the memory of the GPU", is_per_process=True)]
-        return memory_limits()
+        return self.hardware.limits
 
     def check(self, experiment: Experiment) -> None:
         """Raises SpecError if the device does not support the precision of the experiment."""
@@ -95,14 +100,33 @@ class Training(Machine):
     """Options for the hardware and the executor that train a grid."""
 
     executor: str = option(
-        "local", help="local trains in worker processes; fake makes up curves, to try a grid and its tables"
+        "local",
+        help="local trains in worker processes, ray on a Ray cluster; fake makes up curves, to try a grid and its "
+        "tables",
     )
+    ray_address: str = option(
+        _AUTO,
+        help="HOST:PORT of the head of the cluster for --executor ray; auto is RAY_ADDRESS, or else the cluster that "
+        "this machine belongs to",
+    )
+
+    @cached_property
+    def hardware(self) -> Hardware:
+        """The hardware of this machine, or of the Ray cluster. Raises SpecError if there is no such device."""
+        if self.executor != "ray":
+            return hardware_here(self.device)
+        # Imported here because Ray takes a second to load.
+        from ablate.execution.ray import cluster_hardware
+
+        return cluster_hardware(self.ray_address, self.device)
 
     @property
     def makes_up(self) -> bool:
         """Whether the executor simulates results instead of training. Raises SpecError for an unknown executor."""
         if self.executor not in EXECUTORS:
             raise SpecError(f"--executor: {not_one_of(self.executor, EXECUTORS)}")
+        if self.ray_address != _AUTO and self.executor != "ray":
+            raise SpecError(f"--ray-address: {self.ray_address!r} is used only with --executor ray")
         return EXECUTORS[self.executor]
 
     def simulates(self) -> bool:

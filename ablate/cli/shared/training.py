@@ -84,10 +84,16 @@ def _executor(grid: Grid, plan: Plan, training: Training) -> Iterator["Executor"
     # New results are computed with the same matrix-product library as stored results and checkpoints.
     stored = grid.folder.metadata().get("gemm") or next((facts.get(LIBRARY) for facts in grid.begun), None)
     library = next((gemm for gemm in get_args(MatmulLibrary) if gemm == stored), None)
-    with LocalExecutor(workers, gpus, library, grid.path) as local:
+    own = {run.activation for stack in plan.stacks for run in stack.runs if is_users_own(run.activation)}
+    if training.executor == "ray":
+        from ablate.execution.ray import RayExecutor
+
+        executor: RayExecutor | LocalExecutor = RayExecutor(workers, gpus, library, training.ray_address, own)
+    else:
+        executor = LocalExecutor(workers, gpus, library, grid.path)
+    with executor:
         from ablate.data.arrays import prepare
 
-        activations = (run.activation for stack in plan.stacks for run in stack.runs)
-        check_own_functions(filter(is_users_own, activations))
-        local.use(prepare(grid.experiment, training.data_dir))
-        yield local
+        check_own_functions(sorted(own))
+        executor.use(prepare(grid.experiment, training.data_dir))
+        yield executor

@@ -51,6 +51,11 @@ def test_an_unknown_executor_is_refused_by_plan_too(ablate):
     assert f"'lokal' is not one of {', '.join(EXECUTORS)}; did you mean 'local'?" in err
 
 
+def test_an_address_of_a_cluster_is_refused_for_an_executor_that_needs_none(ablate):
+    code, _, err = ablate("plan", "--ray-address", "head:6379")
+    assert (code, "--ray-address: 'head:6379' is used only with --executor ray" in err) == (2, True)
+
+
 def test_a_grid_is_opened_in_the_folder_of_its_dataset(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     experiment = build({"activation": "relu", "seeds": 1})
