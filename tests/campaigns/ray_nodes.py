@@ -52,7 +52,7 @@ def kill_one(options: list[str], folder: Path, cluster: Raylets, runs: int) -> N
     ):
         time.sleep(0.2)
     assert command.poll() is None, "the command ended before a node was killed"
-    cluster.kill()
+    cluster.kill_second()
     assert command.wait() == 0, f"exit code {command.returncode}"
 
 
@@ -60,7 +60,7 @@ def kills(count: int, options: list[str], folder: Path) -> None:
     """Kills a node in each of `count` trainings, and checks the results."""
     assert start(options, folder / "local").wait() == 0
     wanted = tables(folder / "local")
-    with raylets() as cluster:
+    with raylets(head_cpus=1) as cluster:
         for number in range(count):
             kill_one(options, folder / str(number), cluster, len(wanted["runs"]))
             for table, frame in tables(folder / str(number)).items():
@@ -69,13 +69,13 @@ def kills(count: int, options: list[str], folder: Path) -> None:
                 f"node {number + 1} killed: {len(wanted['runs'])} runs complete, the bits of a local run",
                 flush=True,
             )
-            cluster.add()
+            cluster.add_second()
 
 
 def overhead(count: int, options: list[str], folder: Path) -> None:
     """Prints the seconds of `count` commands of each executor, given in turn, and the ratios."""
     ratios = []
-    with raylets() as cluster:
+    with raylets(head_cpus=1) as cluster:
         for number in range(count):
             seconds = {}
             for name, address in (("local", None), ("ray", cluster.address)):
