@@ -227,7 +227,7 @@ def test_a_lock_on_a_file_that_was_deleted_meanwhile_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / ".lock"
-    lock = sys.modules["ablate.store.atomic"]._lock
+    lock = sys.modules["ablate.store.atomic"].lock_file
 
     for replaced in (False, True):
 
@@ -237,7 +237,7 @@ def test_a_lock_on_a_file_that_was_deleted_meanwhile_is_refused(
                 path.touch()
             lock(file)
 
-        monkeypatch.setattr("ablate.store.atomic._lock", too_late)
+        monkeypatch.setattr("ablate.store.atomic.lock_file", too_late)
         with pytest.raises(StoreError, match="another command"), only_writer(tmp_path):
             pass
 
