@@ -8,7 +8,7 @@ from pathlib import Path
 from ablate.experiment.memory import Limit
 
 # Memory that a process with torch takes before it trains: the least address space and the least private data.
-_ADDRESS_SPACE, _PRIVATE_DATA = 2.5e9, 0.2e9
+_ADDRESS_SPACE, _PRIVATE_DATA = 1.5e9, 0.2e9
 _ROOT = Path("/")
 
 

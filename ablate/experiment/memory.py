@@ -74,8 +74,8 @@ def _check(run: Run, sizes: Sizes, limit: Limit) -> None:
     data = 0 if limit.is_per_process else _data_bytes(sizes)
     if data > limit.bytes:
         raise SpecError(
-            f"--dataset: its {sizes.train + sizes.val:,} samples take {_gb(data)} as float32, and {limit.what} is "
-            f"{_gb(limit.bytes)}; legal is a smaller dataset"
+            f"--dataset: its {sizes.train + sizes.val:,} samples take {_size(data)} as float32, and {limit.what} is "
+            f"{_size(limit.bytes)}; legal is a smaller dataset"
         )
 
     def fits(other: Run) -> bool:
@@ -87,8 +87,8 @@ def _check(run: Run, sizes: Sizes, limit: Limit) -> None:
         f"--{name} {label(getattr(run, name))}" for name in ("channels", "hidden") if getattr(run, name)
     )
     raise SpecError(
-        f"{network}: one run takes about {_gb(cost.run_bytes(run, sizes))} of memory at --batch-size "
-        f"{run.batch_size}, and {limit.what} is {_gb(limit.bytes - data)}; {_largest_that_fits(run, fits)}"
+        f"{network}: one run takes about {_size(cost.run_bytes(run, sizes))} of memory at --batch-size "
+        f"{run.batch_size}, and {limit.what} is {_size(limit.bytes - data)}; {_largest_that_fits(run, fits)}"
     )
 
 
@@ -108,7 +108,7 @@ def _largest_that_fits(run: Run, fits: Callable[[Run], bool]) -> str:
         else:
             high = middle
     if best is None:
-        return "no network fits"
+        return "no network fits, the limit must be higher"
     names = [name for name in ("channels", "hidden") if getattr(run, name)]
     return "the largest that fits is about " + " ".join(
         f"--{name} {label(getattr(best, name))}" for name in names
@@ -121,5 +121,5 @@ def _scaled(widths: tuple[int, ...], share: float) -> tuple[int, ...]:
     return tuple(width // (unit := 10 ** max(0, len(str(width)) - 2)) * unit for width in scaled)
 
 
-def _gb(size: float) -> str:
-    return f"{max(size, 0) / 1e9:,.1f} GB"
+def _size(size: float) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{max(size, 0) / 1e6:,.0f} MB"

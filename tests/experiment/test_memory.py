@@ -77,7 +77,7 @@ def test_a_batch_that_is_too_large_is_refused_with_one_that_fits():
     settings = {"hidden": "5000", "batch_size": 1024}
     _, says = _refusal(settings, _process(1e8))
     assert says.startswith(
-        "--hidden 5000: one run takes about 0.1 GB of memory at --batch-size 1024, and the limit of"
+        "--hidden 5000: one run takes about 131 MB of memory at --batch-size 1024, and the limit of"
     )
     size = int(re.search(r"--batch-size (\d+) fits", says)[1])
     legal = build({"activation": "relu", "norm": "off", "dropout": "0", "hidden": "5000", "batch_size": size})
@@ -86,9 +86,9 @@ def test_a_batch_that_is_too_large_is_refused_with_one_that_fits():
 
 def test_data_that_do_not_fit_are_refused():
     assert _refusal({"dataset": "mnist"}, _machine(1e8))[1].startswith(
-        "--dataset: its 60,000 samples take 0.2 GB"
+        "--dataset: its 60,000 samples take 188 MB"
     )
 
 
 def test_memory_in_which_nothing_fits_is_said_to_be_so():
-    assert _refusal({}, _process(0))[1].endswith("no network fits")
+    assert _refusal({}, _process(0))[1].endswith("no network fits, the limit must be higher")
