@@ -10,7 +10,7 @@ the folder deletes invalid files. The module `replacement` describes how stored 
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from ablate.errors import NothingToShow, StoreError
 from ablate.experiment.grid import NUMERICS, SIMULATED
 from ablate.store import atomic, files, parts
 from ablate.store.atomic import explained, quietly
+from ablate.store.checkpoints import remove_useless_checkpoints
 from ablate.store.compaction import compact
 from ablate.store.experiment_file import EXPERIMENT_FILE
 from ablate.store.replacement import finish as finish_replacement
@@ -140,6 +141,14 @@ class ResultsFolder:
                 yield
             finally:
                 self._stored = None
+
+    def heal(self) -> None:
+        """Finishes or removes what killed commands have left, unless another command is writing or writing fails."""
+        left = {path.name for path in self.path.rglob(".*")} - {atomic.LOCK}
+        if left:
+            with suppress(StoreError), explained(self.path), atomic.only_writer(self.path):
+                self._heal()
+                remove_useless_checkpoints(self.path, self.statuses)
 
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
         """Stores runs with their learning curves and layer diagnostics as one part, completely or not at all.

@@ -145,7 +145,7 @@ class Fork:
 def campaign(kind: str, count: int, seed: int, root: Path) -> Counter[str]:
     """Kills `count` commands and returns how often each kind of process and signal was hit, and how often too late."""
     if kind == "fast":
-        _load_modules(root / "loaded")
+        load_modules(root / "loaded")
     draw, hits = random.Random(seed), Counter[str]()
     undisturbed = Scene(kind, root / "undisturbed")
     began = time.monotonic()
@@ -171,7 +171,7 @@ def campaign(kind: str, count: int, seed: int, root: Path) -> Counter[str]:
     return hits
 
 
-def _load_modules(folder: Path) -> None:
+def load_modules(folder: Path) -> None:
     """Runs the fast grid in this process, so that its forks find all modules loaded."""
     from ablate.cli.app import app_for
 

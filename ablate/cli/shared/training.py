@@ -36,6 +36,7 @@ def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None 
     """
     sweep()
     if not plan.stacks:
+        grid.folder.heal()
         count = list(grid.statuses.values()).count(FAILED)
         failed = f", {count} of them failed" if count else ""
         say(
