@@ -22,6 +22,7 @@ from ablate.experiment.grid import expand
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.training.result import StackResult
+from tests.store.full_disk import files_of_at_most
 
 EXPERIMENT = build(
     {"activation": "relu,mish,sigmoid,gelu", "dropout": "0,0.5", "seeds": 3, "epochs": 2, "optimizer": "adam"}
@@ -253,6 +254,18 @@ def test_leaving_the_context_ends_the_workers_whatever_they_do():
 
 def _interrupt(steps):
     raise KeyboardInterrupt
+
+
+def test_a_temporary_folder_that_cannot_hold_the_data_is_an_error_that_names_tmpdir():
+    arrays = prepare(EXPERIMENT)
+    with (
+        LocalExecutor(1) as executor,
+        files_of_at_most(50_000),
+        pytest.raises(
+            AblateError, match=r"^TMPDIR: .* cannot hold a copy of the data of 0 MiB .* set .* TMPDIR"
+        ),
+    ):
+        executor.use(arrays)
 
 
 def test_a_stack_whose_process_is_killed_goes_on_from_its_checkpoint_with_the_same_bits(
