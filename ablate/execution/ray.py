@@ -10,7 +10,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -38,8 +38,7 @@ except ModuleNotFoundError as missing:
         "'ablate-grid[ray]', here and on each machine of the cluster"
     ) from missing
 
-# Number of nodes that may be lost with the same stack in training, before the stack counts as the possible cause.
-_LOST_NODES = 3
+_LOST_NODES = 3  # after so many lost nodes, the stack that they all trained counts as the possible cause
 _CONNECT_SECONDS = 5.0
 # What a client of HTTP/2 sends first, with empty settings, and the kind of the frame that a server sends first.
 _SETTINGS = b"\x04"
@@ -105,7 +104,10 @@ class RayExecutor:
 
     def use(self, arrays: Arrays) -> None:
         """Puts the dataset into Ray's object store; each node takes one copy, which all its tasks share."""
-        self.dataset = ray.put(arrays)
+        try:
+            self.dataset = ray.put(arrays)
+        except exceptions.RayError as error:  # for example a full object store
+            raise _cluster_lost(_first_line(error)) from None
 
     def run(
         self, pending: Pending, on_run_steps: Callable[[Stack, int], None]
@@ -120,14 +122,12 @@ class RayExecutor:
         if self.calibration is not None:
             self.gemm = _returned(self.calibration)
         train = ray.remote(**self.options, num_returns="streaming", max_retries=0)(task.train)
-        head, lost_nodes = _Head(), Counter[Stack]()
-        busy = dict[Any, _Attempt]()
+        head, busy, lost_nodes = _Head(), dict[Any, _Attempt](), Counter[Stack]()
         error: BaseException | None = None
         while pending or busy or error:
             while len(busy) < self.jobs and not error and (stack := pending.take(len(busy))):
-                busy[train.remote(stack, self.dataset, self.device, self.gemm, task.versions())] = _Attempt(
-                    stack
-                )
+                sent = (stack, self.dataset, self.device, self.gemm, task.versions())
+                busy[train.remote(*sent)] = _Attempt(stack)
             # After an error, outcomes that have arrived are yielded before it is raised.
             ready = ray.wait(list(busy), timeout=0 if error else _CONNECT_SECONDS)[0] if busy else []
             if error and not ready:
@@ -156,10 +156,7 @@ class RayExecutor:
 
     @property
     def numerics(self) -> dict[str, str]:
-        """The library for matrix products (GEMM) on CPUs, and the CPU of the node that trained the last yielded stack.
-
-        The `cpu` replaces that of this machine in the metadata of the results.
-        """
+        """The library for matrix products (GEMM) on CPUs, and the CPU that trained the stack which was yielded last."""
         library = {"gemm": self.gemm} if self.gemm and self.device == "cpu" else {}
         return library | ({"cpu": self.cpu} if self.cpu else {})
 
@@ -182,9 +179,7 @@ def cluster_hardware(address: str, device: str) -> Hardware:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = sum(int(node.get("CPU", 0)) for node in nodes)
         if not cpus:
-            raise SpecError(
-                f"--ray-address: the cluster at {address!r} has no CPU for tasks; ray start --num-cpus"
-            )
+            raise SpecError(f"--ray-address: the cluster at {address!r} has no CPU; ray start --num-cpus")
         least = min(node["memory"] / node["CPU"] for node in nodes if node.get("CPU"))
         limit = Limit(least, "the memory of a node of the cluster for each of its CPUs", is_per_process=True)
         return Hardware(cpus, (limit,), device_for(device, _gpus_of_nodes))
@@ -192,13 +187,13 @@ def cluster_hardware(address: str, device: str) -> Hardware:
 
 def _gpus_of_nodes() -> tuple[int, ...]:
     """Returns the memory of each GPU in the cluster in bytes; all GPUs of a node are taken to be of the same size."""
-    found = []
+    found: list[int] = []
     for node in ray.nodes():
-        if count := int(node["Resources"].get("GPU", 0)) if node["Alive"] else 0:
+        if count := int(node["Resources"].get("GPU", 0)):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             ask = ray.remote(num_cpus=0, num_gpus=1, scheduling_strategy=there)(gpu_memory)
-            found.append((_returned(ask.remote()), count))
-    return tuple(size for sizes, count in found for size in sizes[:1] * count)
+            found += _returned(ask.remote())[:1] * count
+    return tuple(found)
 
 
 @contextmanager
@@ -262,17 +257,13 @@ class _Head:
     def problem(self) -> AblateError | None:
         """Returns an error if the head has not been reachable for some time."""
         now = time.monotonic()
-        if now < self.checked + _CONNECT_SECONDS:
-            return None
-        self.checked = now
-        try:
-            _reach(self.address)
-        except SpecError:
-            if now > self.reached + _HEAD_SECONDS:
-                return _cluster_lost(f"its head at {self.address} cannot be reached")
-        else:
-            self.reached = now
-        return None
+        if now > self.checked + _CONNECT_SECONDS:
+            self.checked = now
+            with suppress(SpecError):
+                _reach(self.address)
+                self.reached = now
+        is_reached = now < self.reached + _HEAD_SECONDS
+        return None if is_reached else _cluster_lost(f"its head at {self.address} cannot be reached")
 
 
 def _cluster_lost(reason: str) -> AblateError:
