@@ -134,7 +134,7 @@ def gate(
         raise SpecError(
             "BASELINE and CANDIDATE: give both, as `ablate gate results/baseline.parquet results/digits`"
         )
-    if not baseline.exists():
+    if not os.path.exists(baseline):
         _without_baseline(baseline, candidate, passing)
         return
     sides = read_sides(baseline, candidate)

@@ -1,5 +1,6 @@
 """`ablate merge`: puts the results of shards into one folder."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,7 @@ def merge(
 ) -> None:
     """Put results of shards, or copies of results, into one folder."""
     merges = [prepare_merge(results, output)]
-    searches = [path / "tuning" for path in (*results, output) if (path / "tuning").is_dir()]
+    searches = [path / "tuning" for path in (*results, output) if os.path.isdir(path / "tuning")]
     if searches:
         merges.append(prepare_merge(searches, output / "tuning"))
     for part in reversed(merges):  # chosen learning rates are of no use without the runs that chose them

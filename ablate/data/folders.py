@@ -1,5 +1,6 @@
 """Reading of image datasets from the folders of torchvision, which downloads missing files."""
 
+import os
 import socket
 import sys
 import tarfile
@@ -33,7 +34,7 @@ def read_folder(name: str, data_dir: Path | None) -> RawData:
     Raises:
         DataError: `data_dir` does not exist, a file is invalid, or a file is missing and cannot be downloaded.
     """
-    if data_dir is not None and not data_dir.is_dir():
+    if data_dir is not None and not os.path.isdir(data_dir):
         advice = "give one that exists, or leave the option out"
         raise DataError(f"--data-dir: {str(data_dir)!r} is not a folder; {advice}")
     root = data_dir or DEFAULT_FOLDER

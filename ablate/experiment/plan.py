@@ -5,7 +5,7 @@ Sizes of stacks depend on the CPU cache and the number of workers.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, pairwise
 from typing import TypeVar
@@ -116,10 +116,14 @@ def make_plan(
         for group, limit, runs_that_fit in zip(groups, limits, most, strict=True)
         for part in _cut_around(group, limit, [run_ids for run_ids in begun if len(run_ids) <= runs_that_fit])
     ]
-    stacks.sort(key=lambda stack: (-_stack_seconds(stack, sizes), stack.runs[0].run_id))
+    # The seeds of a variant share the mapping of its levels, and the cost.
+    variants = {id(run.factors): run for group in groups for run in group}
+    of_runs = {key: cost.run_seconds(run, sizes) for key, run in variants.items()}
+    seconds = {id(stack): _stack_seconds(stack, sizes, of_runs) for stack in stacks}
+    stacks.sort(key=lambda stack: (-seconds[id(stack)], stack.runs[0].run_id))
     return Plan(
         tuple(stacks),
-        cost.PROCESS_SECONDS + _makespan([_stack_seconds(stack, sizes) for stack in stacks], jobs),
+        cost.PROCESS_SECONDS + _makespan([seconds[id(stack)] for stack in stacks], jobs),
         jobs,
         max((stack.size * largest[kind_of(stack)] for stack in stacks), default=0),
         sum(cost.step_count(run, sizes) for stack in stacks for run in stack.runs),
@@ -236,9 +240,9 @@ def _order(run: Run) -> tuple[object, ...]:
     return _RANKS.get(activation, len(_RANKS)), activation, run.factors["dropout"], run.seed
 
 
-def _stack_seconds(stack: Stack, sizes: Sizes) -> float:
+def _stack_seconds(stack: Stack, sizes: Sizes, of_runs: Mapping[int, float]) -> float:
     overhead = cost.step_count(stack.runs[0], sizes) * cost.STACK_STEP_SECONDS
-    return sum(cost.run_seconds(run, sizes) for run in stack.runs) + overhead
+    return sum(of_runs[id(run.factors)] for run in stack.runs) + overhead
 
 
 def _makespan(seconds: Iterable[float], jobs: int) -> float:

@@ -4,6 +4,7 @@ A baseline file has the columns of the table `runs` and the columns that are com
 of a baseline file are the target accuracy, the experiment and the environment.
 """
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def read_results(path: Path) -> Stored:
         NothingToShow: The path does not exist or holds no runs.
         StoreError: The results are damaged, were not written by ablate, or have another schema version.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         folder, experiment = ResultsFolder(path), read_experiment(path)
         environment = _environment(folder.metadata())
         return Stored(folder.read("runs"), folder.read("curves"), None, experiment, environment)

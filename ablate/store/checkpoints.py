@@ -5,6 +5,7 @@ as JSON, facts. No code is ever executed from it, and a checksum detects damage.
 """
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -75,7 +76,10 @@ class Checkpoint:
 
 def checkpoints_in(results: Path) -> Iterator[Checkpoint]:
     """Yields the checkpoints of a results folder in the order of their names."""
-    yield from map(Checkpoint, sorted((results / FOLDER).glob(f"[!.]*{SUFFIX}")))
+    if os.path.isdir(
+        results / FOLDER
+    ):  # unlike `glob`, it takes a path that is too long for one without a folder
+        yield from map(Checkpoint, sorted((results / FOLDER).glob(f"[!.]*{SUFFIX}")))
 
 
 def remove_useless_checkpoints(results: Path, stored: Callable[[], Collection[str]]) -> None:
@@ -84,7 +88,7 @@ def remove_useless_checkpoints(results: Path, stored: Callable[[], Collection[st
     `stored` returns the ids of the stored runs; it is not called if there is no checkpoint.
     """
     folder = results / FOLDER
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return
     run_ids = set(stored())
     for checkpoint in checkpoints_in(results):

@@ -1,5 +1,6 @@
 """Merging of results folders of one experiment: everything is checked before anything is written."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def prepare_merge(folders: Sequence[Path], target: Path) -> Merge:
         StoreError: A folder cannot be read; the folders differ in experiment, data, version or kind of results; or two
             results of one run differ in more than times.
     """
-    wanted = [target, *folders] if (target / "runs").exists() else folders
+    wanted = [target, *folders] if os.path.exists(target / "runs") else folders
     distinct = [
         path
         for index, path in enumerate(wanted)
@@ -164,9 +165,11 @@ def _failed(part: Part) -> Iterator[str]:
 
 
 def _read(path: Path) -> Source:
-    text = read_experiment(path) if path.is_dir() else ""
+    text = read_experiment(path) if os.path.isdir(path) else ""
     if not text:
-        problem = "there is nothing at" if not path.exists() else "no results folder of `ablate run` is at"
+        problem = (
+            "there is nothing at" if not os.path.exists(path) else "no results folder of `ablate run` is at"
+        )
         raise StoreError(f"RESULTS: {problem} {str(path)!r}; give folders with an experiment.toml")
     return Source(path, settings_in(text), snapshot(path, dict.fromkeys(TABLES, ())))
 

@@ -73,7 +73,7 @@ OF_RESULTS = {
     },
     "baseline": {"--target": ["0.5", "90%"], "-o": ["b.parquet", "no/b.parquet", ".", "/dev/full"]},
     "merge": {"-o": ["merged", "../stored", ".", "../base.parquet"]},
-    "list": {"--json": None, "--details": None},
+    "list": {"--json": None},
 }  # fmt: skip
 ALPHABET = [*"0123456789-+.,/=:[]{}\"'#\n \\eEnaxu_%", "\x00", "\udcff", "\u2028", "\ufeff"]
 

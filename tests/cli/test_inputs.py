@@ -19,3 +19,23 @@ def test_hostile_npz_files_are_refused_or_read_rightly():
     assert faults == []
     assert read > 0
     assert refused > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("plan -o LONG", 0),
+        ("run -o LONG", 2),
+        ("merge LONG -o LONG", 2),
+        ("merge stored -o LONG", 2),
+        ("compare LONG stored", 2),
+    ],
+)
+def test_a_name_that_is_too_long_for_the_system_is_no_bug(ablate, command, code):
+    grid = ["--activation", "relu", "--seeds", "1", "--epochs", "1", "--executor", "fake"]
+    if "stored" in command:
+        assert ablate("run", *grid, "-o", "stored")[0] == 0
+    arguments = ["9" * 5000 if word == "LONG" else word for word in command.split()]
+    ended, _, err = ablate(*arguments, *(grid if arguments[0] in ("plan", "run") else []))
+    assert ended == code
+    assert not code or "File name too long" in err or "there is nothing at" in err

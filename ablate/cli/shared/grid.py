@@ -105,7 +105,7 @@ def open_grid(experiment: Experiment, path: Path, simulated: bool) -> Grid:
 
 
 def _with_statuses(grid: Grid) -> Grid:
-    if not grid.path.exists():
+    if not os.path.exists(grid.path):
         return grid
     grid.folder.ensure_same_data(grid.first.data)
     return replace(grid, statuses=grid.folder.statuses())
