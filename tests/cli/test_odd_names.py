@@ -33,7 +33,6 @@ def test_a_default_folder_has_a_name_that_is_legal_everywhere(dataset, name):
 def test_names_that_are_not_utf_8_work_as_any_other(tmp_path):
     for command in (
         ["run", *FAKE, "-o", NOT_UTF_8],
-        ["report", NOT_UTF_8, "--html", f"{NOT_UTF_8}.html"],
         ["baseline", NOT_UTF_8, "-o", f"{NOT_UTF_8}.parquet"],
     ):
         done = subprocess.run(

@@ -1,5 +1,4 @@
 import re
-import sys
 import unicodedata
 
 import pytest
@@ -31,7 +30,7 @@ def test_newlines_and_tabs_of_our_own_text_stay():
 
 
 def test_no_control_surrogate_or_mark_of_direction_is_left():
-    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    everything = "".join(map(chr, range(0x10000)))
     left = visible(everything)
     directions = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     for character in set(left):
