@@ -83,6 +83,7 @@ def test_true_and_false_are_labels(save):
         ({"x_train": np.array([[0, np.inf]] * 12)}, ("inf", "x_train")),
         ({"x_train": np.array([[0, np.nan]] * 12)}, ("NaN", "x_train")),
         ({"x_train": np.full((12, 2), 1e39)}, ("x_train", "float32")),
+        ({"x_train": np.full((12, 2), np.inf, np.float16)}, ("inf", "x_train")),
         ({"x_train": np.full((12, 2), 1j)}, ("x_train", "'<c16'", "real numbers")),
         ({"x_train": np.full((12, 2), "a")}, ("x_train", "real numbers")),
         ({"x_train": np.full((12, 2), object())}, ("x_train", "'|O'", "real numbers")),
