@@ -12,7 +12,7 @@ from ablate.errors import StoreError
 from ablate.store import files
 from ablate.store.schema import KEYS, TABLES, TEXT, TRUTH, WHOLE
 from ablate.store.status import STATUSES
-from ablate.store.values import wrong_value
+from ablate.store.values import has_repeated_keys, wrong_value
 
 if TYPE_CHECKING:
     # pandas is not imported at run time, so `ablate plan` can look up stored runs without importing pandas.
@@ -87,7 +87,7 @@ def to_arrow(table: str, frame: "pd.DataFrame") -> pa.Table:
     columns = [_column(f"{table}.{field.name}", frame[field.name], field) for field in schema]
     arrow = pa.Table.from_arrays(columns, schema=schema).combine_chunks()
     keys = list(KEYS[table])
-    if arrow.num_rows and arrow.group_by(keys).aggregate([]).num_rows < arrow.num_rows:
+    if has_repeated_keys(arrow, keys):
         raise ValueError(f"{table}: two rows with the same {', '.join(keys)}")
     if table == "runs" and not set(arrow["status"].to_pylist()) <= set(STATUSES):
         raise ValueError(f"runs.status: {arrow['status'].to_pylist()} are not all of {STATUSES}")
