@@ -131,7 +131,7 @@ _COST_COLUMNS = ("step_seconds", "step_seconds_low", "step_seconds_high")
 def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Returns the costs of a training step in ascending order.
 
-    The new column `to_reference` has the ratio of each cost to the cost of the reference.
+    The new column `to_reference` has the ratio of each cost to the cost of the variant `reference`.
     """
     base = costs.loc[costs["variant"] == reference, "step_seconds"].iloc[0]
     costs = costs.assign(to_reference=costs["step_seconds"] / base)
@@ -139,9 +139,9 @@ def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | float) -> tuple[Column, ...]:
-    """Returns a table column that shows the median and the range of each spread.
+    """Returns a table column, in a tuple, that shows the median and the range of each spread.
 
-    `written` is a unit, or a scale factor. For a scale factor, the function chooses the number of decimals.
+    `written` is a unit, or only the scale factor of one; the number of decimals is then chosen to suit the medians.
     """
     unit = written if isinstance(written, Unit) else unit_for((spread.median for spread in spreads), written)
     medians = [unit.text(spread.median) for spread in spreads]

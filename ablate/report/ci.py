@@ -10,7 +10,7 @@ from ablate.report.markdown import escaped, table
 from ablate.report.sections import Column
 from ablate.report.simulated import marked
 
-# GitHub rejects a step's summary above 1 MiB. The bytes up to 1 MiB are left for the output of other commands.
+# GitHub rejects a step's summary above 1 MiB. The difference to 1 MiB is left for the output of other commands.
 SUMMARY_BYTES = 1_000_000
 # GitHub shows at most ten annotations of each level for a step.
 ANNOTATIONS = 10
@@ -68,8 +68,8 @@ def to_summary(comparison: Comparison, reasons: Sequence[Reason], room: int = SU
 def to_annotations(comparison: Comparison, reasons: Sequence[Reason]) -> list[str]:
     """Returns GitHub workflow commands that annotate the important findings, at most ten, the most serious first.
 
-    Serious findings of a failed gate become errors. Improvements and new variants or metrics become notices. All other
-    findings become warnings.
+    If the gate failed, regressions, failures and incomparable findings that can fail a gate become errors. Improvements
+    and new variants or metrics become notices. All other findings become warnings.
     """
     findings = gate.important(comparison)
     shown = findings if len(findings) <= ANNOTATIONS else findings[: ANNOTATIONS - 1]

@@ -15,9 +15,9 @@ _UNITS = {"steps_to_target": "steps", STEP_SECONDS: "seconds"}
 def export(comparison: Comparison, kind: str) -> str:
     """Returns the candidate's means as JSON.
 
-    If any result is simulated, the name of each variant has the mark of simulated results. The kinds `bigger` and
-    `smaller` give the lists that the tool github-action-benchmark reads with its settings `customBiggerIsBetter` and
-    `customSmallerIsBetter`. The kind `bmf` gives the Bencher Metric Format, with all metrics.
+    If any result is simulated, all names of variants are marked as simulated. The kinds `bigger` and `smaller` are the
+    formats that the tool github-action-benchmark reads with its settings `customBiggerIsBetter` and
+    `customSmallerIsBetter`. The kind `bmf` is the Bencher Metric Format, with all metrics.
 
     Raises:
         SpecError: `kind` is not in `KINDS`.

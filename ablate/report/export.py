@@ -60,8 +60,7 @@ def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
 def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
     """Returns a report as CSV: a header line and one line per variant. Unknown values are empty.
 
-    For each metric, the columns METRIC_difference, METRIC_difference_low and so on hold the difference from the
-    reference.
+    The difference of each metric from the reference is in columns such as METRIC_difference and METRIC_difference_low.
     """
     # The new column names state the kind of mean, because a CSV file has no legend.
     table = summary.variants.drop(columns=STEPS_RANK).rename(

@@ -30,7 +30,7 @@ _RUN_METRICS = ("best_val_accuracy", "val_accuracy", STEPS_TO_TARGET, "gap_accur
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of results: the name of the results folder, the last experiment run in the folder, and the metadata.
+    """The origin of results: the name of their folder, the experiment trained last in this folder, and the metadata.
 
     `metadata` describes the software versions and the machine.
     """

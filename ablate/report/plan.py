@@ -27,8 +27,8 @@ def plan_text(
 ) -> str:
     """Returns the plan of a grid as a few lines of text.
 
-    `runs` are the runs of the grid or of its shard. `statuses` maps the ids of stored runs to their statuses. `plan`
-    has the runs to train. `jobs` is the number of workers wanted.
+    `runs` holds the runs of the grid or of its shard. `statuses` maps the ids of stored runs to their statuses. `plan`
+    holds the runs to train. `jobs` is the number of workers wanted.
     """
     train, val, test = experiment.split_sizes
     stored = [statuses.get(run.run_id) for run in runs]
@@ -61,7 +61,8 @@ def plan_text(
 def product_line(experiment: Experiment) -> str:
     """Returns the numbers of levels as a product, such as `9 activation x 2 norm x 3 dropout x 5 seeds = 270 runs`.
 
-    The brackets after the product list the factors with one level and the settings with a value other than the default.
+    The text in brackets after the product lists the factors with one level and the settings that differ from their
+    defaults.
     """
     counts = {name: len(getattr(experiment, name)) for name in FACTORS}
     varied = [f"{count} {name}" for name, count in counts.items() if count > 1]

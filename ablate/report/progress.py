@@ -63,7 +63,7 @@ class Progress:
             self._bar.start()
 
     def advance(self, run_steps: int) -> None:
-        """Adds the number of training steps done since the last call. The number is summed over runs."""
+        """Adds to the progress the number of training steps since the last call, summed over all runs."""
         self._steps += run_steps
         now = self._clock()
         if self._console.is_interactive:

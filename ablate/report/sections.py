@@ -15,8 +15,8 @@ from ablate.report.numbers import UNICODE, Symbols
 
 _GAP = 2  # number of blanks between columns
 _LEAST_TEXT_WIDTH = 20  # smallest width, in characters, for which text is indented
-# The box SIMPLE_HEAD of rich in ASCII characters. In rich, the fallback of this box draws a frame around the whole
-# table.
+# The box SIMPLE_HEAD of rich, which has a line only below the headings, in ASCII characters. rich's own replacement in
+# ASCII draws a frame around the whole table.
 _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
@@ -30,7 +30,7 @@ class Column:
     right: bool = False
 
     def __post_init__(self) -> None:
-        """Makes control characters in cells, which can be foreign text, visible."""
+        """Makes control characters in cells visible, because cells can be foreign text."""
         object.__setattr__(self, "cells", [visible(cell) for cell in self.cells])
 
     @property
@@ -64,7 +64,7 @@ class Section:
     """A table with a title of one line above and a note below.
 
     The columns in `identifying` name the rows. If a wide table is split into several tables, each of these tables
-    repeats the identifying columns. All other columns are in groups of columns, and a group is never split.
+    repeats the identifying columns. All other columns are in `groups`, and the columns of a group stay together.
     """
 
     title: str
@@ -112,8 +112,8 @@ def blocks(
 ) -> list[list[Column]]:
     """Splits the columns of a wide table into several tables of at most `width` characters.
 
-    Each table has the identifying columns and as many groups of columns as fit. A group of columns is never split. A
-    group that is wider than `width` gets a table of its own.
+    Each table has the identifying columns and as many groups of columns as fit. A group is never split; if it is wider
+    than `width`, it gets a table of its own.
     """
     packed: list[list[Column]] = []
     for group in groups:

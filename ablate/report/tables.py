@@ -17,9 +17,9 @@ from ablate.report.numbers import Cell, Symbols, Unit, aligned, counted, mean_an
 from ablate.report.sections import Column, Section
 from ablate.report.words import abbreviate_verdict, format_difference
 
-# Metrics that a table shows only if the table is sorted by this metric.
+# A table shows one of these metrics only if the table is sorted by this metric.
 _ON_DEMAND = ("best_gap_accuracy", "best_gap_loss")
-# Metrics of tables by level without details. The tables also show the metric by which they are sorted.
+# Metrics in the tables of levels without details, which also show the metric by which they are sorted.
 _BRIEF = ("val_accuracy", STEPS_TO_TARGET, "gap_accuracy")
 # Number of first variants and number of last variants in a table without details.
 _FIRST, _LAST = 5, 3
@@ -143,10 +143,10 @@ class Tables:
         return Column(HEADINGS[metric].short, aligned(marked), styles), *reached
 
     def _restricted(self, table: pd.DataFrame, name: str, reached: str, runs: str, unit: Unit) -> list[Cell]:
-        """Returns the cells of restricted means, such as mean steps to target.
+        """Returns the cells of restricted means (see `analysis.convergence.restricted`), such as mean steps to target.
 
-        `runs` is the name of the column with the number of runs, and `reached` is the name of the column with the
-        number of runs whose value is not cut off.
+        `runs` is the name of the column with the number of runs. `reached` is the name of the column with the number of
+        runs that have a value, such as those that reached the target.
         """
         columns = (table[column] for column in (f"{name}_mean", f"{name}_sd", reached, runs))
         rows = zip(*columns, strict=True)

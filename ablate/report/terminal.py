@@ -16,7 +16,7 @@ _LABEL_WIDTH = 11
 def print_report(summary: Summary, findings: Findings, console: Console, details: bool = False) -> None:
     """Prints a report: what was compared, findings, warnings and tables.
 
-    `details` adds variants and metrics to the tables.
+    If `details` is true, the tables have more variants and metrics.
     """
     symbols = symbols_for(console.encoding)
     (_, title), *labelled = words.head(summary)

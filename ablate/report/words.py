@@ -23,7 +23,7 @@ from ablate.report.numbers import PERCENT, Unit, counted, plural
 from ablate.report.sections import Column
 from ablate.report.simulated import EXPLANATION, marked
 
-# A row of a table of differences or effects, as a mapping from column names to values.
+# One row of a table of differences or of effects: a mapping from column names to values.
 Row = Mapping[Any, Any]
 
 _LONGEST_LIST = 3

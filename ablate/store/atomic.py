@@ -40,7 +40,7 @@ else:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Opens a regular file for reading; raises OSError for anything else instead of waiting for its content."""
+    """Opens a regular file for reading. Anything else, such as a pipe, raises OSError, without a wait for content."""
     descriptor = os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
@@ -56,8 +56,8 @@ def write_file(path: Path, content: Any, *, append: bool = False) -> None:
 
     A regular file is replaced as in the function `replace_files`. If the path is a link, the link stays and the target
     of the link is written, even if the target does not exist yet. A pipe, a terminal or another device, such as
-    `/dev/stdout`, receives the content and is not replaced. With `append`, a regular file keeps its content and the new
-    content follows.
+    `/dev/stdout`, receives the content and is not replaced. If `append` is true, the new content of a regular file is
+    its old content followed by `content`.
 
     Raises:
         OSError: The file is a folder, is write-protected or cannot be written.
@@ -80,8 +80,8 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
 
     All files are first written under temporary names in the same folder, so an error such as a full disk occurs before
     any existing file changes. Then the files are renamed in the order of `contents`, and each rename is synced to disk
-    (fsync) before the next file is renamed. A replaced file keeps its permissions and, if possible, its owner. Other
-    hard links to a replaced file keep the old content.
+    (fsync) before the next file is renamed. The new file has the permissions and, if possible, the owner of the file
+    that it replaces. Other hard links to the replaced file keep the old content.
 
     Raises:
         OSError: A file cannot be written or is not a regular file; all temporary files are deleted.
@@ -163,7 +163,7 @@ def reason(error: OSError) -> str:
 def make_folder(path: Path, undo: ExitStack) -> None:
     """Makes a folder and its parents if they do not exist.
 
-    When `undo` is closed, the new folders that are still empty are removed.
+    When the stack `undo` is closed, those of the new folders that are still empty are removed.
     """
     for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(exist_ok=True)

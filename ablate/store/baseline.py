@@ -30,8 +30,8 @@ BASELINE = pa.schema([*RUNS, *(pa.field(name, REAL) for name in _FROM_CURVES)])
 _KIND, _TARGET = "baseline", "target"
 _NOT_ENVIRONMENT = (files.KIND, files.VERSION, _TARGET, EXPERIMENT, DATA)
 _REMEDY = "write it with `ablate baseline`, or give a results folder"
-# All columns except metrics. A metric may be missing, because another version of ablate may not have stored the metric;
-# such a metric is not compared.
+# Columns that a baseline file must have: all except metrics. A metric may be missing, because another version of ablate
+# may not have stored the metric; such a metric is not compared.
 _NEEDED = [field.name for field in RUNS if not (field.nullable and field.type == REAL)]
 
 

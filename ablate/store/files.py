@@ -23,8 +23,8 @@ Names = Collection[str]
 # Without `pre_buffer`, only this thread reads the file. A thread of Arrow might release the bytes that it has read only
 # after the interpreter has begun to exit, and then the process would end with SIGABRT.
 _OPTIONS: dict[str, Any] = {"page_checksum_verification": True, "pre_buffer": False}
-# Limits of one file that is read. ablate's own files stay far below. A file of a few KB can claim to hold more than the
-# memory of the machine.
+# Limits of one file that is read. ablate's own files stay far below. A file of a few KB can claim to hold more than
+# fits into memory.
 _MAX_VALUES, _MAX_BYTES, _MAX_ROW_GROUPS = 1 << 27, 1 << 31, 1 << 12
 
 
@@ -132,7 +132,8 @@ def _too_large(path: Path, content: str, remedy: str) -> StoreError:
 def _read(file: BinaryIO, parquet: pq.ParquetFile, names: list[str], path: Path, remedy: str) -> pa.Table:
     """Returns some columns of a Parquet file.
 
-    Texts are first read as dictionaries: a long text that is stored once can be the value of millions of rows.
+    Texts are first read in Arrow's dictionary encoding, because a long text that is stored once can be the value of
+    millions of rows.
     """
     schema = parquet.schema_arrow
     texts = [name for name in names if schema.field(name).type == TEXT]

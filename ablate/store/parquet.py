@@ -44,7 +44,7 @@ class ResultsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # The name of the part of each stored run, by run id. The attribute is set only while this process is the only
+        # The name of each stored run's part, by run id. The attribute is set only while this process is the only
         # writer, so it cannot become outdated.
         self._stored: dict[str, str] | None = None
 
@@ -104,15 +104,15 @@ class ResultsFolder:
     ) -> Iterator[None]:
         """Prepares the folder for `write_part`; until the exit, this process is its only writer.
 
-        The work of a killed writer is finished or removed, and `experiment.toml` is written. If `data` are given, the
-        stored runs must have the same (see `ensure_same_data`). If `statuses` are given, the stored runs must have
-        them: then no other command has written since the caller read them. If any of these steps fails, all new
+        The work of a killed writer is finished or removed, and `experiment.toml` is written. If `data` is given, the
+        method calls `ensure_same_data` with it. If `statuses` is given, it must equal the statuses of the stored runs,
+        which shows that no other command has written since the caller read them. If any of these steps fails, all new
         folders and files are removed.
 
         Raises:
             StoreError: The folder cannot be made or written, is being written by another command, was written by
-                another command since `statuses` were read, holds other data, or holds an `experiment.toml` but no
-                `runs`; or a reason given at `statuses` applies.
+                another command since `statuses` was read, holds other data, or holds an `experiment.toml` but no
+                `runs`; or a file in `runs/` cannot be used (see the method `statuses`).
         """
         lock, experiment = self.path / atomic.LOCK, self.path / EXPERIMENT_FILE
         with ExitStack() as held:
@@ -153,9 +153,9 @@ class ResultsFolder:
     def write_part(self, tables: "Mapping[str, pd.DataFrame]", metadata: Mapping[str, str]) -> None:
         """Stores runs with their learning curves and layer diagnostics as one part, completely or not at all.
 
-        The tables are `runs` and, if they have rows, `curves` and `layers`. The metadata apply to all these runs. They
-        are stored in the Parquet schema under keys `ablate.*`. The same arguments give byte-identical files. Runs that
-        are stored already are replaced in all tables in one step.
+        The tables are `runs` and, if they have rows, `curves` and `layers`. The metadata, which apply to all these
+        runs, are stored in the Parquet schema under keys `ablate.*`. The same arguments give byte-identical files. Runs
+        that are already stored are replaced in all tables in one step.
 
         Raises:
             ValueError: A table does not fit the schema.
@@ -180,7 +180,7 @@ class ResultsFolder:
             self._stored.update(dict.fromkeys(parts.run_ids(part["runs"]), parts.name_of(part)))
 
     def compact(self) -> None:
-        """Merges the parts into few larger ones; the tables stay the same. To be called when a grid ends.
+        """Merges the parts into few larger ones; the tables stay the same. Call this method when a grid ends.
 
         Raises:
             StoreError: A file of a part is missing or damaged.
@@ -219,11 +219,10 @@ class ResultsFolder:
 
 
 def ensure_equal_data(path: Path, held: str, wanted: str, flag: str, advice: str) -> None:
-    """Checks that stored runs have the wanted data and shared settings (`Run.data`).
+    """Checks that `held`, the attribute `Run.data` of stored runs, has the same settings as that of new runs, `wanted`.
 
     Raises:
-        StoreError: They differ; the message begins with the flag and ends with the advice. Or the stored data are
-            damaged.
+        StoreError: The settings differ, or `held` is damaged. The message begins with `flag` and ends with `advice`.
     """
     if held == wanted:
         return
@@ -239,7 +238,7 @@ def ensure_equal_data(path: Path, held: str, wanted: str, flag: str, advice: str
 
 
 def _index(loaded: Mapping[str, parts.Part]) -> dict[str, str]:
-    """Returns the name of the part of each stored run."""
+    """Returns the name of each stored run's part, by run id."""
     return {run_id: name for name, part in loaded.items() for run_id in parts.run_ids(part["runs"])}
 
 

@@ -64,8 +64,8 @@ CURVES = pa.schema(
 LAYERS = pa.schema([*_filled(run_id=TEXT, step=WHOLE, layer=TEXT, quantity=TEXT), *_optional(value=REAL)])
 
 # Step costs: the time of one training step of one run, as median and range over rounds of measurement, measured on a
-# stack of runs of a single variant. The table has one row per variant. A step cost belongs to the settings that affect
-# it and not to a run, so the table is not in `TABLES`.
+# stack of runs of a single variant. The table has one row per variant. It is not in `TABLES`, because a step cost
+# belongs to settings and not to a run.
 STEP_COSTS = pa.schema(
     [
         *(SETTINGS.field(name) for name in COST_FACTORS),

@@ -1,6 +1,6 @@
 """The statuses that a run can have.
 
-The statuses are defined apart from the module `schema`, because `schema` imports Arrow.
+The statuses are not defined in the module `schema`, because `schema` imports Arrow.
 """
 
 # A `failed` run could not be trained: its worker died, it ran out of memory, or the user's own function failed. By

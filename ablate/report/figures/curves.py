@@ -21,7 +21,7 @@ from ablate.report.style import drawing, look
 
 # Prefixes of the score columns, and their names in the legend.
 _PARTS = {"train": "training", "val": "validation"}
-# Score of each row of panels, and the metric that is the gap of this score between training and validation.
+# The score in each row of panels, and the metric for its difference between training and validation.
 _SCORES = {"loss": "gap_loss", "accuracy": "gap_accuracy"}
 _MARGIN = 0.02  # smallest distance, in accuracy, of a guide line from the end of the axis
 # Styles of a dotted guide line and of its label.
@@ -35,7 +35,7 @@ def convergence(summary: Summary, curves: pd.DataFrame, factor: str) -> Figure:
 
     Each level of `factor` has a line for the mean and a band for the interval. Each column of panels is one level of a
     second factor, such as norm. All other factors have the levels of the reference variant. Unfinished runs are not
-    drawn, and each panel states the number of unfinished runs.
+    drawn; each panel states their number.
     """
     chosen, words, target = lines_and_panels(summary, factor), factor_words(factor), summary.target_accuracy
     size = 2, len(chosen.panels)

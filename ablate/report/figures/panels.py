@@ -32,15 +32,16 @@ def grid(
 ) -> tuple[Figure, list[list[Axes]]]:
     """Returns a figure with a heading, and the axes of its panels as a list of rows.
 
-    The heading is the title and `about` below. A third line says how many runs are missing or did not finish, if any.
-    `width` and `height` are the size of one panel in inches. `shared` holds further arguments of `Figure.subplots`.
+    The first line of the heading is `title`, and the second is `about`. If runs are missing or did not finish, a third
+    line says how many. `width` and `height` are the size of one panel in inches. `shared` holds further arguments of
+    `Figure.subplots`.
     """
     figure = Figure(figsize=(max(width * columns + 1.6, 6.0), height * rows + 0.7), layout="constrained")
     lines = [line for line in (about, _unfinished(summary)) if line]
     heading = marked(title, summary.simulated) + "\n" * len(lines)
     figure.suptitle(heading, x=0.01, ha="left", fontsize=13, fontweight="bold")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    # All lines of a suptitle have the same style, so the other lines are drawn over its empty lines.
+    # All lines of a suptitle have the same style. Lines in another style are therefore drawn over its empty lines.
     for index, line in enumerate(lines):
         y = 1 - (0.42 + 0.22 * index) / figure.get_figheight()
         figure.text(0.01, y, line, ha="left", va="center", fontsize=9, color=MUTED)
@@ -66,8 +67,8 @@ def draw_levels(axes: Axes, bands: pd.DataFrame, chosen: Slice, panel: str, x: s
 def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -> None:
     """Draws a mean over seeds as a line, and the interval of the mean as a band. Draws nothing if `band` has no rows.
 
-    Only some points of a line have markers. `offset` is the index of the first of them. A different offset for
-    each line keeps the markers of several lines apart.
+    Only some points of a line have markers. The first point with a marker has the index `offset`, which should differ
+    between lines, so that their markers stay apart.
     """
     if band.empty:
         return
@@ -79,7 +80,7 @@ def draw_line(axes: Axes, band: pd.DataFrame, x: str, look: Look, offset: int) -
 def legend(figure: Figure, names: Sequence[str], title: str, **changes: Any) -> None:
     """Adds a legend to the right of the panels. The i-th name gets the i-th line style.
 
-    `changes` override settings of `Line2D`.
+    `changes` are settings of `Line2D` that replace those of all line styles.
     """
     keys = [Line2D([], [], label=name, **_style(look(index)) | changes) for index, name in enumerate(names)]
     style: dict[str, Any] = {"handlelength": 3.2, "alignment": "left", "title_fontsize": 10}

@@ -26,8 +26,8 @@ class Slice:
     """Runs that differ in at most two factors and have the levels of the reference variant in all other factors.
 
     A figure of the slice has one line per level of the factor `factor` and one panel per level of the factor `facet`.
-    If `facet` is None, the figure has a single panel, and `panels` is `("",)`. `held` maps all other factors to their
-    levels.
+    If `facet` is None, the figure has a single panel, and `panels` is `("",)`. `held` maps all other factors to the
+    levels of the reference variant.
     """
 
     factor: str

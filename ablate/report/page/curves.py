@@ -62,7 +62,7 @@ def curves_data(summary: Summary, curves: pd.DataFrame) -> dict[str, Any]:
 def controls_html(summary: Summary) -> str:
     """Returns HTML inputs that choose a score and the levels of factors.
 
-    At first, all levels of the first factor and the reference's levels of all other factors are checked.
+    At first, these levels are selected: all levels of the first factor, and the reference's level of each other factor.
     """
     options = "".join(f'<option value="{name}">{words}</option>' for name, words, _ in SCORES)
     score = f'<fieldset><legend>score</legend><label>of <select name="score">{options}</select></label>'

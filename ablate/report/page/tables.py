@@ -10,7 +10,7 @@ from ablate.report.numbers import UNICODE
 from ablate.report.page.markup import escape
 from ablate.report.sections import Column, Section
 
-# The first number of a cell, after an optional sign of a bound.
+# The first number of a cell, after an optional `≥` or `>`.
 _NUMBER = re.compile(r"\s*[≥>]?\s*([+-]?[0-9][0-9,]*\.?[0-9]*(?:e[+-]?[0-9]+)?)")
 # If a cell of a column is longer than `_SENTENCE`, the column contains sentences, and its lines are wrapped.
 _SENTENCE = 40
