@@ -31,7 +31,7 @@ class SpecError(AblateError, ValueError):
 
 
 class FunctionError(SpecError):
-    """A user's own function cannot be imported, raises an error, or does not return its values for a tensor.
+    """A user's own function cannot be imported, raises an error, or does not work as an activation.
 
     Attributes:
         activation: Name of the function, `package.module:Name`.

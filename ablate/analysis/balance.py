@@ -8,12 +8,12 @@ from ablate.analysis.metrics import STEPS_TO_TARGET
 
 
 def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Returns the scored runs that count for a metric: all runs for steps to target, finished runs for any other."""
+    """Returns the scored runs that count for a metric: all runs for steps to target, else the finished runs."""
     return runs if metric == STEPS_TO_TARGET else runs[runs["finished"]]
 
 
 def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.DataFrame:
-    """Returns the runs that form a complete grid: one run for each level of `factor`, background and seed.
+    """Returns the runs that form a complete grid: every level of `factor` has one run for each background and seed.
 
     A background is a combination of levels of the factors listed in `background`. To complete the grid, the function
     drops either the backgrounds that lack a seed or the seeds that lack a background, whichever leaves more runs.
@@ -31,6 +31,6 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
     """Returns the runs that count for a metric (`counted`), reduced to a complete grid (`balanced`).
 
-    Levels without any run that counts for the metric are left out.
+    Levels of `factor` of which no run counts are left out.
     """
     return balanced(counted(balanced(runs, factor, background), metric), factor, background)

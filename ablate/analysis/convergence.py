@@ -39,9 +39,9 @@ class Target(Amount):
 def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
     """Returns the number of steps after which a run first reaches the target.
 
-    The result is NaN if the run never reaches the target; such a run is censored. The accuracy is interpolated linearly
-    between evaluations. If the untrained network already reaches the target, the result is 0. `steps` and
-    `val_accuracy` have the shape (evaluations,). `steps` ascends. Evaluations whose accuracy is NaN are skipped.
+    The result is NaN if the run never reaches the target, and 0 if the untrained network already reaches it. The
+    accuracy is interpolated linearly between evaluations. `steps` and `val_accuracy` have the shape (evaluations,).
+    `steps` ascends. Evaluations whose accuracy is NaN are skipped.
     """
     known = ~np.isnan(val_accuracy)
     steps, val_accuracy = steps[known], val_accuracy[known]
@@ -59,15 +59,12 @@ def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
 def restricted(times: Floats, horizons: Floats) -> Floats:
     """Returns the steps to target of each run, shape (runs,).
 
-    A run that missed the target counts with its planned number of steps, the horizon. The mean of the result is the
-    restricted mean survival time, E[min(T, horizon)] for T steps to target (Royston and Parmar, "Restricted mean
-    survival time: an alternative to the hazard ratio for the design and analysis of randomized trials with a
-    time-to-event outcome", BMC Medical Research Methodology 13:152, 2013). No run is censored before its horizon, so
-    the mean needs no Kaplan-Meier weights. If some runs are censored, the mean of the result is a lower bound of the
-    mean steps to target.
-
-    `times` holds the steps to target of each run, NaN for a run that missed the target. `horizons` holds the number of
-    steps planned for each run.
+    A censored run (NaN in `times`), which missed the target, counts with its horizon: the number of its planned steps.
+    The mean of the result is the restricted mean survival time, E[min(T, horizon)], where T is the number of steps to
+    target (Royston and Parmar, "Restricted mean survival time: an alternative to the hazard ratio for the design and
+    analysis of randomized trials with a time-to-event outcome", BMC Medical Research Methodology 13:152, 2013). No run
+    is censored before its horizon, so the mean needs no Kaplan-Meier weights. If some runs are censored, the mean of
+    the result is a lower bound of the mean steps to target.
     """
     return np.fmin(times, horizons)
 

@@ -1,10 +1,10 @@
 """Differences paired by seed, between variants and a reference variant or between factor levels and a reference level.
 
-A table of differences has one row per variant or level, in the order of the input, with these columns:
+A table of differences has one row per item (variant or level), in the order of the input, with these columns:
 
-- `pairs`: number of seeds where both the variant or level and the reference finished.
-- `failed`, `reference_failed`: number of seeds where only the reference's run finished, and number of seeds where only
-  the reference's run failed.
+- `pairs`: number of seeds where the item's run and the reference's run both finished.
+- `failed`: number of seeds where only the reference's run finished.
+- `reference_failed`: number of seeds where only the item's run finished.
 - `difference`, `low`, `high`: mean difference over the pairs of runs, in the metric's unit, and the interval of this
   mean.
 - `p`, `p_holm`, `t_p_holm`: p of the sign-flip test, p of the sign-flip test adjusted by Holm's method, and p of the
@@ -18,11 +18,11 @@ differences are symmetric around 0.
 
 A failed run ranks last. The tests, the probability and the verdict count a failed run as a loss as large as the largest
 difference among the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing
-observations in clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both the variant or level
-and the reference failed are left out.
+observations in clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both runs failed are left
+out.
 
-Steps to target are cut off at the fewest steps for which any of the runs was trained. Without this cut-off, if two runs
-never reach the target, the run that was trained for fewer steps would seem to be faster.
+Steps to target are cut off at the number of steps of the shortest run. Without this cut-off, if two runs never reach
+the target, the run that was trained for fewer steps would seem to be faster.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ COLUMNS = (
 class _Pairs:
     """Differences between one variant or level and the reference, with the numbers of seeds where runs failed.
 
-    `differences` has the shape (pairs,). The counts have the same meaning as in `standing.Evidence`.
+    `differences` has the shape (pairs,). The other fields are defined in `standing.Evidence`.
     """
 
     differences: Floats
@@ -135,8 +135,7 @@ def level_differences(
 def _horizon(runs: pd.DataFrame, metric: str) -> float:
     """Returns the value from which a run counts as having missed the target.
 
-    For steps to target, this value is the fewest steps for which any of the runs was trained. For any other metric,
-    this value is infinity.
+    For steps to target, this value is the number of steps of the shortest run. For any other metric, it is infinity.
     """
     return float(runs["steps"].min()) if metric == STEPS_TO_TARGET else float("inf")
 
@@ -156,7 +155,7 @@ def difference_table(
     `values` has one row per seed and one column per variant or level, and holds NaN where a run failed or does not
     exist. A value of at least `horizon` belongs to a run that missed the target. `ran` has the shape of `values` and
     tells which runs exist. `is_chosen` says that the reference was chosen because it is the best column; p is then
-    adjusted for the comparisons of all pairs of columns. With an adjustment only for the comparisons with the
+    adjusted for the comparisons of all pairs of columns. If p were adjusted only for the comparisons with the
     reference, the best of several equal variants would too often seem to be significantly better than the worst.
     """
     base = values[reference].to_numpy(np.float64)

@@ -2,12 +2,12 @@
 
 The linear model is y ~ seed + factors + all products of two factors, with the seed as a blocking factor. Sums of
 squares are of type II: each term is adjusted for all other terms that do not contain this term. Type II sums of squares
-suit grids with missing cells and do not depend on how levels are coded as numbers (Langsrud, "ANOVA for unbalanced
-data: use type II instead of type III sums of squares", Statistics and Computing 13:163-167, 2003). The sum of squares
-of a term is the difference between the residual sums of squares of two nested models, without and with the term. The
-degrees of freedom of a term are the difference between the ranks of the models with and without the term. `anova_lm` of
-statsmodels gives the same results if every cell has a run; if a cell is empty, `anova_lm` also counts the columns of
-empty cells as degrees of freedom.
+suit grids with missing cells (combinations of levels without a run) and do not depend on how levels are coded as
+numbers (Langsrud, "ANOVA for unbalanced data: use type II instead of type III sums of squares", Statistics and
+Computing 13:163-167, 2003). The sum of squares of a term is the residual sum of squares of the model without the term
+minus that of the model with the term. The degrees of freedom of a term are the difference between the ranks of these
+two models. `anova_lm` of statsmodels gives the same results if no cell is missing; otherwise it also counts the
+columns of the missing cells as degrees of freedom.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,9 +40,9 @@ def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataF
 
     Terms of factors come first, by descending share of the variance; the seed and the residual follow. The column
     `term` holds a tuple of one or two factors, `("seed",)` or `("unexplained",)`. The other columns are `sum_sq`, `df`,
-    `share`, `f`, `p` and `p_holm` (p adjusted for all terms of factors). The shares are shares of the total sum of
-    squares and need not add up to 1 if cells are missing. F and p are NaN if no residual degrees of freedom are left.
-    Runs without a value of the metric and factors with a single level are left out.
+    `share` (of the total sum of squares), `f`, `p` and `p_holm` (p adjusted for all terms of factors). The shares need
+    not add up to 1 if cells are missing. F and p are NaN if no residual degrees of freedom are left. Runs without a
+    value of the metric and factors with a single level are left out.
     """
     column = METRICS[metric].report_column
     known = counted(runs, metric).dropna(subset=column)
@@ -75,7 +75,7 @@ def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]],
     """Returns a function that fits the linear model with the given terms.
 
     The returned function gives the residual sum of squares and the residual degrees of freedom of the model. `y` has
-    mean 0 and shape (runs,). The cross products of the columns are computed once and reused in every fit.
+    mean 0 and shape (runs,). `blocks` holds the indicator columns of each term; their cross products are computed once.
     """
     design = np.hstack([np.ones((len(y), 1)), *blocks.values()])
     products, moments, total = design.T @ design, design.T @ y, float(y @ y)
@@ -95,8 +95,8 @@ def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]],
 def _table(terms: list[Term], rows: Floats, total: float) -> pd.DataFrame:
     """Returns the table of an analysis of variance.
 
-    Each row of `rows` holds the sum of squares and the degrees of freedom of one term, and the last row holds the same
-    numbers for the residual.
+    Each row of `rows` holds the sum of squares and the degrees of freedom of one term; the last row is the residual's.
+    `total` is the total sum of squares.
     """
     sums, df = rows.T
     sums = np.where(sums <= _ROUNDING * total, 0.0, sums)

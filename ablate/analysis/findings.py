@@ -22,7 +22,7 @@ class Findings:
     finished or no run reached the target, `winner` is None and `against_winner` is empty. `levels` maps each factor to
     the table of its main effects: the differences between the levels of the factor and its reference level, which
     `reference_levels` states. `contrasts` and `moderations` describe the interaction of each pair of factors; the
-    second factor of a pair is the moderator.
+    second factor of a pair is the moderator (see `interactions.Moderation`).
     """
 
     metric: str
@@ -40,7 +40,7 @@ class Findings:
 def find(summary: Summary, metric: str | None = None, margin: Margin | None = None) -> Findings:
     """Returns the findings about a metric, by default the metric by which the summary is sorted.
 
-    The default of `margin` is the metric's own margin for reports.
+    If `margin` is None, the metric's own margin for reports applies.
     """
     metric = metric or _sorted_by(summary)
     margin = margin or METRICS[metric].report_margin or Margin(0.0)

@@ -7,8 +7,8 @@ from scipy import special
 
 from ablate.analysis.arrays import Floats, Steps
 
-# A loss counts as rising if p of the trend test is at most `RISING_P`. A p this small needs six evaluations after the
-# lowest loss.
+# A loss counts as rising if its `rising_p` is at most `RISING_P`. A p this small needs at least six evaluations after
+# the lowest loss.
 RISING_P = 0.01
 
 
@@ -24,9 +24,9 @@ def gap_at(scores: Mapping[str, Floats], evaluation: int) -> tuple[float, float]
 
 
 def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
-    """Returns the accuracy gap and the loss gap at the (first) evaluation with the highest validation accuracy.
+    """Returns the accuracy gap and the loss gap at the first evaluation with the highest validation accuracy.
 
-    The accuracy gap and the loss gap are NaN if no validation accuracy is known.
+    Both are NaN if no validation accuracy is known.
     """
     accuracy = scores["val_accuracy"]
     if np.isnan(accuracy).all():
@@ -38,10 +38,10 @@ def overfit_step(steps: Steps, val_loss: Floats) -> float:
     """Returns the step of the lowest validation loss if the loss rises after this step, else NaN.
 
     The loss counts as rising if a one-sided Mann-Kendall trend test (Mann, "Nonparametric tests against trend",
-    Econometrica 13:245-259, 1945) of the evaluations after the first minimum has a p of at most `RISING_P`. Noise alone
-    gives a p of at most `RISING_P` in one run of a hundred. The result is NaN if the loss still falls at the end, stays
-    level or falls again. `steps` and `val_loss` have the shape (evaluations,). `steps` ascends. Evaluations whose loss
-    is NaN are skipped.
+    Econometrica 13:245-259, 1945) of the losses after the first minimum has a p of at most `RISING_P`, which noise
+    alone gives in one of a hundred runs. The result is NaN if the loss still falls at the end, stays level or falls
+    again. `steps` and `val_loss` have the shape (evaluations,). `steps` ascends. Evaluations whose loss is NaN are
+    skipped.
     """
     known = ~np.isnan(val_loss)
     steps, val_loss = steps[known], val_loss[known]

@@ -77,14 +77,13 @@ def cells(runs: pd.DataFrame, metric: str, rows: str, columns: str, factors: tup
 
 
 def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
-    """Returns the interaction in each cell, as a table with one row per cell.
+    """Returns the interaction in each cell (pair of a row level and a column level), as a table with one row per cell.
 
-    A cell is a pair of a row level and a column level.
-
-    The interaction in a cell is the effect of the row level in the column of the cell minus the effect of the row level
-    in the base column: y[row, column] - y[base, column] - y[row, base] + y[base, base] within each seed. Cells in the
-    base row or the base column are left out. The columns of the table are the two levels, `seeds` (number of seeds),
-    `interaction` (mean over seeds), `low`, `high` and `p` (of the sign-flip test).
+    Within each seed, the interaction in a cell is the effect of its row level at its column level minus the effect of
+    its row level at the column level `column_base`, where an effect is a difference from the row level `row_base`:
+    y[row, column] - y[row_base, column] - (y[row, column_base] - y[row_base, column_base]). Cells with `row_base` or
+    `column_base` are left out. The columns of the result are the two levels, `seeds` (number of seeds), `interaction`
+    (mean over seeds), `low`, `high` and `p` (of the sign-flip test).
     """
     row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
     y = table.values
@@ -104,8 +103,8 @@ def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
     """Returns, for each column level, how much the row levels differ, compared with the column level `base`.
 
     In each `Moderation`, `factor` is the row factor of the table, and `moderator` is the column factor. A comparison
-    uses only the row levels that have values in both columns. A column level with fewer than two such row levels is
-    left out.
+    uses only the row levels that have values at both compared column levels. A column level with fewer than two such
+    row levels is left out.
     """
     start = table.column_levels.index(base)
     result = []
@@ -125,7 +124,7 @@ def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:
 def _jackknife(both: Floats, ratio: float) -> tuple[float, float]:
     """Returns the ends of the jackknife interval of a ratio of spreads, cut off at 0.
 
-    `both` holds the values of the base column and of the compared column, shape (seeds, rows, 2).
+    `both` holds the values at the base level and at the compared level, shape (seeds, row levels, 2).
     """
     n = len(both)
     if n < 3:

@@ -27,8 +27,8 @@ SIGNS: dict[str, tuple[str, float, float]] = {
 }
 UNFINISHED = "unfinished runs"
 
-# `_LARGEST`: quantities for which the layer with the largest value is the worst layer. `_OTHERS`: all other quantities
-# used.
+# `_LARGEST`: quantities of which a larger value is worse, so that `health` shows the layer with the largest value.
+# `_OTHERS`: all other quantities used.
 _LARGEST = ("dead_share", "saturated_share", "running_mean_shift")
 _OTHERS = ("gradient_norm", "activation_mean", "activation_std", "update_ratio", "running_std_ratio")
 # `_RATIOS`: columns of `health` that are geometric means over a variant's runs. `_MEANS`: columns that are arithmetic
@@ -41,9 +41,9 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     """Returns the summary of layer diagnostics, one row per variant.
 
     Variants are sorted by ascending number of signs of trouble. Among variants with equally many signs, the variant
-    whose gradient ratio is nearest to 1 comes first. All values are means over a variant's runs; the ratios of
-    gradients and of updates are geometric means. A variant without diagnostics has NaN values and comes last. A
-    column that refers to one layer of each run shows the last evaluation.
+    whose `gradient_ratio_worst` is nearest to 1 comes first. All values are means over a variant's runs; the ratios of
+    gradients and of updates are geometric means. A variant without diagnostics has NaN values and comes last. All
+    values except the gradient ratios are from the last evaluation.
 
     - variant, runs: name of the variant, and number of its runs with diagnostics.
     - gradient_ratio_start, gradient_ratio_end: gradient norm of the first hidden layer divided by the gradient norm of
@@ -53,8 +53,8 @@ def health(runs: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     - dead_share, saturated_share: the share of dead units and of saturated activations, in the layer where the share is
       largest.
     - update_ratio: geometric mean of the update ratio over the layers.
-    - running_mean_shift: the shift of the running mean, in the layer where the shift is largest.
-    - running_std_ratio: the ratio of the running standard deviation, in the layer where the ratio is farthest from 1.
+    - running_mean_shift, running_std_ratio: quantities defined in `training.diagnostics`, in the layer where the shift
+      is largest and in the layer where the ratio is farthest from 1.
     - signs: keys of `SIGNS` whose column has a value outside the healthy range, and `UNFINISHED` if a run diverged or
       failed.
     """

@@ -88,7 +88,7 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.r
 GATE_METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL if metric.gate_margin}
 
 DEFAULT_SORT = "best_val_accuracy"
-# Name of the column of variant names. A table that is sorted by this column keeps the order of the factor levels.
+# Name of the column of variant names. A table sorted by this column has its rows in the order of the factor levels.
 VARIANT = "variant"
 
 
@@ -98,13 +98,13 @@ def metrics_by_margin() -> dict[Margin, str]:
 
 
 def sort_column(received: str) -> str:
-    """Returns the name of the column by which a table is sorted. Raises `SpecError` if no such column exists."""
+    """Returns the given value of `--sort`. Raises `SpecError` if it is neither a metric of reports nor `variant`."""
     check_name("--sort", received, (VARIANT, *METRICS))
     return received
 
 
 def check_name(flag: str, received: str, legal: Iterable[str]) -> None:
-    """Raises `SpecError` if a name is not legal.
+    """Raises `SpecError` if the name `received` is not legal.
 
     The error message states the option `flag` and suggests the legal name closest to `received`.
     """

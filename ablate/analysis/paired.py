@@ -10,8 +10,8 @@ from ablate.analysis.arrays import Floats
 from ablate.experiment.seeding import derive
 
 CONFIDENCE = 0.95
-# For up to `EXACT_SEEDS` seeds, all sign patterns are counted; for more seeds, `DRAWN_PATTERNS` patterns are drawn at
-# random.
+# The sign-flip test counts all sign patterns for up to `EXACT_SEEDS` seeds; for more seeds, it draws `DRAWN_PATTERNS`
+# patterns at random.
 EXACT_SEEDS = 20
 DRAWN_PATTERNS = 19_999
 
@@ -56,11 +56,12 @@ def student_half_width(n: NDArray[np.int64], confidence: float = CONFIDENCE) -> 
 def sign_flip_p(differences: Floats) -> float:
     """Returns the two-sided p of the sign-flip test.
 
-    The null hypothesis is that the differences are symmetric around zero. p is the share of all sign patterns for which
-    the sum of the differences is at least as far from zero as the observed sum. For more than `EXACT_SEEDS`
-    differences, p is the share among `DRAWN_PATTERNS` random sign patterns and the observed pattern (Phipson and Smyth,
-    "Permutation P-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9(1), 2010).
-    `differences` has the shape (pairs,) and holds no NaN. If `differences` is empty, p is NaN.
+    The null hypothesis is that the differences are symmetric around zero. A sign pattern multiplies each difference by
+    +1 or -1. p is the share of all sign patterns whose sum of differences is at least as far from zero as the observed
+    sum. For more than `EXACT_SEEDS` differences, p is the share among `DRAWN_PATTERNS` random sign patterns and the
+    observed pattern (Phipson and Smyth, "Permutation P-values should never be zero", Statistical Applications in
+    Genetics and Molecular Biology 9(1), 2010). `differences` has the shape (pairs,) and holds no NaN. If `differences`
+    is empty, p is NaN.
     """
     if not len(differences):
         return float("nan")
@@ -116,8 +117,8 @@ def improvement(differences: Floats) -> float:
 def _sums_of_at_least(least: float, numbers: Floats) -> int:
     """Returns the number of sign patterns for which the signed sum of the numbers is at least `least`.
 
-    Each signed sum is a signed sum of the first half of the numbers plus a signed sum of the second half, so 2 ** 10
-    searches suffice to count 2 ** 20 sums.
+    Each signed sum is a signed sum of the first half of the numbers plus a signed sum of the second half, so for 20
+    numbers 2 ** 10 searches suffice to count 2 ** 20 sums.
     """
     half = len(numbers) // 2
     first, second = _signed_sums(numbers[:half]), np.sort(_signed_sums(numbers[half:]))

@@ -13,7 +13,7 @@ from ablate.store.status import FINISHED
 
 
 def reference_best(runs: pd.DataFrame, reference: str) -> float:
-    """Returns the mean over seeds of the reference's best validation accuracy, NaN if none of its runs finished."""
+    """Returns the reference variant's mean best validation accuracy over seeds, NaN if none of its runs finished."""
     finished = runs[(runs["variant"] == reference) & (runs["status"] == FINISHED)]
     return float(finished["best_val_accuracy"].mean())
 
@@ -28,7 +28,8 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
     - `best_gap_accuracy`, `best_gap_loss`, `overfit_step`: results of the functions `best_gap` and `overfit_step` in
       `analysis.gap`.
 
-    `target` is a validation accuracy. If `target` is NaN (unknown), the three columns of steps are NaN.
+    `target` is a validation accuracy. If it is NaN (unknown), `steps_to_target`, `restricted_steps` and
+    `comparable_steps` are NaN.
     """
     finished = runs["status"] == FINISHED
     by_run = {run_id: _from_curve(curve, target) for run_id, curve in _by_run(curves)}

@@ -44,9 +44,9 @@ class Evidence:
     A positive difference means that the variant is better. `pairs` is the number of seeds in which both runs finished.
     `failed` is the number of seeds in which only the reference's run finished. `reference_failed` is the number of
     seeds in which only the reference's run failed. `unreached` is the number of seeds in which neither run reached the
-    target. `mean` and `sd` count failed runs as losses. `low` and `high` are the ends of the interval of the mean over
-    the pairs. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are adjusted for `family`, the number of comparisons
-    made at once.
+    target. `mean` and `sd` are those of the differences, with failed runs counted as losses. `low` and `high` are the
+    ends of the interval of the mean over the pairs alone. `p_holm` (sign-flip test) and `t_p_holm` (t-test) are
+    adjusted for `family`, the number of comparisons made at once.
     """
 
     pairs: int
@@ -82,9 +82,9 @@ def judge(evidence: Evidence) -> Standing:
     """Returns the verdict on the difference between a variant and the reference.
 
     If the interval lies within the margin, the verdict is `TIED` even for a significant difference, because such a
-    difference is too small to matter. The verdict is never `TIED` if only one of the two runs finished in some seed,
-    because the interval leaves out such seeds. The verdict does not depend on a test if all runs of the variant failed,
-    all runs of the reference failed, or no run of either reached the target.
+    difference is too small to matter. The interval leaves out seeds in which only one of the two runs finished; if
+    there are such seeds, the verdict is never `TIED`. The verdict does not depend on a test if all runs of the variant
+    failed, all runs of the reference failed, or no run of either reached the target.
     """
     if evidence.seeds == 0:
         return Standing.NO_PAIRS

@@ -43,8 +43,8 @@ class LevelSummary:
     A background is a combination of levels of all factors except `factor`. All levels are averaged over the same
     backgrounds and seeds. `backgrounds` is the number of all backgrounds. `compared` is the number of backgrounds that
     were run with the same seeds at every level; counts and steps to target are computed from the runs of these
-    backgrounds. `scored` is the number of compared backgrounds in which every run finished, apart from levels without
-    any finished run; all other metrics are computed from the runs of these backgrounds. The table has no rows if no
+    backgrounds. `scored` is the number of compared backgrounds in which every run finished, not counting levels that
+    have no finished run; all other metrics are computed from the runs of these backgrounds. The table has no rows if no
     background was run at every level.
     """
 
@@ -104,7 +104,7 @@ def summarize(
     sort: str,
     step_costs: pd.DataFrame | None = None,
 ) -> Summary:
-    """Returns the summary of the given runs, of which there is at least one.
+    """Returns the summary of one or more runs.
 
     `reference` is the name of the reference variant; if it is None, the function `reference_variant` chooses the
     reference. `sort` is a metric, or `variant` for the order of the levels. If `step_costs` is given, with the columns

@@ -29,7 +29,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Choice:
-    """The best learning rate of a variant, and all rates tried in ascending order.
+    """The best learning rate of a variant, and all rates tried, which are in ascending order.
 
     `key` and `name` identify the variant without its learning rate.
     """

@@ -81,11 +81,11 @@ def levels_of(runs: pd.DataFrame, factor: str) -> tuple[str, ...]:
 
 
 def reference_variant(runs: pd.DataFrame, name: str | None) -> str:
-    """Returns the reference variant, with which all other variants are compared.
+    """Returns the reference variant, with which all other variants are compared, chosen from named runs.
 
-    Raises `SpecError` if no variant has the name `name`. The default reference is the first relu variant with a
-    finished run, in the order of `named`. The order of `named` starts with the variant without normalization and with
-    the least dropout. If no variant uses relu, the default reference is the first of all variants.
+    If `name` is None, the reference is the first relu variant with a finished run or, if no variant uses relu, the
+    first of all variants. Named runs start with the variant without normalization and with the least dropout. Raises
+    `SpecError` if no variant has the given name.
     """
     if name is None:
         finished = runs[runs["status"] == FINISHED]

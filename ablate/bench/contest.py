@@ -71,9 +71,10 @@ class Standing:
     """The result of one contestant over all rounds.
 
     `step_seconds` is the time per run and training step, and `run_seconds` is the time per run. Both times include the
-    evaluations and, for the whole command, its start. `to_engine` and `to_command` are the contestant's time per step,
-    divided by the time per step of the engine and of the whole command. `gemm_share` is the contestant's number of
-    floating-point operations per second, divided by the GEMM rate. Every ratio compares measurements of the same round.
+    evaluations; the times of the whole command also include its start. `to_engine` and `to_command` are the
+    contestant's time per step, divided by the time per step of the engine and of the whole command. `gemm_share` is the
+    contestant's number of floating-point operations per second, divided by the GEMM rate. Every ratio compares
+    measurements of the same round.
     """
 
     contestant: Contestant

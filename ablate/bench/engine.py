@@ -27,7 +27,7 @@ _TRAINED = (0, 3)
 class Engine:
     """The contestant `engine`, which trains all stacks of a plan in the workers of an executor.
 
-    `LocalExecutor.use` must have been called before, with the dataset.
+    The method `use` of the executor must have been called with the dataset first.
     """
 
     executor: LocalExecutor

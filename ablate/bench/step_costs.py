@@ -31,7 +31,7 @@ class _Enough(Exception):
 def by_cost(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
     """Returns the runs to time, grouped by their levels of the factors that affect the time of a step (`COST_FACTORS`).
 
-    The groups are in the order of the levels. Each group has one run per seed.
+    The groups are sorted by these levels. Each group has one run per seed.
     """
     groups: dict[tuple[str, ...], dict[int, Run]] = {}
     for run in runs:

@@ -39,7 +39,7 @@ def ensembles(runs: Sequence[Run]) -> Units:
 def contestants(
     runs: Sequence[Run], rivals: Sequence[str], sizes: Sizes, jobs: int
 ) -> tuple[Contestant, ...]:
-    """Returns the whole command, the engine and the rivals, each with its amount of training per round."""
+    """Returns the contestants with their amounts of training per round: the whole command, the engine, the rivals."""
     workers = f"{jobs} worker process{'es' * (jobs > 1)} of one thread"
     whole = f"the whole command: start, {workers}, files, tables"
     engine = f"training and evaluation of all stacks in {workers}, warm"

@@ -85,7 +85,7 @@ class Outputs:
         return [(kind, Path(file)) for kind, _, file in pairs]
 
     def show(self, comparison: Comparison, why: Sequence[Reason], code: int) -> None:
-        """Prints the verdicts, and annotates them in a GitHub workflow."""
+        """Prints the verdicts, in a GitHub workflow also as annotations."""
         if self.as_json:
             print(to_json(comparison, why, code))
         else:
@@ -143,7 +143,7 @@ def gate(
         comparison = confirmed(comparison, sides, judging, training)
     why = reasons(comparison, passing.allow_missing)
     code = 0 if passing.warn_only or not why else EXIT_CODES[why[0]]
-    # The verdict comes first: it is known, and a file may be on a full disk.
+    # The verdicts are shown before files are written, because writing can fail.
     outputs.show(comparison, why, code)
     failure = outputs.write(comparison, why)
     raise typer.Exit(code or failure)

@@ -28,7 +28,7 @@ def plan(experiment: ExperimentOptions, running: Running) -> None:
 
 
 def _tuned(grid: Grid, running: Running) -> Grid:
-    """Shows the plan of the learning-rate search, and returns the grid with the chosen rates if all rates are known."""
+    """Shows the plan of the learning-rate search, and returns the grid, with the chosen rates if the search is done."""
     tuning = grid.for_tuning()
     print("First, to choose the learning rate of each variant:")
     _show(tuning, running)

@@ -27,8 +27,8 @@ class Samples(Generic[A]):
     `x_train`, `x_val` and `x_test` hold the samples as contiguous float32 arrays of shape (samples, *shape), with the
     channels first. They are standardized with the mean and the standard deviation of the training samples. `y_train`,
     `y_val` and `y_test` hold the labels from 0 to classes - 1 as int64 arrays of shape (samples,). `train_probe` holds
-    the int64 indices of the training samples on which training scores are computed, in ascending order. These are as
-    many samples as there are validation samples, or all training samples if there are fewer.
+    the int64 indices of the training samples on which training scores are computed, in ascending order: as many as
+    there are validation samples, but at most all training samples.
     """
 
     x_train: A

@@ -88,7 +88,7 @@ class _ArrayUnpickler(Unpickler):
         raise UnpicklingError(f"it asks for {module}.{name}")
 
 
-# The globals that pickled arrays refer to in protocols 0 to 5.
+# The globals that arrays refer to when pickled with the pickle protocols 0 to 5.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): _dtype,

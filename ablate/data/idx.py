@@ -10,7 +10,7 @@ from ablate.data.raw import Array, Labels
 from ablate.errors import DataError
 from ablate.experiment.user_files import check_is_file
 
-# Bytes; the largest file of a known dataset, that of CIFAR-100, has 148 MiB.
+# Bytes that a file may have. The largest file of a known dataset, that of CIFAR-100, has 148 MiB.
 _LARGEST = 256 << 20
 
 

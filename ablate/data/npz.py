@@ -41,8 +41,8 @@ def read_npz(path: Path) -> RawData:
 
 def _numbers(path: Path, name: str) -> Array:
     array = _array(path, name, "real numbers")
-    # This comparison is false for NaN, inf and numbers outside the range of float32.
-    # In float16 the limit itself would be inf, so the comparison is one of Python's numbers.
+    # This comparison is false for NaN, inf and numbers outside the range of float32. It compares Python's numbers,
+    # because in float16 the limit itself would be inf.
     if not -_LARGEST <= float(array.min()) <= float(array.max()) <= _LARGEST:
         problem = f"has NaN, inf or numbers beyond {_LARGEST:.2g} in {name}"
         raise _unfit(path, f"{problem}; legal are finite float32 numbers")

@@ -51,7 +51,7 @@ def fit(x: Array, index: Index, mode: Standardize) -> Standardizer:
         return Standardizer(np.zeros(()), np.ones(()))
     axes = tuple(range(1, x.ndim - 1)) if mode == "channel" else ()
     count = len(index) * int(np.prod([x.shape[1 + axis] for axis in axes], dtype=np.int64))
-    # Two passes of shifted sums (Chan, Golub, LeVeque 1983) avoid cancellation; constant values give exactly 0.
+    # Two passes of shifted sums (Chan, Golub, LeVeque 1983) avoid cancellation; the std of constants is exactly 0.
     first = x[index[0]].astype(np.float64)
     start = first[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(first.ndim))]
     mean = start + _sums(x, index, start, axes)[0] / count

@@ -19,8 +19,8 @@ class Observer(Protocol):
     def advance(self, run_steps: int) -> None:
         """The runner calls this method with the number of training steps done since the last call, summed over runs.
 
-        After a failed attempt at a stack, the runner passes minus the number of the steps of this attempt, which are
-        lost.
+        After a failed attempt at a stack, the steps of this attempt are lost, and the runner passes their number with a
+        minus sign.
         """
 
     def stack_finished(self, label: str, statuses: dict[str, int], seconds: float) -> None:

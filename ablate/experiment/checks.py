@@ -30,7 +30,7 @@ def check_as_a_whole(experiment: "Experiment") -> None:
 
 
 def _check_sizes(experiment: "Experiment") -> None:
-    """Checks the numbers of runs and evaluations by arithmetic, before anything is expanded."""
+    """Checks the numbers of runs and evaluations by arithmetic, before the grid is expanded into runs."""
     if experiment.size > MOST_RUNS:
         raise ValueError(
             f"--seeds and levels: they make {experiment.size:,} runs; legal are at most {MOST_RUNS:,} runs in a grid; "

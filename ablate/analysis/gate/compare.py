@@ -1,10 +1,10 @@
 """The comparison of a candidate with a baseline: a verdict for each variant and metric.
 
 The verdict `regressed` means a large and significant loss: the mean loss is at least the metric's margin, and p,
-adjusted for all variants and metrics of the gate (`gate.statistics`), is at most alpha. The verdict `unchanged` means
-that the 95 % interval lies within the margin. The verdict `inconclusive` applies if no other verdict does. If baseline
-and candidate are swapped, `improved` becomes `regressed` or `failed`, `regressed` and `failed` become `improved`, and
-all other verdicts stay.
+adjusted for all variants and metrics of the gate (`gate.statistics`), is at most alpha, the level of significance. The
+verdict `unchanged` means that the 95 % interval of the loss lies within the margin. The verdict `inconclusive` applies
+if no other verdict does. If baseline and candidate are swapped, `improved` becomes `regressed` or `failed`, `regressed`
+and `failed` become `improved`, and all other verdicts stay.
 """
 
 import math
@@ -63,8 +63,8 @@ def compare(
     judged = [metric for metric in metrics if metric.name not in names]
     if not (judged and matched.common):
         return replace(comparison, findings=tuple(findings))
-    # Metrics that cannot fail the gate are tested as a separate family, so that their results cannot hide a regression
-    # of a metric that can fail the gate.
+    # Metrics that cannot fail the gate are tested separately, so that their results cannot hide a regression of a
+    # metric that can fail the gate.
     families = [[metric for metric in judged if metric.decides is decides] for decides in (True, False)]
     for values in (Values.of(matched, family, seeds) for family in families if family):
         questions = values.questions
@@ -74,10 +74,10 @@ def compare(
 
 
 def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]:
-    """Yields the findings on measured values.
+    """Yields the findings on measured values, one for each variant and metric.
 
-    There is one finding for each metric of each variant with finished runs on both sides. The mean over all variants
-    also has one finding for each metric.
+    Variants without a finished run in the baseline or in the candidate are left out. The mean over all variants counts
+    as a further variant.
     """
     questions = values.questions
     answers = answer(questions, alpha)
@@ -136,8 +136,8 @@ def _known(value: float) -> float | None:
 def _more_seeds(low: float, high: float, margin: float, seeds: int) -> int | None:
     """Returns the approximate number of further seeds that would narrow the interval enough for a verdict.
 
-    An interval is narrow enough if its half-width is at most the margin or at most the absolute difference. The width
-    of an interval is inversely proportional to the square root of the number of seeds.
+    An interval is narrow enough if its half-width is at most the margin or at most the absolute mean difference. The
+    width of an interval is inversely proportional to the square root of the number of seeds.
     """
     half, wanted = (high - low) / 2, max(margin, abs(high + low) / 2)
     if math.isnan(half) or wanted == 0:
@@ -158,7 +158,7 @@ def _left_out(
 ) -> Iterator[Finding]:
     """Yields a finding for each metric that cannot be compared.
 
-    `environment` has the names of the environment entries that differ between baseline and candidate.
+    `environment` holds the names of the environment entries that differ between baseline and candidate.
     """
     for metric in metrics:
         cause, note = Cause.SETTINGS, ""
@@ -175,7 +175,7 @@ def _left_out(
 
 
 def _differing(baseline: Side, candidate: Side) -> dict[str, tuple[str, str]]:
-    """Returns the baseline's value and the candidate's value of each environment entry that differs, by name."""
+    """Returns the environment entries that differ, each with its value in the baseline and in the candidate."""
     old, new = (
         {**side.environment, "device": "/".join(sorted(map(str, side.runs["device"].dropna().unique())))}
         for side in (baseline, candidate)

@@ -1,4 +1,4 @@
-"""The bitwise gate: each column of each run, except the columns `_EXCEPTED`, must have the same value on both sides."""
+"""The bitwise gate: every run must have the same values in baseline and candidate, in all columns of `COLUMNS`."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ COLUMNS = (*(name for name in RUNS.names if name not in _EXCEPTED), "restricted_
 
 
 def exact_findings(matched: Match) -> Iterator[Finding]:
-    """Yields one finding for each variant that both sides have.
+    """Yields one finding for each variant that baseline and candidate have in common.
 
     Any difference counts as a regression, even an improvement.
     """

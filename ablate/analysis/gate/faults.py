@@ -38,7 +38,7 @@ class Trial:
 
 
 def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterator[Trial]:
-    """Yields the trials of the self-test, in which a gate compares a baseline with changed copies of the baseline.
+    """Yields the trials of the self-test.
 
     The baseline must have at least one finished run. The trial `A/A pair` moves each result of a variant to the next
     seed, so the differences from the baseline vary between seeds, but the mean difference is zero.
@@ -51,10 +51,7 @@ def self_test(baseline: Side, metrics: Sequence[Metric], alpha: float) -> Iterat
 def _copies(
     runs: pd.DataFrame, metrics: Sequence[Metric]
 ) -> Iterator[tuple[str, tuple[Reason, ...], pd.DataFrame]]:
-    """Yields changed copies of the runs, each with a description of the change and the expected reasons.
-
-    The gate must fail for exactly the expected reasons.
-    """
+    """Yields changed copies of the runs, each with a description of the change and the reasons why a gate must fail."""
     levels = runs[list(FACTORS)].astype(str)
     chosen = (levels == levels[runs["status"] == FINISHED].iloc[0]).all(axis=1)
     for metric in metrics:

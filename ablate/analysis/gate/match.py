@@ -15,9 +15,9 @@ from ablate.experiment.spec import FACTORS, SHARED
 class Match:
     """The runs of baseline and candidate, and the names of the variants that can and cannot be compared.
 
-    Variants are named by the same factors on both sides. Variants in `common` have equal settings in baseline and
-    candidate. Variants in `vanished` exist only in the baseline, and variants in `new` only in the candidate. `apart`
-    has the variants that both sides have but that cannot be compared, each with the reason in words.
+    Names of variants list the same factors in baseline and candidate. Variants in `common` have equal settings in both.
+    Variants in `vanished` exist only in the baseline, and variants in `new` only in the candidate. `apart` maps each
+    variant that exists in both but cannot be compared to the reason in words.
     """
 
     baseline: pd.DataFrame

@@ -6,29 +6,31 @@ correction, a gate could therefore never fail. Instead, one permutation test ans
 largest test statistic (Westfall and Young, "Resampling-Based Multiple Testing", 1993). If nothing has changed, the
 candidate's result and the baseline's result of the same seed are exchangeable. The test therefore compares the observed
 results with rearrangements, which are called flips. A flip exchanges candidate and baseline in some seeds: it reverses
-the signs of all differences of these seeds and keeps all correlations between variants and metrics. The p of a question
-is the share of all 2^n flips of n seeds whose largest statistic over all questions is at least the observed statistic
-of this question. If nothing has changed, the probability that any question has a p of at most alpha is therefore at
-most alpha, for any distribution of the results.
+the signs of all differences of these seeds and keeps all correlations between variants and metrics. With n seeds, there
+are 2^n flips. The p of a question is the share of flips that give a largest statistic, over all questions, of at least
+the observed statistic of this question. If nothing has changed, the probability that any question has a p of at most
+alpha is therefore at most alpha, for any distribution of the results.
 
 The test uses deals instead of flips in two cases: baseline and candidate have different seeds, or the seeds are too few
 for flips (2 / 2^n > alpha: fewer than 6 seeds for alpha = 0.05). A deal assigns whole seeds to baseline and candidate,
 and the test compares the observed deal with all other possible deals. If baseline and candidate have the same seeds, a
 test by deals ignores the pairing by seed and is conservative. With deals, a p of 0.05 needs at least 3 seeds on each
-side, which allow 20 deals. The mirror image of the observed results reverses all signs (flips) or swaps baseline and
-candidate (deals). In the mirror image, a great improvement in one question counts as a great loss, so every other
-question then has a p of at least 2 / 2^n with flips and 2 / 20 with deals of 3 seeds on each side. For this reason,
-flips are used only if 2 / 2^n is at most alpha. With deals of 3 seeds on each side, a great improvement in one question
-can hide a loss in another question. With deals of at least 4 seeds on each side, the bound is at most 2 / 70, so the
-loss can still be found at alpha = 0.05.
+side, which allow 20 deals.
+
+One rearrangement is the mirror image of the observed results, in which all signs are reversed (flips) or baseline and
+candidate are swapped (deals). If one question shows a great improvement, its mirror image is a great loss. For every
+other question, the observed results and their mirror image then both count, and p is at least 2 / 2^n with flips and
+2 / 20 with deals of 3 seeds on each side. For this reason, flips are used only if 2 / 2^n is at most alpha. With deals
+of 3 seeds on each side, a great improvement in one question can hide a loss in another question. With deals of at least
+4 seeds on each side, the bound is at most 2 / 70, so the loss can still be found at alpha = 0.05.
 
 The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
-that keep the test exact and increase its power with few seeds. One change to the statistic is that the variance of a
-variant is averaged with the median variance of all variants in the same metric (shrinkage, as in Smyth, "Linear models
-and empirical Bayes methods", 2004). The other change to the statistic is that a mean loss below the margin counts as 0,
-because such a loss is no regression. The mean over all variants is tested as a further question, because this mean is
-the first to show a small loss that all variants share. The test is one-sided and asks whether the candidate is worse.
-To test whether the candidate is better, all differences are negated.
+that keep the test exact and increase its power with few seeds. First, the variance of a variant is averaged with the
+median variance of all variants in the same metric (shrinkage, as in Smyth, "Linear models and empirical Bayes methods",
+2004). Second, a mean loss below the margin counts as 0, because such a loss is no regression. The mean over all
+variants is tested as a further question, because this mean is the first to show a small loss that all variants share.
+The test is one-sided and asks whether the candidate is worse. To test whether the candidate is better, all differences
+are negated.
 
 The script tests/benchmarks/gate_calibration.py measures the power of the test (12 variants on the dataset digits, 6
 seeds on each side).
@@ -52,7 +54,7 @@ from ablate.analysis.paired import (
 )
 from ablate.experiment.seeding import derive
 
-# If more than `REARRANGEMENTS` flips or deals are possible, this many are drawn at random; otherwise all are used.
+# If more than `REARRANGEMENTS` flips or deals are possible, that many are drawn at random; otherwise all are used.
 REARRANGEMENTS = 2048
 _CHUNK = 128
 # Numbers count as equal if they differ by at most this share of their size.
@@ -85,8 +87,8 @@ class Questions:
 def flips_suffice(pairs: int, alpha: float) -> bool:
     """Returns whether a test by flips of this many paired seeds can give a p of at most alpha.
 
-    The factor 2 counts the mirror image of the observed signs, in which a great improvement of another variant or
-    metric is a loss.
+    The factor 2 stands for two flips that count: the observed signs, and their mirror image if another question shows a
+    great improvement.
     """
     return bool(2 * 2.0**-pairs <= alpha)
 
@@ -138,7 +140,7 @@ def answer(questions: Questions, alpha: float) -> Answers:
 
 
 def _of_flips(rows: Floats, arrangements: Floats, margins: Floats) -> Floats:
-    """Returns the test statistics of paired differences for each flip of signs. Shape: (flips, variants, metrics)."""
+    """Returns the test statistics of paired differences for each flip, shape (flips, variants, metrics)."""
     known = ~np.isnan(rows)
     filled = np.where(known, rows, 0.0)
     sums = np.einsum("fs,svm->fvm", arrangements, filled)
@@ -177,7 +179,7 @@ def _statistics(
 
 
 def _signs(n: int) -> Floats:
-    """Returns arrays of signs for n paired differences, shape (flips, n). The first array of signs is all +1."""
+    """Returns the flips of n paired differences as signs +1 and -1, shape (flips, n). The first flip is all +1."""
     if 2**n <= REARRANGEMENTS:
         return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
     generator = np.random.default_rng(derive(0, "bootstrap", "flips", n))
@@ -188,8 +190,8 @@ def _signs(n: int) -> Floats:
 def _deals(rows: Floats, baseline_seeds: int) -> Floats:
     """Returns assignments of all seeds to the candidate (1) or the baseline (0), with the observed assignment first.
 
-    The result has the shape (deals, seeds). The random assignments do not depend on which rows belong to the baseline.
-    If baseline and candidate are swapped, each random assignment is therefore swapped as well.
+    The result has the shape (deals, seeds). Random assignments do not depend on which rows belong to the baseline, so
+    that they are swapped as well if baseline and candidate are swapped.
     """
     seeds = len(rows)
     observed = np.r_[np.zeros(baseline_seeds), np.ones(seeds - baseline_seeds)]

@@ -29,8 +29,8 @@ def status_finding(variant: str, baseline: pd.DataFrame, candidate: pd.DataFrame
 def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     """Returns whether the runs of one variant finish less often in `after` than in `before`.
 
-    For a seed that both have, `after` is worse if its run failed, or if its run did not finish although the run in
-    `before` did. For the other seeds, `after` is worse if a larger share of its runs did not finish.
+    For a seed that both have, `after` is worse if its run has the status failed, or if its run did not finish although
+    the run in `before` did. For the other seeds, `after` is worse if a larger share of its runs did not finish.
     """
     old, new = (
         dict(zip(runs["seed"].tolist(), runs["status"].tolist(), strict=True)) for runs in (before, after)

@@ -31,8 +31,8 @@ class Seeds:
     def of(cls, matched: Match, alpha: float) -> "Seeds":
         """Returns the seeds to compare: the common seeds if they suffice for a paired comparison, else all seeds.
 
-        The common seeds suffice if there are enough for a test by flips of signs (`gate.statistics`), or if more than
-        half of the seeds of the side with fewer seeds are common seeds.
+        The common seeds suffice if there are enough for a test by flips (`gate.statistics`), or if they are more than
+        half of the seeds of the side with fewer seeds.
         """
         sides = (matched.baseline, matched.candidate)
         old, new = (set(runs["seed"][runs["variant"].isin(matched.common)].tolist()) for runs in sides)
@@ -67,8 +67,8 @@ class Values:
             np.stack([_by_seed(runs, column, common, used) for column in columns], axis=-1)
             for runs, used in ((matched.baseline, seeds.baseline), (matched.candidate, seeds.candidate))
         )
-        # The mean over variants leaves out each variant without values on one side, and then each seed in which a
-        # remaining variant has no value.
+        # The mean over variants leaves out variants of which one side has no values, and then seeds in which one of
+        # the remaining variants has no value.
         known = np.asarray(~np.isnan(old).all(0) & ~np.isnan(new).all(0))
         variants = matched.common
         if len(variants) > 1:

@@ -36,7 +36,7 @@ class Cause(Enum):
     BITS = "bits"
 
 
-# Names that stand for the metric or the variant in findings that are not about a single metric or variant.
+# Names in place of the metric (`STATUS`, `BITS`) or the variant (`EVERY`) of findings that are not about a single one.
 STATUS, BITS, EVERY = "status", "bits", "all variants"
 
 
@@ -77,10 +77,10 @@ class Comparison:
     """All findings of a gate, sorted by variant and then by metric, with the conditions of the comparison.
 
     `baseline_seeds` and `candidate_seeds` are ascending. If `paired` is true, both sides have the same seeds and are
-    compared seed by seed. `target` is the validation accuracy that counts as converged, NaN if unknown. `test` names
-    the test that gave the p values. `least_p` is the smallest p that the test can give with these seeds. `environment`
-    maps the name of each environment entry that differs to its values in the baseline and the candidate. `simulated`
-    tells whether any run was simulated instead of trained.
+    compared seed by seed. `target` is the validation accuracy at which a run counts as converged, NaN if unknown.
+    `test` names the test that gave the p values. `least_p` is the smallest p that the test can give with these seeds.
+    `environment` maps the name of each environment entry that differs to its values in the baseline and the candidate.
+    `simulated` tells whether any run was simulated instead of trained.
     """
 
     findings: tuple[Finding, ...]
@@ -103,7 +103,7 @@ class Comparison:
 
     @property
     def decides(self) -> bool:
-        """Whether the number of seeds suffices to show any regression."""
+        """Whether there are enough seeds for a regression to be found."""
         return self.least_p <= self.alpha
 
 
@@ -119,10 +119,9 @@ def reasons(comparison: Comparison, allow_missing: bool) -> tuple[Reason, ...]:
     """Returns the reasons why a gate does not pass, the most serious reason first.
 
     The result is empty if the gate passes. The reason `NOT_COMPARABLE` applies in three cases: no finding is based on
-    measured values or bits; the seeds are too few to show any regression; or a variant or metric of the baseline is
-    missing or has other settings in the candidate. Variants and metrics that only the candidate has are not judged.
-
-    If `allow_missing` is true, variants and metrics that are missing in the candidate are ignored.
+    measured values or bits; the seeds are too few for a regression to be found; or a variant or metric of the baseline
+    is missing or has other settings in the candidate. Variants and metrics that only the candidate has are not judged.
+    If `allow_missing` is true, those that only the baseline has are not judged either.
     """
     deciding = [finding for finding in comparison.findings if finding.decides]
     verdicts, causes = {finding.verdict for finding in deciding}, {finding.cause for finding in deciding}

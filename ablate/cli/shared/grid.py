@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class Grid:
     """The runs of an experiment and their results folder.
 
-    If the experiment is only some shards of a grid, `runs` are the runs of these shards, possibly none. `path` is the
-    results folder. `statuses` maps the ids of the runs stored in this folder to their statuses. The statuses were read
-    when the grid was made. `first` is the first run of all shards.
+    If the experiment is only some shards (parts) of a grid, `runs` are the runs of these shards, possibly none. `path`
+    is the results folder. `statuses` maps the id of each run that was stored in this folder when the grid was made to
+    its status. `first` is the first run of the whole grid.
     """
 
     experiment: Experiment
@@ -70,7 +70,7 @@ class Grid:
         return found
 
     def to_train(self, again: Collection[str] = (FAILED,)) -> list[Run]:
-        """Returns the runs to train: the missing runs, and the stored runs with one of the statuses in `again`."""
+        """Returns the runs to train: the missing runs, and the stored runs whose status is in `again`."""
         return [run for run in self.runs if self.statuses.get(run.run_id) in (None, *again)]
 
     @contextmanager

@@ -64,7 +64,7 @@ def _check_environment() -> None:
     legal = (*map(variable, Experiment.model_fields), *variables(Running))
     for name in os.environ:
         if name.startswith(prefix) and name not in legal:
-            # All names have the same prefix, so any two names would look similar with the prefix.
+            # Names are compared without their common prefix, which would make any two names look similar.
             hint = did_you_mean(name.removeprefix(prefix), [other.removeprefix(prefix) for other in legal])
             hint = hint.replace("mean '", f"mean '{prefix}")
             raise SpecError(f"unknown environment variable {name}{hint}; unset it.")

@@ -69,7 +69,7 @@ class Machine:
 
     @property
     def memory_limits(self) -> Sequence[Limit]:
-        """The limits of the memory that is left for training, on a GPU those of a GPU."""
+        """The limits of the memory for training: the memory of the smallest GPU, or without GPUs `hardware.limits`."""
         if memory := self.trainer.memory:
             return [Limit(min(memory), "the memory of the GPU", is_per_process=True)]
         return self.hardware.limits

@@ -46,7 +46,7 @@ def train(grid: Grid, plan: Plan, training: Training, failure_limit: int | None 
     if plan.workers < training.workers:
         say(f"Memory is enough for {counted(plan.workers, 'worker')}, not for {training.workers} (--jobs).")
     with _executor(grid, plan, training) as executor:
-        # These modules store and show results. The modules load while the worker processes load torch.
+        # The modules that store and show results load while the worker processes load torch.
         import ablate.cli.shared.summary  # noqa: F401
         from ablate.execution.rows import RowContext
         from ablate.execution.runner import train_all
