@@ -1,4 +1,4 @@
-"""Completeness of results: how many runs of their experiment are missing."""
+"""Says how many runs of an experiment are missing in its results."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -15,10 +15,10 @@ from ablate.experiment.tuning import TUNED
 
 
 def incompleteness(settings: Mapping[str, Any], runs: pd.DataFrame) -> str:
-    """Returns a sentence about the missing runs of the experiment with these settings; empty if none is missing.
+    """Returns a sentence with the number of missing runs of an experiment, or an empty text if no run is missing.
 
-    Failed and diverged runs are not missing. If the settings are not those of an experiment that this version of ablate
-    could run, nothing is known about missing runs, and the result is empty. The dataset is not read.
+    `settings` are those of the experiment, and `runs` are its stored runs. A failed or diverged run is not missing. The
+    text is also empty if this version of ablate could not run the experiment. The dataset is not read.
     """
     experiment = _experiment(settings)
     if experiment is None or experiment.size > MOST_RUNS:
@@ -39,8 +39,8 @@ def incompleteness(settings: Mapping[str, Any], runs: pd.DataFrame) -> str:
 
 
 def _experiment(settings: Mapping[str, Any]) -> Experiment | None:
-    """Returns the experiment with these settings, without the checks that need the dataset; None if it is not legal."""
-    if not {"activation", "seeds"} <= set(settings):  # an experiment.toml states all settings
+    """Returns the experiment with these settings, or None if a setting is not legal. The dataset is not checked."""
+    if not {"activation", "seeds"} <= set(settings):  # an experiment.toml states all settings, so also these
         return None
     try:
         values = {name: ROLES[name].parse(value) for name, value in settings.items() if name in ROLES}
@@ -50,7 +50,7 @@ def _experiment(settings: Mapping[str, Any]) -> Experiment | None:
 
 
 def _variants(experiment: Experiment, columns: list[str]) -> set[tuple[Any, ...]]:
-    """Returns the levels of each variant as they are stored in these columns of the results."""
+    """Returns the values that each variant has in these columns of the results."""
     combinations = product(*(getattr(experiment, factor) for factor in FACTORS))
     levels = (resolve_levels(experiment, dict(zip(FACTORS, some, strict=True))) for some in combinations)
     variants = (Run(factors, {}, seed=0, data="").settings_as_stored() for factors in levels)

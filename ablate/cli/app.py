@@ -45,9 +45,9 @@ def _top(
 
 
 def app_for(arguments: list[str]) -> typer.Typer:
-    """Returns the typer application.
+    """Returns the typer application for a command line with these arguments.
 
-    Only the command named in `arguments` is loaded; any other command has only a help line.
+    Only the module of the command named in `arguments` is loaded. Any other command has only its line of help.
     """
     app = typer.Typer(
         help="Benchmark activation and regularization ablations: every run of a grid trained together.",

@@ -1,4 +1,4 @@
-"""`ablate merge`: puts the results of shards into one folder."""
+"""`ablate merge`: puts several results folders of one experiment into one folder."""
 
 import os
 from pathlib import Path
@@ -42,13 +42,13 @@ def merge(
     searches = [path / "tuning" for path in (*results, output) if os.path.isdir(path / "tuning")]
     if searches:
         merges.append(prepare_merge(searches, output / "tuning"))
-    for part in reversed(merges):  # chosen learning rates are of no use without the runs that chose them
+    for part in reversed(merges):  # tuning first: chosen learning rates need the runs that chose them
         part.write()
     raise typer.Exit(_report(merges[0]))
 
 
 def _report(merged: Merge) -> int:
-    """Says what has been merged and what is missing. Returns the exit code."""
+    """Prints what has been merged and what is missing, and returns the exit code."""
     try:
         runs = ResultsFolder(merged.target).read("runs")
     except NothingToShow:

@@ -1,4 +1,4 @@
-"""How much memory this machine has left: in all, in the control groups of this process, and for one process."""
+"""How much memory is left: on this machine, in the control groups of this process, and for one process."""
 
 import os
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ablate.experiment.memory import Limit
 
-# Memory that a process with torch takes before it trains: the least address space and the least private data.
+# The least address space and the least private data, in bytes, that a process with torch takes before it trains.
 _ADDRESS_SPACE, _PRIVATE_DATA = 1.5e9, 0.2e9
 _ROOT = Path("/")
 
 
 def memory_limits(root: Path = _ROOT) -> list[Limit]:
-    """Returns the known limits of memory. `root` is the folder that holds `proc` and `sys`."""
+    """Returns the limits of memory that the system reports. `root` is the folder that holds `proc` and `sys`."""
     return [*_of_the_machine(root), *_of_control_groups(root), *_of_the_process()]
 
 
@@ -30,7 +30,7 @@ def _of_the_machine(root: Path) -> Iterator[Limit]:
 
 
 def _of_control_groups(root: Path) -> Iterator[Limit]:
-    """Yields what is left of the limits of the control groups (versions 1 and 2) above this process."""
+    """Yields what is left of the memory limit of each control group (version 1 or 2) that contains this process."""
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -45,15 +45,15 @@ def _of_control_groups(root: Path) -> Iterator[Limit]:
         else:
             continue
         folder = root / mount / path.strip("/")
-        # In a container, the path may be that outside, so that only the mount itself exists.
+        # In a container, `path` may be the path outside it. Then, of these folders, only the mount itself exists.
         for group in (folder, *folder.parents):
             if group.is_relative_to(root / mount):
                 yield from _left_in(group, limit, usage, prefix)
 
 
 def _left_in(group: Path, limit: str, usage: str, prefix: str) -> Iterator[Limit]:
-    """Yields the limit of one control group less what its processes use; the system can drop files that it caches."""
-    with suppress(OSError, ValueError):  # also `max`, which is no limit
+    """Yields the limit of one control group minus its used memory, without cached files, which the system can drop."""
+    with suppress(OSError, ValueError):  # a ValueError also for `max`, which means no limit
         most = int((group / limit).read_text(encoding="ascii"))
         used = int((group / usage).read_text(encoding="ascii"))
         lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()

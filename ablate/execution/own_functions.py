@@ -1,4 +1,4 @@
-"""Validation of users' own functions before training, in separate processes that a function may end."""
+"""Checks of users' own activation functions before training, in processes that a function can end without harm."""
 
 from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
@@ -11,7 +11,7 @@ _LIMIT_SECONDS = 120.0
 
 
 def check_own_functions(activations: Iterable[str]) -> None:
-    """Imports each function in a separate process and calls the function on a small tensor.
+    """Imports each of these functions in a separate process and calls the function on a small tensor.
 
     Raises:
         SpecError: A function cannot be used, ends its process, or does not return in time.
@@ -47,7 +47,7 @@ def _problem(name: str) -> str | None:
 
 
 def _check(connection: Connection, name: str) -> None:
-    # Imported here, in the new process, because this module imports torch.
+    # Imported only here, in the new process, because `worker` imports torch.
     from ablate.execution.worker import check_own_function
 
     connection.send(check_own_function(name))

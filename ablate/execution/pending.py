@@ -1,4 +1,4 @@
-"""The queue of the stacks that wait for training, which splits stacks that are too large for memory."""
+"""A queue of stacks that wait for training; it splits stacks that are too large for memory."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,19 +7,18 @@ from ablate.experiment.plan import Stack, halves, kind_of
 
 
 class Pending:
-    """A queue of stacks that grows during training, because the runs of a failed stack are added in smaller stacks."""
+    """A queue of stacks, to which the runs of a failed stack are added again in smaller stacks."""
 
     def __init__(self, stacks: Sequence[Stack]) -> None:
         self._waiting, self._alone = deque(stacks), deque[Stack]()
-        self._limits: dict[
-            object, int
-        ] = {}  # largest number of runs that may fit into memory, by kind of stack
+        # Largest number of runs in a stack that may fit into memory, by the kind of the stack (see `kind_of`).
+        self._limits: dict[object, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting or self._alone)
 
     def take(self, in_training: int) -> Stack | None:
-        """Removes and returns the next stack, or returns None if the stack must wait until no stack is in training.
+        """Removes and returns the next stack; returns None if there is none or it must wait until none is in training.
 
         Args:
             in_training: Number of stacks that are being trained now.

@@ -1,6 +1,6 @@
-"""What a fork server imports before it starts processes: torch and the code of a worker.
+"""Imports torch and the code of a worker into the fork server, which then starts the workers as forks of itself.
 
-The import takes seconds. If the command ends meanwhile, a thread ends the fork server, which has no thread afterwards.
+The import takes seconds. If the command ends meanwhile, a thread ends the fork server. The thread ends with the import.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Start and end of processes that train. It imports no torch."""
+"""Start and end of processes that train. This module does not import torch."""
 
 import multiprocessing
 import os
@@ -18,14 +18,15 @@ from ablate.errors import AblateError
 from ablate.execution.scratch import scratch_folder
 from ablate.output.streams import guard_streams
 
-# A terminal sends these signals to all processes of a command. Only the process of the command reacts to them.
+# A terminal sends these signals to all processes of a command. Only the main process reacts to them.
 _FROM_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
 # The longest address of a socket has 107 bytes on Linux and 103 on macOS.
 _ADDRESS_BYTES = 103
+# A file name as long as that of a socket of multiprocessing.
 _ADDRESS = "listener-01234567"
-# Exit code that multiprocessing reports if the fork server, which knows the exit code, has died.
+# Exit code that multiprocessing reports if the fork server, which alone knows the real exit code, has died.
 _UNKNOWN = 255
-# Number of times that a process is started before it is an error that it ends at once.
+# Number of attempts to start a process that ends at once; then this is an error.
 STARTS = 3
 # Time for which a killed fork server still counts as running.
 _DYING_SECONDS = 0.2
@@ -33,14 +34,14 @@ _DYING_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended, as `ended with SIGKILL`, and whether something outside may have ended it."""
+    """How a process ended: a text, such as `ended with SIGKILL`, and whether a signal may have ended the process."""
 
     text: str
     by_signal: bool
 
 
 def training_context() -> ForkServerContext | SpawnContext:
-    """Returns the `multiprocessing` context of processes that train: a fork server, if the system supports one.
+    """Returns the `multiprocessing` context for processes that train: a fork server, if the system supports one.
 
     A fork server imports torch once for all processes, and inherits no threads from this process.
     """
@@ -50,13 +51,13 @@ def training_context() -> ForkServerContext | SpawnContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ablate.execution.preload"])
-    # The folder of the server's socket. By default it is a new one, which nobody deletes after a SIGKILL.
+    # The folder for the server's socket. By default it is a new folder, which would stay after a SIGKILL.
     multiprocessing.current_process()._config["tempdir"] = str(scratch_folder())  # type: ignore[attr-defined]
     return context
 
 
 def prepare_to_start(context: ForkServerContext | SpawnContext) -> None:
-    """Starts the fork server if there is none or if it has died; returns before it has imported torch."""
+    """Starts the fork server if there is none or if it has died. Does not wait until the server has imported torch."""
     if isinstance(context, ForkServerContext):
         with _terminal_signals_blocked():
             ensure_running()
@@ -65,7 +66,7 @@ def prepare_to_start(context: ForkServerContext | SpawnContext) -> None:
 def started(
     context: ForkServerContext | SpawnContext, target: Callable[..., object], arguments: tuple[Any, ...]
 ) -> BaseProcess:
-    """Starts and returns a process, which ends when this process ends. A fork server that dies meanwhile is replaced.
+    """Starts and returns a process, which ends when this process ends. If the fork server dies, it is replaced.
 
     Raises:
         AblateError: The fork server dies at every attempt.
@@ -106,11 +107,11 @@ def end(process: BaseProcess) -> None:
 
 @contextmanager
 def _terminal_signals_blocked() -> Iterator[None]:
-    """Delays signals of the terminal until the `with` block ends. Processes started meanwhile never receive them."""
+    """Delays signals of the terminal until the `with` block ends. Processes started in the block never receive them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # its start unblocks SIGINT
+    resource_tracker.ensure_running()  # now, because its start unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
     try:
         yield
@@ -122,7 +123,7 @@ def _run(target: Callable[..., object], *arguments: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(OSError):  # stderr may be closed
         os.dup2(2, 1)  # a user's function may print, and the stdout of a command is for its results
-    guard_streams()  # nobody may read stderr
+    guard_streams()  # in case nobody reads stderr
     target(*arguments)
 
 

@@ -1,6 +1,6 @@
 """Training on a Ray cluster: stacks are tasks of the cluster, and their outcomes come back to this process.
 
-This is the only module that knows Ray. It does not import torch, because the command imports this module.
+Only this module knows Ray. It does not import torch, so that the process of the command stays without torch.
 """
 
 import logging
@@ -38,18 +38,18 @@ except ModuleNotFoundError as missing:
         "'ablate-grid[ray]', here and on each machine of the cluster"
     ) from missing
 
-_LOST_NODES = 3  # after so many lost nodes, the stack that they all trained counts as the possible cause
+_LOST_NODES = 3  # a stack counts as the possible cause after the loss of so many nodes that trained it
 _CONNECT_SECONDS = 5.0
-# What a client of HTTP/2 sends first, with empty settings, and the kind of the frame that a server sends first.
+# HTTP/2: the kind of the frame that a server sends first, and what a client sends first, with empty settings.
 _SETTINGS = b"\x04"
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0" * 5
-# Ray ends this process, as if it were faulty, if it does not reach the head of the cluster for a minute.
+# A cluster counts as lost if its head cannot be reached for so long. After a minute, Ray itself would end this process.
 _HEAD_SECONDS = 40.0
 
 
 @dataclass
 class _Attempt:
-    """A stack in training, and the steps that its task has reported so far, summed over runs."""
+    """A stack in training, and the number of training steps that its task has reported so far, summed over runs."""
 
     stack: Stack
     run_steps: int = 0
@@ -57,7 +57,7 @@ class _Attempt:
 
 @dataclass(frozen=True)
 class _NodeLost:
-    """The end of a task whose node was lost, for a reason that is not the stack's."""
+    """The end of a task because its node was lost."""
 
     message: str
 
@@ -68,8 +68,8 @@ class RayExecutor:
     Args:
         jobs: Largest number of tasks at the same time.
         gpus: Number of GPUs in the cluster, which the tasks share; 0 means training on CPUs.
-        gemm: Library for matrix products (GEMM) on CPUs; None means that the fastest library is measured on one node.
-            Runs that are added to earlier results must use the same library as these results.
+        gemm: Library for matrix products (GEMM) on CPUs; None means the library that is the fastest on one node. Runs
+            that are added to earlier results must use the same library as these results.
         address: Address of the cluster, a value of `--ray-address`.
         own_functions: Names of the users' own activation functions in the stacks.
     """
@@ -117,7 +117,7 @@ class RayExecutor:
         A stack whose node is lost goes back to the front of the queue.
 
         Raises:
-            AblateError: A task sent this error, or the cluster is lost.
+            AblateError: A task raised an AblateError, or the cluster is lost.
         """
         if self.calibration is not None:
             self.gemm = _returned(self.calibration)
@@ -128,7 +128,7 @@ class RayExecutor:
             while len(busy) < self.jobs and not error and (stack := pending.take(len(busy))):
                 sent = (stack, self.dataset, self.device, self.gemm, task.versions())
                 busy[train.remote(*sent)] = _Attempt(stack)
-            # After an error, outcomes that have arrived are yielded before it is raised.
+            # Outcomes that have arrived are yielded before an error is raised.
             ready = ray.wait(list(busy), timeout=0 if error else _CONNECT_SECONDS)[0] if busy else []
             if error and not ready:
                 raise error
@@ -162,18 +162,18 @@ class RayExecutor:
 
 
 def task_options(jobs: int, gpus: int, has_own_functions: bool) -> dict[str, Any]:
-    """Returns the options of the tasks: what each asks of its node, and for how many tasks a process is used."""
-    # A GPU is shared by as many tasks as the memory in the plan was divided by.
+    """Returns Ray's options for tasks: the CPUs and GPUs that each task needs, and the number of tasks per process."""
+    # As many tasks share a GPU as the plan has divided its memory among.
     options = {"num_cpus": 1, "num_gpus": 1 / -(-jobs // gpus) if gpus else 0}
-    # Ray may give the next task of a process another GPU, and a user's own function may have changed its process.
+    # One task per process: Ray may give the next task another GPU, and a user's own function may change its process.
     return options | {"max_calls": 1 if gpus or has_own_functions else 0}
 
 
 def cluster_hardware(address: str, device: str) -> Hardware:
-    """Returns the CPUs of a cluster and its device; connects to the cluster for a moment.
+    """Returns the CPUs, the memory and the device of a cluster; connects to the cluster for a moment.
 
     Raises:
-        SpecError: The cluster cannot be reached, or it has no CPU or no device of this name.
+        SpecError: The cluster cannot be reached, has no CPU, or has no device of this name.
     """
     with _connected(address):
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -186,7 +186,7 @@ def cluster_hardware(address: str, device: str) -> Hardware:
 
 
 def _gpus_of_nodes() -> tuple[int, ...]:
-    """Returns the memory of each GPU in the cluster in bytes; all GPUs of a node are taken to be of the same size."""
+    """Returns the memory of each GPU in the cluster, in bytes. All GPUs of a node are assumed to be equal."""
     found: list[int] = []
     for node in ray.nodes():
         if count := int(node["Resources"].get("GPU", 0)):
@@ -198,13 +198,13 @@ def _gpus_of_nodes() -> tuple[int, ...]:
 
 @contextmanager
 def _connected(address: str, own_functions: Iterable[str] = ()) -> Iterator[None]:
-    """Connects this process to a running cluster, whose tasks can import the modules of users' own functions."""
+    """Connects this process to a running cluster. The tasks can import the modules of `own_functions`."""
     asked = (os.environ.get("RAY_ADDRESS") or address) if address == "auto" else address
     if asked != "auto":
         _reach(asked)
     before = signal.getsignal(signal.SIGTERM)
     # The tasks get a working folder of their own. Otherwise Ray puts the current folder first on their import path.
-    # Ray writes logs of nodes to stdout, which is for results.
+    # Ray writes logs of nodes to stdout, which is for results, so these logs are dropped.
     with temporary_folder() as folder, redirect_stdout(StringIO()):
         task.copy_modules(own_functions, Path(folder))
         try:
@@ -226,7 +226,7 @@ def _connected(address: str, own_functions: Iterable[str] = ()) -> Iterator[None
 
 
 def _reach(address: str) -> None:
-    """Raises SpecError unless a server speaks HTTP/2 at an address, as Ray does. Ray itself tries for many minutes."""
+    """Raises SpecError unless an address answers in HTTP/2, as Ray does. Ray itself would try for many minutes."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or int(port) >= 1 << 16:
         raise SpecError(_unreachable(address, "this is not HOST:PORT"))
@@ -255,7 +255,7 @@ class _Head:
         self.checked = self.reached = time.monotonic()
 
     def problem(self) -> AblateError | None:
-        """Returns an error if the head has not been reachable for some time."""
+        """Returns None, or an error if the head has been unreachable for some time."""
         now = time.monotonic()
         if now > self.checked + _CONNECT_SECONDS:
             self.checked = now
@@ -273,7 +273,7 @@ def _cluster_lost(reason: str) -> AblateError:
 
 
 def _answer(reference: Any) -> Any:
-    """Returns what a task has sent, or how it ended: `Died`, `_NodeLost` or an exception."""
+    """Returns what a task has sent, or how the task ended: `Died`, `_NodeLost` or an exception."""
     try:
         return ray.get(reference)
     except (exceptions.NodeDiedError, exceptions.ObjectLostError) as error:
@@ -287,7 +287,7 @@ def _answer(reference: Any) -> Any:
 
 
 def _returned(reference: Any) -> Any:
-    """Returns what a task has returned. Raises an error if it has not."""
+    """Returns what a task has returned, or raises the error with which the task ended."""
     answer = _answer(reference)
     if isinstance(answer, BaseException):
         raise answer

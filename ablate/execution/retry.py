@@ -29,8 +29,8 @@ def train_stacks(
         stacks: Stacks to train. If a stack of several runs fails, smaller stacks with its runs are trained and yielded
             instead.
         on_run_steps: Function that is called with the number of training steps done since its last call, summed over
-            runs. After a failed attempt at a stack, the function is called with minus the number of the steps of this
-            attempt, which are lost.
+            runs. After a failed attempt at a stack, the number is negative and takes back the lost steps of this
+            attempt.
     """
     pending, steps, attempts = Pending(stacks), Counter[Stack](), Counter[Stack]()
 

@@ -1,7 +1,7 @@
-"""The temporary folder of this process, which is deleted when the process ends, or by the next command if it is killed.
+"""The temporary folder of this process; if the process is killed before it deletes the folder, the next command does.
 
 A process locks a file in its folder. The system releases the lock at the end of the process, however the process ends.
-A folder whose lock can be taken is therefore a leftover.
+A folder in which this file can be locked is therefore a leftover.
 """
 
 import atexit
@@ -33,7 +33,7 @@ def scratch_folder() -> Path:
         sweep()
         while True:
             folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-            with suppress(BlockingIOError, FileNotFoundError):  # another command has taken it for a leftover
+            with suppress(BlockingIOError, FileNotFoundError):  # another command took it for a leftover
                 atexit.register(_delete, folder, _locked(folder), os.getpid())
                 return folder
 
@@ -45,13 +45,13 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 @contextmanager
 def holding(size: int) -> Iterator[None]:
-    """Converts an `OSError` while `size` bytes are written to a temporary folder to an error that names TMPDIR."""
+    """Turns an `OSError` of the block, which writes `size` bytes to temporary files, into one that names TMPDIR."""
     with _explained(f"hold a copy of the data of {size / 2**20:,.0f} MiB"):
         yield
 
 
 def sweep() -> None:
-    """Deletes the temporary folders that processes of this user have left, but no folder of a living process."""
+    """Deletes the temporary folders that ended processes of this user have left."""
     with os.scandir(tempfile.gettempdir()) as entries:
         found = [Path(entry.path) for entry in entries if _is_own_folder(entry)]
     for folder in found:
@@ -82,7 +82,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Deletes everything in a folder but its lock, without which the rest would never be deleted."""
+    """Deletes everything in a folder except its lock file, without which the folder would never count as a leftover."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -91,7 +91,7 @@ def _empty(folder: Path) -> None:
 
 
 def _locked(folder: Path) -> IO[bytes]:
-    """Returns the new lock file of a folder, which stays locked while the file is open."""
+    """Makes, locks and returns the lock file of a folder. The file stays locked while it is open."""
     path = folder / _LOCK
     file = path.open("xb")
     try:
@@ -104,7 +104,7 @@ def _locked(folder: Path) -> IO[bytes]:
 
 
 def _delete(folder: Path, lock: IO[bytes], owner: int) -> None:
-    if os.getpid() == owner:  # and not a process that it has forked
+    if os.getpid() == owner:  # not in a process that the owner has forked
         with suppress(OSError):
             _empty(folder)
         lock.close()

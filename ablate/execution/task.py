@@ -1,6 +1,6 @@
-"""A task on another machine: trains one stack there. The task's code does not depend on what runs the tasks.
+"""The code of a task, which trains one stack on another machine. It does not depend on the system that runs the tasks.
 
-This module does not import torch, because the command imports it.
+This module does not import torch when it is imported, because the process of the command imports it too.
 """
 
 import os
@@ -36,17 +36,17 @@ class Done:
 def train(
     stack: Stack, arrays: Arrays, device: str, library: MatmulLibrary, expected: Mapping[str, str]
 ) -> Iterator[int | Done]:
-    """Trains a stack; yields the number of steps since the last evaluation at each evaluation, and at last the outcome.
+    """Trains a stack. Yields at each evaluation the number of steps since the previous one, and at the end a `Done`.
 
     Args:
         stack: Runs to train.
         arrays: Samples, whose memory may be read-only.
         device: Name of the device, `cpu` or `cuda:0`.
         library: Library for matrix products (GEMM) on a CPU.
-        expected: Versions that this machine must have too, as `versions` returns them.
+        expected: Versions that this machine must have, in the form of `versions`.
 
     Raises:
-        AblateError: This machine has other versions, or cannot train as the others do.
+        AblateError: This machine has other versions than `expected`, or cannot train as the other machines do.
     """
     _prepare(expected)
     from ablate.data.dataset import Dataset
@@ -65,7 +65,7 @@ def calibrate(device: str, expected: Mapping[str, str]) -> MatmulLibrary:
     """Returns the fastest library for matrix products (GEMM) on the CPU of this machine.
 
     Raises:
-        SpecError: This machine has other versions, or torch cannot use its GPU.
+        SpecError: This machine has other versions than `expected`, or torch cannot use its GPU.
     """
     _prepare(expected)
     from ablate.execution.worker import calibrated
@@ -75,13 +75,13 @@ def calibrate(device: str, expected: Mapping[str, str]) -> MatmulLibrary:
 
 def versions() -> dict[str, str]:
     """Returns the versions that must be the same on all machines, because results depend on them."""
-    # The build of torch (as in 2.15.0+cpu) may differ between machines with and without a GPU.
+    # The build (such as `cpu` in 2.15.0+cpu) may differ between machines with and without a GPU.
     found = {"ablate": __version__, "torch": version_of("torch"), "numpy": version_of("numpy")}
     return {name: version.partition("+")[0] for name, version in found.items()}
 
 
 def copy_modules(functions: Iterable[str], folder: Path) -> None:
-    """Copies the modules of users' own functions from the current folder to the working folder of tasks.
+    """Copies the modules of users' own functions from the current folder to `folder`, the working folder of tasks.
 
     Modules that are not in the current folder must be installed on each machine.
     """
@@ -102,12 +102,12 @@ def _all_but_python(folder: str, names: list[str]) -> list[str]:
 def _prepare_process(own: str) -> None:
     from ablate.execution.worker import prepare
 
-    sys.path.append(own)  # at the end, as at home
+    sys.path.append(own)  # at the end, as in the process of the command
     prepare()
 
 
 def _prepare(expected: Mapping[str, str]) -> None:
-    """Prepares this process for training. Raises SpecError if the versions of this machine differ."""
+    """Prepares this process for training. Raises SpecError if this machine has other versions than `expected`."""
     here = versions()
     if differing := [name for name in expected if here[name] != expected[name]]:
         found = ", ".join(f"{name} {here[name]}" for name in differing)

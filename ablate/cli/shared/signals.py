@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 
-# Without SIGHUP and SIGQUIT on Windows. A signal that is ignored from the start, as under `nohup`, stays ignored.
+# Windows has neither SIGHUP nor SIGQUIT.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 ENDING = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-# For this long, further signals do not disturb the cleaning up. After that, foreign code may have swallowed the first.
+# After an exception, signals are ignored for this long, so that the command can clean up. A later signal raises the
+# exception again, because foreign code may have swallowed the first one.
 _PATIENCE_SECONDS = 10.0
 _REPEAT_SECONDS = 0.01
 
@@ -20,7 +21,8 @@ _REPEAT_SECONDS = 0.01
 class Ended(KeyboardInterrupt):
     """The exception that a signal raises.
 
-    Python kills itself at its exit if a plain `KeyboardInterrupt` has passed through `exec`, even if it was handled.
+    It has a class of its own, because Python kills itself at its exit if a plain `KeyboardInterrupt` has passed through
+    `exec`, even if the exception was handled.
     """
 
 
@@ -28,7 +30,7 @@ class EndingSignals:
     """Turns the first SIGINT, SIGTERM, SIGHUP or SIGQUIT into an exception, `Ended`.
 
     Attributes:
-        received: The first signal, or None.
+        received: The first signal; None before any.
     """
 
     def __init__(self) -> None:
@@ -37,13 +39,14 @@ class EndingSignals:
 
     def catch(self) -> None:
         """Starts to handle the signals."""
+        # A signal that is ignored from the start, such as SIGHUP under `nohup`, stays ignored.
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._interrupt)
         sys.unraisablehook = self._raise_again
 
     def release(self) -> None:
-        """Ignores the signals from now on: the process is at its end, and deletes its temporary files."""
+        """Ignores the signals from now on, so that the process can delete its temporary files at its end."""
         for number in ENDING:
             if signal.getsignal(number) == self._interrupt:
                 signal.signal(number, signal.SIG_IGN)
@@ -55,7 +58,7 @@ class EndingSignals:
             raise Ended
 
     def _raise_again(self, unraisable: "sys.UnraisableHookArgs") -> None:
-        """Repeats an interrupt that was raised where Python ignores exceptions, such as in a destructor."""
+        """Raises `Ended` again if it was raised where Python ignores exceptions, such as in a destructor."""
         if self.received is None or not issubclass(unraisable.exc_type, KeyboardInterrupt):
             sys.__unraisablehook__(unraisable)
             return
@@ -64,7 +67,7 @@ class EndingSignals:
 
 
 def _signal_main_thread(number: signal.Signals) -> None:
-    if hasattr(signal, "pthread_kill"):  # which also ends the main thread's waiting
+    if hasattr(signal, "pthread_kill"):  # which also wakes a main thread that waits
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
         _thread.interrupt_main(number)
