@@ -1,4 +1,4 @@
-"""The largest sizes of a grid. They are checked by arithmetic, before anything is expanded.
+"""The largest sizes of a grid. They are checked by arithmetic, before the runs of the grid are listed.
 
 Sizes below these limits can still be too large for the memory or the time that is available.
 """

@@ -1,4 +1,4 @@
-"""What fits into the memory of a machine: how many workers, how much of a stack in each, and which network at most."""
+"""What fits into the memory of a machine: the number of workers, the bytes of their stacks, and the largest network."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -11,15 +11,15 @@ from ablate.experiment.cost import Sizes
 from ablate.experiment.grid import Run
 from ablate.experiment.levels import label
 
-# Memory of a worker in addition to its stack, for the interpreter and torch.
+# Memory of a worker for the interpreter and torch, in addition to its stack.
 PROCESS_BYTES = 450e6
-# A run is refused only if this share of its estimated memory is more than there is: the estimate may be too high.
+# A run is refused only if this share of its estimated memory exceeds a limit, because the estimate may be too high.
 _CERTAIN = 0.8
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit of the memory in bytes that can still be taken, by all processes together or by each process."""
+    """The bytes of memory that can still be taken, either by all processes together or by each process."""
 
     bytes: float
     what: str  # such as `the free memory of this machine`
@@ -36,7 +36,7 @@ class Shares(NamedTuple):
 def shares(runs: Iterable[Run], sizes: Sizes, jobs: int, limits: Sequence[Limit]) -> Shares:
     """Returns how many of `jobs` workers to start, and the memory for the stack of each.
 
-    There are fewer workers only if otherwise a single run would not fit into the memory of each.
+    There are fewer than `jobs` workers only if otherwise the largest run would not fit into the memory of each.
 
     Raises:
         SpecError: The largest run does not fit into memory, even with one worker.
@@ -47,7 +47,7 @@ def shares(runs: Iterable[Run], sizes: Sizes, jobs: int, limits: Sequence[Limit]
     for limit in limits:
         _check(largest, sizes, limit)
     needed = cost.run_bytes(largest, sizes)
-    data = 2 * _data_bytes(sizes)  # the arrays of the command and the files for the workers
+    data = 2 * _data_bytes(sizes)  # once in the arrays of the command, once in the files for the workers
     common = min((limit.bytes for limit in limits if not limit.is_per_process), default=math.inf) - data
     own = min((limit.bytes for limit in limits if limit.is_per_process), default=math.inf)
     workers = jobs
@@ -70,7 +70,7 @@ def _data_bytes(sizes: Sizes) -> int:
 
 
 def _check(run: Run, sizes: Sizes, limit: Limit) -> None:
-    """Raises SpecError if a run or the dataset does not fit into a limit."""
+    """Raises SpecError if a run or the dataset takes more memory than a limit."""
     data = 0 if limit.is_per_process else _data_bytes(sizes)
     if data > limit.bytes:
         raise SpecError(
@@ -93,13 +93,13 @@ def _check(run: Run, sizes: Sizes, limit: Limit) -> None:
 
 
 def _largest_that_fits(run: Run, fits: Callable[[Run], bool]) -> str:
-    """Returns which smaller batch or else which smaller network fits."""
+    """Returns a text that names a smaller batch that fits or, if there is none, a smaller network."""
     batch = run.batch_size
     while batch > 2:
         batch //= 2
         if fits(run.with_settings(batch_size=batch)):
             return f"--batch-size {batch} fits"
-    best, low, high = None, -20.0, 0.0  # powers of ten
+    best, low, high = None, -20.0, 0.0  # exponents of 10 for the factor of the widths
     for _ in range(20):
         middle = (low + high) / 2
         widths = {name: _scaled(getattr(run, name), 10**middle) for name in ("channels", "hidden")}
@@ -116,7 +116,7 @@ def _largest_that_fits(run: Run, fits: Callable[[Run], bool]) -> str:
 
 
 def _scaled(widths: tuple[int, ...], share: float) -> tuple[int, ...]:
-    """Returns smaller widths, rounded down to two digits."""
+    """Returns the widths times `share`, rounded down to two digits, and at least 1."""
     scaled = [max(1, int(width * share)) for width in widths]
     return tuple(width // (unit := 10 ** max(0, len(str(width)) - 2)) * unit for width in scaled)
 

@@ -1,8 +1,8 @@
-"""The partition of a grid into shards of about equal cost: the same on every machine, for any device and workers.
+"""The partition of a grid into shards of about equal cost. It does not depend on machine, device or workers.
 
-A grid is a row of pieces, and each shard is a stretch of that row. Pieces that could be one stack are neighbours, so
-that a shard trains them in few full stacks. All costs are whole nanoseconds, because sums of floating-point numbers
-differ between versions of Python.
+A grid is a row of pieces, which are groups of runs, and each shard is a stretch of that row. Pieces that could be one
+stack are neighbours, so that a shard trains them in few full stacks. All costs are whole nanoseconds, because sums of
+floating-point numbers differ between versions of Python.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from ablate.experiment.plan import cut, grouped, most_runs, sizes_of
 from ablate.experiment.spec import Experiment
 from ablate.experiment.tuning import key_of
 
-# A partition is good enough if its most expensive shard costs at most this many times the mean.
+# A partition is good enough if its most expensive shard costs at most this many times their mean cost.
 _BALANCED = 1.02
 
 
@@ -25,15 +25,15 @@ class _Piece(NamedTuple):
     """Runs that stay in one shard."""
 
     runs: Sequence[Run]
-    nanoseconds: int  # without the overhead of the stack
-    group: int  # pieces of one group can share stacks
-    overhead: int  # nanoseconds of each of its group's stacks
+    nanoseconds: int  # cost of the runs without the overhead of their stack
+    group: int  # number of a group, whose pieces can share stacks
+    overhead: int  # nanoseconds that each stack of this group takes in addition
 
 
 def shard_of(experiment: Experiment, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Returns the runs in the experiment's shards, in their order; `runs` are all runs of the experiment.
+    """Returns the runs in the shards of the grid that the experiment names, in the order of `runs`.
 
-    Each run is in one of the shards. Some shards are empty if there are more shards than runs.
+    `runs` are all runs of the grid. Each is in exactly one shard. If there are more shards than runs, some are empty.
     """
     shards = experiment.shard
     if shards.is_whole:
@@ -44,12 +44,12 @@ def shard_of(experiment: Experiment, runs: Sequence[Run]) -> tuple[Run, ...]:
 
 
 def _best_parts(experiment: Experiment, runs: Sequence[Run]) -> list[list[_Piece]]:
-    """Returns the pieces of each shard: as large as the balance allows."""
+    """Returns the pieces of each shard. The pieces are as large as shards of about equal cost allow."""
     sizes = sizes_of(experiment)
     groups = _variants(runs) if experiment.tune else grouped(runs)
     full = most_runs(groups, sizes)
     overheads = [_whole(cost.step_count(group[0], sizes) * cost.STACK_STEP_SECONDS) for group in groups]
-    # The seeds of a variant share the mapping of its levels, and the cost.
+    # All runs of a variant have the same cost and share one object `factors`.
     variants = {id(run.factors): run for run in runs}
     costs_of_runs = {key: _whole(cost.run_seconds(run, sizes)) for key, run in variants.items()}
     best, lowest, limit = list[list[_Piece]](), 0, full
@@ -70,7 +70,7 @@ def _best_parts(experiment: Experiment, runs: Sequence[Run]) -> list[list[_Piece
 
 
 def _variants(runs: Sequence[Run]) -> list[list[Run]]:
-    """Returns the runs by variant. The learning rate of a variant is chosen in the shard that has all of its runs."""
+    """Returns the runs of each variant. They stay in one shard, which chooses the learning rate of the variant."""
     by_key: dict[object, list[Run]] = {}
     for run in runs:
         by_key.setdefault(key_of(run.settings_as_stored()), []).append(run)
@@ -82,7 +82,7 @@ def _whole(seconds: float) -> int:
 
 
 def _split(pieces: Sequence[_Piece], count: int) -> list[list[_Piece]]:
-    """Returns the pieces of each shard; a piece belongs to the shard in which its middle lies."""
+    """Cuts a row of pieces into `count` shards of equal cost; a piece belongs to the shard in which its middle lies."""
     ends = list(accumulate(piece.nanoseconds for piece in pieces))
     parts: list[list[_Piece]] = [[] for _ in range(count)]
     for piece, end in zip(pieces, ends, strict=True):

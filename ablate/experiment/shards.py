@@ -13,7 +13,7 @@ _LEGAL = f"K/N with K from 1 to N and N at most {MOST_SHARDS}, as 2/5; 1,3/5 and
 
 @dataclass(frozen=True)
 class Shards:
-    """Some of the `count` shards of a grid, by their ascending numbers, which start at 1."""
+    """Some of the `count` shards of a grid, as ascending numbers between 1 and `count`."""
 
     numbers: tuple[int, ...] = (1,)
     count: int = 1
@@ -25,17 +25,17 @@ class Shards:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """The numbers of the other shards."""
+        """The numbers of all other shards of the grid."""
         return tuple(number for number in range(1, self.count + 1) if number not in set(self.numbers))
 
     def __str__(self) -> str:
         return f"{spans(self.numbers).replace(' ', '')}/{self.count}"
 
     def joined(self, other: "Shards") -> "Shards":
-        """Returns the union with other shards. Shards of another count are joined only if either is the whole grid.
+        """Returns the union of these and other shards of a grid. The union with a whole grid is the whole grid.
 
         Raises:
-            ValueError: The grid is cut into another number of shards.
+            ValueError: The counts differ, and neither is the whole grid.
         """
         if self.is_whole or other.is_whole:
             return WHOLE
@@ -48,7 +48,7 @@ WHOLE = Shards()
 
 
 def parse_shards(received: Any) -> Shards:
-    """Parses `2/5`, `1,3/5` or `1-3/5`; raises ValueError for other values."""
+    """Parses a text such as `2/5`, `1,3/5` or `1-3/5`; raises ValueError for other values."""
     if isinstance(received, Shards):
         return received
     numbers: set[int] = set()
@@ -64,5 +64,5 @@ def parse_shards(received: Any) -> Shards:
 
 
 def _simplified(numbers: set[int], total: int) -> Shards:
-    """Returns the shards with these numbers; all shards together are the whole grid, however it was cut."""
+    """Returns the shards with these numbers out of `total` shards; all of them together are `WHOLE`."""
     return WHOLE if len(numbers) == total else Shards(tuple(sorted(numbers)), total)

@@ -16,7 +16,7 @@ _KINDS = {
 
 
 def check_is_file(path: Path) -> None:
-    """Checks that a path, with links resolved, is a regular file, whose reading ends and waits for nobody.
+    """Checks that a path is a regular file or a link to one, so that reading it ends and waits for no other process.
 
     Raises:
         OSError: The path does not exist, cannot be reached, or is a folder, FIFO, socket or device.

@@ -1,4 +1,4 @@
-"""Detection of errors for lack of memory, which have several classes in torch and its libraries."""
+"""Detection of out-of-memory errors, which are of several classes in torch and its libraries."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""The import and the checks of users' own activation functions, and their conversion to an `Activation`.
+"""Imports and checks users' own activation functions, and converts each function to an `Activation`.
 
 A user's own function may raise any exception and return any object at any call. Every exception and every invalid
 result becomes a `FunctionError` with the name of the function. Only errors for lack of memory are passed on unchanged.
@@ -19,7 +19,7 @@ from ablate.nn.out_of_memory import is_out_of_memory
 
 Function = Callable[[Tensor], Tensor]
 
-# Folders with code that is not the user's. The user's code is the last other code in a traceback.
+# Folders with the code of ablate and torch. The last code in a traceback outside of these folders is the user's.
 _NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
 _LONGEST_TEXT = 300
 
@@ -32,7 +32,7 @@ def resolve(name: str) -> Activation:
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    with torch.inference_mode(False):  # otherwise autograd could never use tensors that the import creates
+    with torch.inference_mode(False):  # autograd can never use tensors made in inference mode
         function = _imported(name)
     return from_callable(function, name)
 
@@ -54,7 +54,7 @@ def from_callable(function: Function, name: str) -> Activation:
 
     def backward(grad: Tensor, z: Tensor, y: Tensor) -> None:
         del y
-        with torch.inference_mode(False):  # which also switches autograd on
+        with torch.inference_mode(False):  # this also switches autograd on
             _, result = _gradient(function, name, z.clone(), grad.clone())
         grad.copy_(result)
 
@@ -124,7 +124,7 @@ def _imported(name: str) -> Function:
             name,
             f"is a {type(function).__name__}; legal is a function or a torch Module, as package.module:Name",
         )
-    return function  # type: ignore[no-any-return]  # what it returns is checked at every call
+    return function  # type: ignore[no-any-return]  # the results of the function are checked at every call
 
 
 @contextmanager
@@ -142,10 +142,10 @@ def _users_code(name: str, what_happened: str) -> Iterator[None]:
 
 
 def _told(error: BaseException, name: str) -> str:
-    """Returns the class, the text and the line of an exception, such as `ValueError: no, line 3 of mine.py`."""
+    """Returns the class, the text and the line of an exception, such as `ValueError: bad shape, line 3 of mine.py`."""
     try:
         text = " ".join(str(error).split())[:_LONGEST_TEXT]
-    except BaseException:  # the class may be the user's own
+    except BaseException:  # the class of the exception may be the user's own
         text = ""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_the_users(frame.filename)]
     file = name.partition(":")[0].replace(".", "/")

@@ -1,1 +1,1 @@
-"""Standard streams that never stop the work, and text whose control characters are visible."""
+"""Standard streams whose failures never stop a command, and text with visible control characters."""

@@ -1,4 +1,4 @@
-"""Standard streams that never stop the work: output that nobody reads is dropped, a full disk is told at the end."""
+"""Standard streams that never fail: output that nobody reads is dropped, and a full disk is reported at the end."""
 
 import errno
 import io
@@ -14,10 +14,10 @@ _NOBODY_READS = (errno.EPIPE, errno.EINVAL, errno.ECONNRESET, errno.EBADF)
 
 
 class Tolerant(io.RawIOBase):
-    """A raw stream whose writes never fail. After the first failure it drops everything.
+    """A raw stream whose writes raise no OSError. After the first OSError of the system, all output is dropped.
 
     Attributes:
-        error: The first failure, or None.
+        error: This OSError, or None.
     """
 
     def __init__(self, raw: io.RawIOBase) -> None:
@@ -25,10 +25,10 @@ class Tolerant(io.RawIOBase):
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Writes bytes, or drops them. Returns the number of bytes that need not be written again."""
+        """Writes or drops bytes. Returns the number of written or dropped bytes."""
         if self.error is None:
             try:
-                # A pipe that another program has made non-blocking returns None while it is full.
+                # A full pipe returns None if another program has made it non-blocking.
                 while (written := self._raw.write(data)) is None:
                     select.select([], [self._raw], [])
                 return written
@@ -53,12 +53,12 @@ class Shown(io.TextIOBase):
     """A text stream that writes control characters as visible escapes; only newlines and tabs stay.
 
     Attributes:
-        unescaped: The same stream for a program that itself writes control sequences, such as colours.
+        unescaped: A stream to the same output in which control sequences, such as colours, stay as they are.
     """
 
     def __init__(self, raw: Tolerant, encoding: str, line_buffering: bool) -> None:
         self._tolerant = raw
-        # Text passes through at once, so that the order of writes to both streams is kept.
+        # Text passes through at once, so that writes to this stream and to `unescaped` keep their order.
         self.unescaped = io.TextIOWrapper(
             io.BufferedWriter(raw),
             encoding,
@@ -96,7 +96,7 @@ class Shown(io.TextIOBase):
 
     @property
     def fault(self) -> OSError | None:
-        """Why the output is incomplete although somebody wants it, such as a full disk; None if it is complete."""
+        """The error that made the output incomplete, such as a full disk; None without one or if nobody reads the output."""
         error = self._tolerant.error
         if error is None or error.errno in _NOBODY_READS or self._tolerant.isatty():
             return None
@@ -106,14 +106,14 @@ class Shown(io.TextIOBase):
 def guard_streams() -> None:
     """Replaces stdout and stderr by streams that never fail, and opens closed standard descriptors on the null device.
 
-    Without the latter, the next file to be opened would get the descriptor, and prints would be written into it.
+    The next file to be opened would otherwise get a closed descriptor, and prints would be written into the file.
     Streams that an embedding program has already replaced are kept.
     """
     for descriptor, flags in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, flags), True)  # takes the lowest free number, this one
+            os.set_inheritable(os.open(os.devnull, flags), True)  # gets the lowest free number, this one
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115  # stays open
     if sys.stdout is sys.__stdout__:
@@ -123,18 +123,18 @@ def guard_streams() -> None:
 
 
 def unescaped(stream: TextIO) -> TextIO:
-    """Returns the stream to which control sequences can be written: the same one, if it is not of `guard_streams`."""
+    """Returns a stream to which control sequences can be written: `stream`, unless `guard_streams` has made it."""
     return stream.unescaped if isinstance(stream, Shown) else stream
 
 
 def fault(stream: TextIO) -> OSError | None:
-    """Flushes a stream and returns why its output is incomplete, or None."""
+    """Flushes a stream and returns the error that made its output incomplete, or None."""
     stream.flush()
     return stream.fault if isinstance(stream, Shown) else None
 
 
 def _guarded(stream: Any, descriptor: int) -> Any:
-    """Returns a guarded stream with the settings of a standard stream, which is None if its descriptor was closed."""
+    """Returns a stream that never fails, with the settings of `stream`, which is None if `descriptor` was closed."""
     if stream is None:
         return Shown(Tolerant(io.FileIO(descriptor, "w", closefd=False)), "utf-8", line_buffering=False)
     stream.flush()

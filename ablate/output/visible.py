@@ -1,8 +1,8 @@
-"""Control characters as visible escapes, so that foreign text can neither command a terminal nor forge a line."""
+"""Control characters as visible escapes, so that foreign text can neither control a terminal nor fake a line."""
 
 import re
 
-# Controls (C0, DEL, C1), marks that reorder text, separators of lines, and code points that no file may hold.
+# Controls (C0, DEL, C1), marks that reorder text, separators of lines, and code points that no text may hold.
 _HIDDEN = (
     "\x00-\x1f\x7f-\x9f"
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -14,12 +14,12 @@ _IN_LINES = re.compile(f"(?![\n\t])[{_HIDDEN}]")
 
 
 def visible(text: str) -> str:
-    r"""Returns text on one line: a control character becomes its escape in Python, such as `\x1b` or `\n`."""
+    r"""Returns the text on one line: each control character becomes its Python escape, such as `\x1b` or `\n`."""
     return _IN_LINE.sub(_escape, text)
 
 
 def visible_lines(text: str) -> str:
-    """Returns text of several lines: like `visible`, but newlines and tabs stay."""
+    """Returns the text like `visible`, but with its newlines and tabs unchanged."""
     return _IN_LINES.sub(_escape, text)
 
 

@@ -1,4 +1,4 @@
-"""Text as HTML."""
+"""Conversion of text to HTML."""
 
 from html import escape as escape_html
 
@@ -6,5 +6,5 @@ from ablate.output.visible import visible_lines
 
 
 def escape(text: str) -> str:
-    """Returns text as HTML that shows it unchanged, except that control characters are visible."""
+    """Returns HTML that shows the text unchanged, except that control characters are visible."""
     return escape_html(visible_lines(text))
