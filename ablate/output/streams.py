@@ -96,7 +96,7 @@ class Shown(io.TextIOBase):
 
     @property
     def fault(self) -> OSError | None:
-        """The error that made the output incomplete, such as a full disk; None without one or if nobody reads the output."""
+        """The error that made the output incomplete, such as a full disk; None if there is none or if nobody reads."""
         error = self._tolerant.error
         if error is None or error.errno in _NOBODY_READS or self._tolerant.isatty():
             return None
