@@ -25,8 +25,8 @@ class StackedActivation:
 
     Args:
         parts: The segments of the stack.
-        parameters: Trained parameters of the parametric activations, such as prelu, by name of the activation. The
-            parameter of an activation has the shape (number of runs with this activation, 1).
+        parameters: Trained parameters of the parametric activations, such as prelu, by name of the activation. Each
+            parameter has the shape (number of runs with its activation, 1).
     """
 
     def __init__(self, parts: Sequence[Segment], parameters: Mapping[str, Parameter]) -> None:
@@ -57,7 +57,7 @@ class StackedActivation:
     def observed(self) -> tuple[Tensor, Tensor]:
         """Returns y and f'(z) of the last call of `forward`, each of shape (runs, units, samples).
 
-        This method overwrites the gradients of trained parameters.
+        This method overwrites the gradients of the activations' parameters.
         """
         return self.y, self.backward(torch.ones_like(self.y))
 
@@ -69,10 +69,10 @@ class StackedActivation:
         return [grad[runs] for _, runs in self._applications(grad)]
 
     def _applications(self, z: Tensor) -> list[tuple[Activation, slice]]:
-        """Returns pairs of an activation function and a slice of runs; one call applies the function to the slice of z.
+        """Returns pairs of an activation function and a slice of runs to which one call applies the function.
 
-        The slice is a whole segment if the number of elements of a run is a multiple of `LANES`, otherwise a single
-        run. For a parametric function, the slice is always a whole segment.
+        The slice is a whole segment if the function is parametric or the number of elements of a run is a multiple of
+        `LANES`. Otherwise the slice is a single run.
         """
         applications = []
         for part, function in self.functions:
@@ -86,5 +86,5 @@ class StackedActivation:
 
 
 def function_of(name: str, parameters: Mapping[str, Parameter]) -> Activation:
-    """Returns the activation function with this name; a parametric function is made from its entry in `parameters`."""
+    """Returns the activation function with this name, using its entry in `parameters` if the function is parametric."""
     return PARAMETRIC[name].make(parameters[name]) if name in PARAMETRIC else resolve(name)

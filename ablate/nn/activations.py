@@ -23,8 +23,8 @@ class Activation(NamedTuple):
 
     Attributes:
         forward: Function `(z, out)` that writes f(z) into `out` and leaves z unchanged.
-        backward: Function `(grad, kept, y)` that multiplies `grad` by f'(z) in place, where y is f(z) and `kept` is the
-            tensor z after the call of `forward_train`.
+        backward: Function `(grad, kept, y)` that multiplies `grad` by f'(z) in place. y is f(z), and `kept` is the
+            tensor z, which `forward_train` may have overwritten.
         forward_train: Function `(z, out)` that writes f(z) into `out` and may overwrite z with the values that
             `backward` needs.
     """
@@ -70,17 +70,17 @@ def _tanh(z: Tensor, out: Tensor) -> None:
 
 
 def _silu_train(z: Tensor, out: Tensor) -> None:
-    """Writes y = silu(z) = z s into `out` and overwrites z with the derivative s + y - y s, where s = sigmoid(z)."""
+    """Writes y = silu(z) = z s, with s = sigmoid(z), into `out` and overwrites z with the derivative s + y - y s."""
     sigmoid = torch.sigmoid(z)
     torch.mul(z, sigmoid, out=out)
     torch.addcmul(sigmoid, out, sigmoid, value=-1, out=z).add_(out)
 
 
 def _gelu_train(z: Tensor, out: Tensor) -> None:
-    """Writes gelu(z) = z P into `out` and overwrites z with its derivative P + z exp(-z^2 / 2) / sqrt(2 pi).
+    """Writes gelu(z) into `out` and overwrites z with the derivative (Hendrycks and Gimpel, 2016).
 
-    In the derivative of gelu, P = gelu(z) / z is the standard normal distribution function at z; at z = 0, P is 1/2
-    (Hendrycks and Gimpel, 2016).
+    With the standard normal distribution function P(z), gelu(z) is z P(z), and its derivative is
+    P(z) + z exp(-z^2 / 2) / sqrt(2 pi). P(z) is computed as gelu(z) / z, and as 1/2 at z = 0.
     """
     aten.gelu.out(z, out=out)
     share = torch.div(out, z).nan_to_num_(nan=0.5)
@@ -105,9 +105,9 @@ def _mish(z: Tensor, out: Tensor) -> None:
 
 
 def _mish_train(z: Tensor, out: Tensor) -> None:
-    """Writes mish(z) into `out` and overwrites z with its derivative t + 4 z e (e + 1) / (n + 2)^2.
+    """Writes mish(z) into `out` and overwrites z with the derivative (Misra, 2019).
 
-    The derivative of mish (Misra, 2019) is written in terms of t = n / (n + 2) and of e and n from `_mish_parts`.
+    With e and n from `_mish_parts` and t = n / (n + 2), the derivative is t + 4 z e (e + 1) / (n + 2)^2.
     """
     e, n = _mish_parts(z)
     below = n + constant(2, z.dtype)
@@ -179,7 +179,7 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "tanhshrink": plain(
         lambda z, out: torch.sub(z, torch.tanh(z, out=out), out=out),
-        # z - y is tanh(z), and the derivative of z - tanh(z) is tanh(z) ** 2.
+        # y is z - tanh(z), with the derivative tanh(z) ** 2, so that z - y is tanh(z).
         lambda grad, z, y: grad.mul_(torch.sub(z, y).square_()),
     ),
     "softshrink": plain(

@@ -110,7 +110,6 @@ class StackedBatchNorm(BatchNorm):
 def _channels(z: Tensor) -> Tensor:
     """Returns a view of z, shape (runs, features, batch), as one sample with runs * features channels.
 
-    The view has the shape (1, runs * features, batch), in which the last axis takes the role of the positions of an
-    image.
+    The view has the shape (1, runs * features, batch). Its last axis takes the place of the positions of a picture.
     """
     return z.view(1, -1, z.shape[-1])

@@ -29,8 +29,8 @@ def uniforms(
 
     The random numbers depend only on the arguments. The generator is counter-based: the finalizer of MurmurHash3
     (Appleby, 2011) mixes the index of each element with two keys per step. The generator has no state, so the random
-    numbers of a step can be computed without those of earlier steps. The generator uses integer arithmetic, which gives
-    the same numbers on every machine.
+    numbers of a step can be computed without those of earlier steps. Integer arithmetic gives the same numbers on every
+    machine.
     """
     keys = [derive(seed, "dropout", layer, step) for step in steps]
     halves = [[_int32(key) for key in keys], [_int32(key >> 31) for key in keys]]
@@ -43,7 +43,7 @@ def uniforms(
 
 
 def _shift_xor(h: Tensor, bits: int) -> Tensor:
-    """Replaces h by h ^ (h >> bits), in place, where the shift fills with zeros, as for unsigned integers."""
+    """Replaces h by h ^ (h >> bits), in place. The shift inserts zeros, as for unsigned integers."""
     shifted = (h >> bits).bitwise_and_((1 << (32 - bits)) - 1)
     return h.bitwise_xor_(shifted)
 
@@ -85,7 +85,7 @@ class StackedDropout(OnlyInTraining):
         masks = list(product(levels, self.seeds))
         self.mask_of_run = [masks.index(pair) for pair in zip(rates, seeds, strict=True)]
         self.period = len(masks)
-        # If the runs repeat the order of the masks, the masks broadcast and need not be copied for each run.
+        # If the runs use all masks in their order, one or more times, the masks broadcast to the runs without a copy.
         self.is_periodic = self.mask_of_run == list(range(self.period)) * (len(rates) // self.period)
         self.index = torch.tensor(self.mask_of_run, device=like.device)
         self.uniforms = self.masks = self.block = like.new_empty(0)

@@ -63,7 +63,7 @@ def gain(name: str) -> float:
 
     Raises:
         SpecError: The mean square E[f(z)^2] is zero or not finite, or the name of the activation is not valid, see
-            `activations.resolve`.
+            `own_functions.resolve`.
     """
     power = expectation(name, torch.square)
     if not (math.isfinite(power) and power > 0):
@@ -78,7 +78,7 @@ def gain(name: str) -> float:
 def largest_derivative(name: str) -> float:
     """Returns the largest |f'(z)| of an activation f for |z| <= 20, for example 0.25 for sigmoid.
 
-    The largest derivative is searched on a grid of step 2^-10.
+    The search is on a grid of step 2^-10.
     """
     _, derivative = curve(name, grid(20.0, 2.0**-10))
     return float(derivative.abs().max())

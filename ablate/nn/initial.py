@@ -24,8 +24,7 @@ def weight_specs(
     """Returns the declarations (`Spec`) of the weight and the bias of a linear layer or a convolution.
 
     Each tensor has its own random stream, so that its initial values do not depend on which other tensors a network
-    has. The initial values of a tensor use the same uniform random numbers for every value of `init`, with different
-    scales. The values of `init` are:
+    has. All values of `init` use the same uniform random numbers, with different scales. The values of `init` are:
 
     - torch: weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of torch.nn.
     - kaiming: weights from U(-b, b) with b = sqrt(2) * sqrt(3 / fan_in), and biases of 0. The factor sqrt(2) is the
@@ -59,7 +58,7 @@ def weight_specs(
 
 
 def _bound(member: Member, init: Init, is_standardized: bool) -> float:
-    """Returns the bound b of the initial weights, drawn from U(-b, b), multiplied by sqrt(fan_in)."""
+    """Returns b * sqrt(fan_in), where U(-b, b) is the distribution of the initial weights."""
     match init:
         case "torch":
             return 1.0

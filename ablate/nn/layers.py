@@ -27,10 +27,10 @@ class Layer(Protocol):
         ...
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns the output at inference, without a change to the tensors that `backward` needs.
+        """Returns the output at inference. The tensors that `backward` needs stay unchanged.
 
-        A layer may overwrite its input x at inference. Linear layers and convolutions never overwrite x, because x may
-        be the samples of the dataset.
+        A layer may overwrite its input x, except linear layers and convolutions, whose x may be the samples of the
+        dataset.
         """
         ...
 
@@ -49,7 +49,7 @@ class ActivationLayer(Layer, Protocol):
     def observed(self) -> tuple[Tensor, Tensor]:
         """Returns y and f'(z) of the last call of `forward`, each of shape (runs, units, samples).
 
-        This method overwrites the gradients of trained parameters.
+        This method overwrites the gradients of the activations' parameters.
         """
         ...
 

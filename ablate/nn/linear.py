@@ -93,14 +93,13 @@ class StackedLinear:
         weight: Weights of shape (runs, outputs, inputs).
         bias: Biases of shape (runs, outputs), or None.
         multiply: Function that computes batched matrix products, see `multiplication`.
-        needs_input_grad: Whether `backward` returns the gradient of x. If `backward` returns the gradient of x, each
-            run must have an x of its own.
+        needs_input_grad: Whether `backward` returns the gradient of x; then each run must have an x of its own.
 
     Attributes:
-        is_fused: Whether `backward` updates the weight. If `is_fused` is true, the argument of `backward` must already
-            be multiplied by minus the learning rate of plain SGD. The matrix product for the gradient of the weight
-            then adds the update directly to the weight. A training step thus passes over the weight, the largest tensor
-            of a run, twice instead of five times.
+        is_fused: Whether `backward` updates the weight. If so, the argument of `backward` must already be multiplied by
+            minus the learning rate of plain SGD, and the matrix product that computes the gradient of the weight adds
+            it directly to the weight. A training step thus passes over the weight, the largest tensor of a run, twice
+            instead of five times.
     """
 
     def __init__(

@@ -9,8 +9,8 @@ from ablate.nn.constants import constant
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the mean cross-entropy of each run over its batch, shape (runs,), and the gradient of the logits.
 
-    The returned gradient is the gradient of the sum of all runs' mean losses. For each run, the gradient of the logits
-    is (softmax - onehot) / batch, which does not depend on the number of runs.
+    The gradient is that of the sum of all runs' mean losses. For each run, it is (softmax - onehot) / batch, which does
+    not depend on the number of runs.
 
     Args:
         logits: Logits of shape (runs, classes, batch).
@@ -20,7 +20,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     log_probabilities = torch.log_softmax(logits, 1)
     of_labels = log_probabilities.gather(1, labels.expand(len(logits), -1).unsqueeze(1))
     losses = of_labels.view(-1, batch).mean(1).neg_()
-    # The one-hot labels come from a comparison, because a scatter adds in no fixed order on CUDA.
+    # The one-hot labels come from a comparison, because a scatter on CUDA adds in no fixed order.
     is_label = labels.unsqueeze(1) == torch.arange(classes, device=logits.device).unsqueeze(1)
     grad = log_probabilities.exp_().sub_(is_label.to(logits.dtype))
     return losses, grad.mul_(constant(1 / batch, logits.dtype))

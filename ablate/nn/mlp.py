@@ -28,8 +28,8 @@ class Built(NamedTuple):
         layers: All layers, in order.
         blocks: Lists of blocks by name of the layer, such as `hidden.0` or `conv.0`. The list of a hidden layer holds
             one `Block` for all runs. The list of a convolutional block holds one `Block` for each run.
-        weights: Names of the weight tensors in `StackParameters`, by name of the layer. The names of the layers are
-            those in `blocks` and `output`.
+        weights: Names of the weight tensors in `StackParameters`, by name of the layer: the names in `blocks`, and
+            `output`.
         dropouts: Dropout layers, which need new random numbers at each step.
     """
 
@@ -62,11 +62,11 @@ class MLP:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """The number of inputs of the network, followed by the number of outputs of each linear layer."""
+        """The number of inputs of the network, followed by the numbers of outputs of the linear layers."""
         return (self.features, *self.hidden, self.classes)
 
     def has_bias(self, layer: int) -> bool:
-        """Returns whether a linear layer has a bias; it has none if the next normalization would cancel the bias."""
+        """Returns whether a linear layer has a bias: not if the normalization after the layer would cancel the bias."""
         return layer == len(self.hidden) or not makes_bias_redundant(self.norm)
 
     def specs(self, init: Init) -> list[Spec]:
@@ -88,7 +88,7 @@ class MLP:
     def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
         """Returns the stacked layers for inputs of shape (runs, batch, features).
 
-        If all runs share the inputs, the shape of the inputs is (1, batch, features).
+        If all runs share the inputs, their shape is (1, batch, features).
         """
         del is_observed
         built = self.dense(parameters, precision, needs_input_grad=False)
@@ -97,7 +97,7 @@ class MLP:
     def dense(self, parameters: StackParameters, precision: Precision, *, needs_input_grad: bool) -> Built:
         """Returns the stacked layers for inputs of shape (runs, features, batch).
 
-        If all runs share the inputs, the shape of the inputs is (1, features, batch).
+        If all runs share the inputs, their shape is (1, features, batch).
         """
         layers, blocks, dropouts = list[Layer](), dict[str, list[Block]](), list[StackedDropout]()
         for layer, width in enumerate(self.hidden):

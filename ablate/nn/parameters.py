@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ablate.nn.members import Member
 
-# If the last elements of a buffer do not fill a vector register, vectorized kernels process them with scalar code, and
-# scalar code rounds differently. Every parameter starts and ends on a multiple of this number, so that scalar code
-# processes no element of a run.
+# If the last elements of a buffer do not fill a vector register, vectorized kernels process them with scalar code,
+# which rounds differently. Every parameter starts and ends on a multiple of this number, so that scalar code processes
+# no element of a run.
 ALIGNMENT = 64
 
 
@@ -36,8 +36,8 @@ class Spec:
 
     Attributes:
         name: Name of the tensor: the name of the layer, a dot, and a short name, such as `linear.0.weight`.
-        initial: Function that returns the value of the tensor for a member before training, in float64 and with axes in
-            the order of `torch.nn`.
+        initial: Function that returns the initial value of the tensor for a member, in float64 and with axes in the
+            order of `torch.nn`.
         is_trained: Whether the tensor is a trained parameter, not a running statistic.
         is_fused: Whether the layer can update the tensor in its backward pass if the optimizer is plain SGD, see
             `linear.StackedLinear`.
@@ -147,7 +147,7 @@ class StackParameters:
         }
 
     def count(self, run: int) -> int:
-        """Returns how many numbers one run trains, which is the number of elements of all its parameters."""
+        """Returns the number of elements of all trained parameters of one run."""
         return sum(self.values[spec.name][0].numel() for spec in self._owned_by(run) if spec.is_trained)
 
     def twin(self) -> "StackParameters":

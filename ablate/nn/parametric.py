@@ -1,4 +1,4 @@
-"""Activation functions with trained parameters, which exist only in the runs that use these functions."""
+"""Activation functions with trained parameters. Only the runs that use such a function have its parameters."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -10,11 +10,11 @@ from ablate.nn.gains import curve, expectation, gain, grid, largest_derivative
 
 # A function is zero-centred if its mean for z from N(0, 1) is below this share of its root mean square.
 CENTRED = 0.01
-# The derivative of a smooth function changes between neighbouring grid points in proportion to the step of the grid. At
-# a jump, the change does not shrink with the step. If the step shrinks by the factor 16, a function counts as smooth if
-# the largest change of its derivative shrinks by at least half this factor.
+# Between neighbouring grid points, the derivative of a smooth function changes in proportion to the step of the grid.
+# At a jump, the change does not shrink with the step. A function counts as smooth if the largest change of its
+# derivative shrinks by at least the factor 8 when the step shrinks by the factor 16.
 _COARSE, _REFINEMENT = 2.0**-8, 16
-# f is unbounded if its largest value still grows by more than this share from |z| = 1e3 to 1e6.
+# A function is unbounded if its largest value still grows by more than this share from |z| = 1e3 to 1e6.
 _GROWTH = 0.01
 
 

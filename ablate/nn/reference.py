@@ -1,7 +1,7 @@
 """The reference network of one run, made of plain `torch.nn` modules, with the same random numbers as in a stack.
 
-The reference network uses autograd and is slow and simple on purpose. A stacked network must compute, for each of its
-runs, the same as the reference network of this run.
+The reference network uses autograd and is slow and simple on purpose. For each of its runs, a stacked network must
+compute the same as the run's reference network.
 """
 
 from collections import OrderedDict

@@ -23,12 +23,12 @@ class _Buffers(NamedTuple):
 
 
 class SampleNorm:
-    """Computes y = gamma * u + beta with the normalized input u = (z - mean) / sqrt(mean((z - mean)^2) + eps).
+    """Computes y = gamma * u + beta with the normalized input u = (z - mean) / std.
 
-    The layer computes the same in training and at inference. If `centres` is false, the mean is not subtracted and
-    there is no beta, as in RMS normalization. The layer views all tensors with four axes and takes means over some of
-    these axes. Depending on the arguments, the layer computes the same as `torch.nn.LayerNorm`, `GroupNorm` or
-    `RMSNorm`.
+    Here std is sqrt(mean((z - mean)^2) + eps). If `centres` is false, the mean is not subtracted and there is no beta,
+    as in RMS normalization. The layer views all tensors with four axes and takes means over some of these axes.
+    Depending on the arguments, the layer computes the same as `torch.nn.LayerNorm`, `GroupNorm` or `RMSNorm`, and it
+    computes the same in training and at inference.
 
     Args:
         owned: Tensors of the layer by name: weight (gamma) and, if `centres` is true, bias (beta).
@@ -66,7 +66,7 @@ class SampleNorm:
         """Writes the gradients of gamma and beta, and overwrites `grad`, the gradient of y, with the gradient of z.
 
         If g is the gradient of the normalized input u, the gradient of z is (g - mean(g) - u * mean(g * u)) / std. If
-        the mean of z is not subtracted, the term mean(g) is absent from the gradient of z.
+        `centres` is false, the term mean(g) is absent.
         """
         g, scratch = self.grad_view(grad), self.buffers_for.value.scratch
         u, gamma = self.buffers_for.value.u, self.gamma.value
@@ -90,8 +90,7 @@ class SampleNorm:
     def _normalize(self, z: Tensor, u: Tensor, y: Tensor) -> Tensor:
         """Writes the normalized input into u and the output into y, and returns 1 / std.
 
-        Products and sums are computed by separate calls, so that all of torch's kernels round the result in the same
-        way.
+        Products and sums are computed by separate calls, so that all kernels of torch give the same rounding.
         """
         centred = torch.sub(z, z.mean(self.axes, keepdim=True), out=u) if self.centres else z
         power = torch.mul(centred, centred, out=y).mean(self.axes, keepdim=True)

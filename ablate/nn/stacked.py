@@ -68,9 +68,9 @@ class StackedNetwork:
         Args:
             x: Inputs of shape (runs, batch, *sample), or (1, batch, *sample) if all runs see the same inputs.
             labels: Labels of shape (runs, batch), or (1, batch) if all runs have the same labels.
-            negative_rate: Minus the learning rate for plain SGD, None for other optimizers. If `negative_rate` is
-                given, all gradients are multiplied by `negative_rate`, and linear layers update their weights in the
-                backward pass (see `StackedLinear.is_fused`).
+            negative_rate: Minus the learning rate for plain SGD, None for other optimizers. If it is not None, all
+                gradients are multiplied by it, and linear layers update their weights in the backward pass (see
+                `StackedLinear.is_fused`).
         """
         for layer in self.layers:
             x = layer.forward(x)

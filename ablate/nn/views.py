@@ -15,8 +15,7 @@ class Cached(Generic[T]):
     buffers of a network are permanent. With this cache, a layer creates its views and its buffers only once.
 
     Args:
-        make: Function of a tensor that returns views of the tensor, or buffers for which only the shape of the tensor
-            matters.
+        make: Function that returns views of a tensor, or buffers that depend only on the shape of the tensor.
     """
 
     def __init__(self, make: Callable[[Tensor], T]) -> None:

@@ -40,8 +40,8 @@ def set_environment() -> None:
 def prepare_process() -> None:
     """Prepares this process for training: one thread, denormal numbers flushed to zero, no autograd, freed memory kept.
 
-    Denormal numbers are flushed to zero, because the optimizer's moments of dead units become denormal, and arithmetic
-    on denormal numbers takes twice the time.
+    Denormal numbers are flushed to zero, because arithmetic on them takes twice the time. They would occur in the
+    running averages that an optimizer keeps for the weights of dead units.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The batches of a stack of runs, each of which sees the training data in an order that depends on its seed."""
+"""The batches of a stack. Each run sees the training data in an order that depends on the run's seed."""
 
 import torch
 from torch import Tensor
@@ -48,9 +48,9 @@ class Batches:
         torch.index_select(chosen, 0, self.order_of_run, out=self.index)
 
     def gather(self) -> tuple[Tensor, Tensor]:
-        """Returns the inputs (runs or 1, batch, ...) and labels (runs or 1, batch) of the prepared step.
+        """Returns the inputs, shape (runs, batch, ...), and the labels, shape (runs, batch), of the prepared step.
 
-        The first axis of inputs and labels has one entry if all runs share one batch.
+        If all runs share one batch, the first axis of both has length 1.
         """
         torch.index_select(self.x, 0, self.flat_index, out=self.flat_inputs)
         return self.inputs, self.y[self.index]

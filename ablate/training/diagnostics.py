@@ -73,7 +73,7 @@ class Diagnostics:
         self.rows: list[Row] = []
 
     def before_last_step(self) -> None:
-        """Copies the weights for update_ratio; must be called directly before the last step before an evaluation."""
+        """Copies the weights for update_ratio. Call this method before the last step that precedes an evaluation."""
         self.before = self.network.parameters.flat.clone()
 
     def evaluate(self) -> None:
@@ -102,7 +102,7 @@ class Diagnostics:
         return torch.stack(rows)
 
     def restore(self, names: Sequence[tuple[str, str]], values: Tensor) -> None:
-        """Replaces the quantities of all evaluations by those of another process."""
+        """Replaces the quantities of all evaluations by those that another process has computed."""
         values = values.to(self.network.parameters.flat.device)
         self.rows = [dict(zip(names, row.unbind(), strict=True)) for row in values]
 
@@ -129,7 +129,7 @@ class Diagnostics:
         row = {}
         for name, parameter in self.network.weights.items():
             weight = self.network.parameters.values[parameter]
-            # The weight is a view of the flat parameters; the same view of their copy is the old weight.
+            # The weight is a view of the flat parameters. The same view of `before`, their copy, is the old weight.
             old = before.as_strided(weight.shape, weight.stride(), weight.storage_offset())
             row[name, "update_ratio"] = _norms(weight - old) / _norms(old)
         return row
@@ -171,6 +171,6 @@ def _running_quantities(seen: BatchNorm, trained: BatchNorm, runs: int) -> Quant
 
 
 def _norms(x: Tensor) -> Tensor:
-    """Returns the Euclidean norm of x for each run, shape (runs,), where the first axis of x counts the runs."""
+    """Returns the Euclidean norm of each run's part of x, a tensor of shape (runs, ...)."""
     norms: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
     return norms

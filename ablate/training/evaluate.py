@@ -48,9 +48,9 @@ class EvaluationSet:
 def _correct(logits: Tensor, index: Tensor) -> Tensor:
     """Returns the number of correctly classified samples per run, shape (runs,).
 
-    If several logits are the largest, the first of them is the prediction, as for `argmax`. torch's kernel for `argmax`
-    is ten times slower than the kernels for a comparison with the largest logit. Therefore `argmax` is called only if
-    several logits are the largest or a logit is NaN.
+    If the largest logit occurs several times, its first occurrence is the prediction, as for `argmax`. torch's kernel
+    for `argmax` is ten times slower than the kernels for a comparison with the largest logit. Therefore `argmax` is
+    called only if the largest logit occurs several times or a logit is NaN.
     """
     largest = logits.amax(1, keepdim=True)
     is_largest = logits == largest

@@ -1,7 +1,7 @@
 """The library for float32 matrix products (GEMM) on a CPU, chosen once per command and the same in all its workers.
 
 By default, torch computes matrix products with MKL. On some processors, MKL uses older kernels than the processor
-supports. If a setting allows bfloat16 inside float32 products, torch uses oneDNN instead, which has newer kernels. With
+supports. torch uses oneDNN, which has newer kernels, only if a setting allows bfloat16 inside float32 products. With
 this setting, oneDNN rounds to bfloat16 on processors with bfloat16 units, and computes in float32 on all other
 processors. Therefore both the accuracy and the speed of oneDNN are measured before oneDNN is chosen.
 """
@@ -39,7 +39,7 @@ def use(gemm: MatmulLibrary) -> None:
 
 @cache
 def ensure_accurate(gemm: MatmulLibrary) -> None:
-    """Raises AblateError if a library that another processor has chosen rounds float32 products on this processor."""
+    """Raises AblateError if `gemm`, chosen on another processor, rounds float32 products to bfloat16 on this one."""
     if gemm == "onednn" and error(gemm) >= SINGLE_ERROR:
         raise AblateError(
             "float32 products are computed with oneDNN, as another processor has chosen, and the processor of "
@@ -50,10 +50,10 @@ def ensure_accurate(gemm: MatmulLibrary) -> None:
 def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int) -> MatmulLibrary:
     """Returns the library (MKL or oneDNN) for stacks with runs like the given run.
 
-    torch computes small batched matrix products with another library even if oneDNN is chosen, and the size of a
-    batched product grows with the number of runs in a stack. A run that is trained alone could therefore use another
-    library than the same run in a stack, and get different bits. The function returns oneDNN only if every product of a
-    single run is large enough for oneDNN.
+    Even if oneDNN is chosen, torch computes small batched matrix products with another library. The size of a batched
+    product grows with the number of runs in a stack, so a run trained alone could use another library than the same run
+    in a stack, and get different bits. The function therefore returns oneDNN only if every product of a single run is
+    large enough for oneDNN.
 
     Args:
         gemm: Library that the calibration has chosen.
@@ -85,7 +85,10 @@ def choose(onednn_error: float, gain: float) -> MatmulLibrary:
 
 
 def error(gemm: MatmulLibrary) -> float:
-    """Returns the largest error of a library's float32 product against float64, relative to the largest element."""
+    """Returns the largest error of a library's float32 product, relative to the largest element of the product.
+
+    The error is the difference from the product in float64.
+    """
     weight, x = _operands()
     exact = weight.double() @ x.double()
     use(gemm)

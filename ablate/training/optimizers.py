@@ -22,7 +22,7 @@ EPS = 1e-8
 
 
 class Optimizer(Protocol):
-    """Interface of the optimizers, which update the flat parameters of a stack in place, using their gradient."""
+    """Interface of the optimizers, which update the flat parameters of a stack in place from the flat gradient."""
 
     @property
     def negative_rate(self) -> Tensor | None:
@@ -38,7 +38,7 @@ class Optimizer(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Returns the tensors, besides the parameters, that a step changes and that the next step reads, by name."""
+        """Returns by name all tensors, except the parameters, that one step changes and the next step reads."""
         ...
 
     def step(self) -> None:
@@ -101,7 +101,7 @@ class SGD(_Kernel):
     def __init__(self, parameters: StackParameters, momentum: float, weight_decay: float) -> None:
         super().__init__(parameters, weight_decay)
         self.momentum = momentum
-        # With buffers of zeros, the first step equals that of torch, whose buffer starts as the gradient.
+        # torch starts with the first gradient in this buffer. A buffer of zeros gives the same first step.
         self.buffers = [torch.zeros_like(parameters.flat)] if momentum else []
 
     def state(self) -> dict[str, Tensor]:
@@ -129,8 +129,8 @@ class Adam(_Kernel):
 
     Args:
         parameters: Parameters of the stack.
-        weight_decay: Factor of the L2 penalty in Adam, or of the decoupled weight decay in AdamW.
-        decoupled: Whether the weight decay is decoupled from the gradient, as in AdamW.
+        weight_decay: Factor of the weight decay.
+        decoupled: Whether the weight decay acts directly on the weights, as in AdamW, and not as an L2 penalty.
     """
 
     def __init__(self, parameters: StackParameters, weight_decay: float, *, decoupled: bool) -> None:

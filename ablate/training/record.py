@@ -87,14 +87,14 @@ class Record:
         return [list(name) for name in self.diagnostics.names] if self.diagnostics else []
 
     def tensors(self) -> dict[str, Tensor]:
-        """Returns all evaluations as tensors by name. The first axis is that of evaluations."""
+        """Returns all evaluations as tensors by name. The first axis of each tensor counts the evaluations."""
         tensors = {
             f"score {name}": torch.stack([scores[name] for scores in self.scores]) for name in self.scores[0]
         }
         return tensors | ({"layers": self.diagnostics.values()} if self.diagnostics else {})
 
     def restore(self, tensors: Mapping[str, Tensor], layers: Sequence[Sequence[str]]) -> None:
-        """Replaces all evaluations by those that `tensors` and `layers` have returned."""
+        """Replaces all evaluations by those that the methods `tensors` and `layers` of another record returned."""
         names = list(self.scores[0])
         columns = [tensors[f"score {name}"].unbind() for name in names]
         self.scores = [dict(zip(names, scores, strict=True)) for scores in zip(*columns, strict=True)]

@@ -17,8 +17,8 @@ WARM_UP = 3
 class Steps:
     """Trains a stack step by step. All buffers that a step uses are permanent.
 
-    Data that the CPU provides (indices of samples, random numbers for dropout, the learning rate) is written to buffers
-    before a step. A step on a GPU can therefore be replayed from a `torch.cuda.CUDAGraph` with a single launch.
+    All data that the CPU provides (indices of samples, random numbers for dropout, the learning rate) is written to
+    buffers before a step. A step on a GPU can therefore be replayed from a `torch.cuda.CUDAGraph` with one launch.
 
     Args:
         network: Network whose parameters are updated in place.
@@ -82,5 +82,5 @@ class Steps:
 
 @cache
 def _side_stream() -> torch.cuda.Stream:
-    """Returns the CUDA stream for recording steps, only one per process because every stream allocates a workspace."""
+    """Returns the CUDA stream for recording steps, one per process because each stream allocates a workspace."""
     return torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own gap

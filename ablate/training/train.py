@@ -35,7 +35,7 @@ def train_stack(
 
 
 def finish(in_training: Generator[int, None, Result], on_steps: Callable[[int], None]) -> Result:
-    """Runs a training to its end and returns its outcome; `on_steps` receives the numbers that the training yields."""
+    """Runs the generator of a training to its end and returns its result. `on_steps` gets each number it yields."""
     while True:
         try:
             steps = next(in_training)
@@ -56,14 +56,13 @@ def training(
 
     Every step uses a full batch; samples that do not fill a batch at the end of an epoch are skipped. Training runs on
     the device that holds the dataset. If the plan requires padding, copies of the last run fill up the stack, and their
-    results are discarded. Padding keeps the number of runs in a stack constant, and therefore also the choice of
-    kernels.
+    results are discarded. With padding, all stacks have the same number of runs and use the same kernels.
 
     Args:
         stack: Runs that differ only in activation, dropout and seed. Either all runs of a stack have diagnostics or
             none.
         dataset: The samples as standardized tensors in memory, on any device.
-        checkpointing: Checkpoint from which training goes on, and that training replaces from time to time.
+        checkpointing: Checkpoint from which training continues, and which training replaces from time to time.
     """
     start = time.perf_counter()
     runs = stack.runs + stack.runs[-1:] * stack.padding

@@ -20,7 +20,7 @@ class ConvActivation:
 
     Args:
         name: Name of the activation.
-        parameters: Trained parameters of the parametric activations by name of the activation, each of shape (1,).
+        parameters: Trained parameters of the parametric activations, each of shape (1,), by name of the activation.
     """
 
     def __init__(self, name: str, parameters: Mapping[str, Parameter]) -> None:
@@ -69,7 +69,7 @@ class ChannelDropout(OnlyInTraining):
         self.mask = self.out = torch.empty(0)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Returns y, shape (batch, *spatial, channels), with dropped channels set to 0 and kept channels scaled."""
+        """Returns y with dropped channels set to 0 and kept channels scaled, shape (batch, *spatial, channels)."""
         mask = self.dropout.mask(self.run).T.contiguous()
         self.mask = mask.view(len(y), *(1,) * (y.ndim - 2), -1)
         if self.out.shape != y.shape:
@@ -99,13 +99,12 @@ def block_layers(
 
     Args:
         level: Level of the factor `norm`, such as `batch` or `batch-post`.
-        convolution: The convolution layer; at inference, this layer also computes a batch norm that follows it
-            directly.
+        convolution: The convolution layer. At inference, this layer also computes a batch norm directly after it.
         norm: Normalization, or None.
         activation: The activation.
         dropout: Channel dropout, or None.
         pool: The pooling.
-        is_observed: Whether diagnostics observe the activation; an observed activation must precede the pooling.
+        is_observed: Whether diagnostics observe the activation, which must then precede the pooling.
     """
     layers: list[Layer] = in_order(level, convolution, norm, activation, None)
     is_before = not is_observed and activation.is_monotone and layers[-1] is activation

@@ -13,18 +13,17 @@ aten = torch.ops.aten
 class Convolution:
     """Computes the convolution z = W * x + b, padded so that z has the spatial sizes of x.
 
-    x has shape (batch, *spatial, inputs) and z has shape (batch, *spatial, outputs), which is torch's channels_last
-    format in memory. The channels_last format is the fastest for convolutions on a CPU, for one or three channels as
-    well as for many.
+    x has shape (batch, *spatial, inputs) and z has shape (batch, *spatial, outputs). In memory, this is torch's
+    channels_last format, the fastest for convolutions on a CPU with any number of channels.
 
     Args:
         weight: Kernel of shape (outputs, *kernel, inputs), with odd sizes along the spatial axes.
         bias: Bias of shape (outputs,), or None.
-        precision: Precision of operands and results: bf16 rounds them to bfloat16; fp32 and tf32 use the same calls of
-            torch.
+        precision: Precision of operands and results. `bf16` rounds them to bfloat16; `fp32` and `tf32` use the same
+            functions of torch.
         needs_input_grad: Whether `backward` returns the gradient of x.
         folded: The batch norm directly after the convolution, or None. At inference, the convolution also computes this
-            batch norm, by a change of the kernel and the bias.
+            batch norm, with a changed kernel and bias.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Convolution:
         return self._product(x, self.weight.value, None if self.bias is None else self.bias.value)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Returns z at inference or, if there is a batch norm `folded`, the output of this batch norm."""
+        """Returns z or, if `folded` is not None, the output of this batch norm at inference."""
         weight, bias = self.weight.value, None if self.bias is None else self.bias.value
         if self.folded:
             slope, bias = self.folded.inference_line()
@@ -76,7 +75,7 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, *, needs_input_grad: bool) -> tuple[Tensor, Tensor]:
-    """Returns the gradients of x (empty if not needed) and of the weight, given the gradient of the output z."""
+    """Returns the gradients of x (empty if not needed) and of the weight. `grad` is the gradient of the output z."""
     tensors = map(_channels_first, (grad, x, weight))
     x_grad, weight_grad, _ = aten.convolution_backward(
         *tensors, None, *_geometry(weight), [needs_input_grad, True, False]

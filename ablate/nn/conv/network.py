@@ -54,7 +54,7 @@ class ConvNet:
 
     @property
     def has_bias(self) -> bool:
-        """Whether convolutions have a bias; they have none if the next normalization would cancel the bias."""
+        """Whether convolutions have a bias: not if the normalization after a convolution would cancel the bias."""
         return not makes_bias_redundant(self.norm)
 
     @property
@@ -87,8 +87,8 @@ class ConvNet:
     def specs(self, init: Init) -> list[Spec]:
         """Returns the declarations of all parameters and running statistics of the network."""
         positions, channels = prod(self.sizes[-1]), self.channels[-1]
-        # In torch, the flattened output of the last block is ordered by channel, then by position. Here the order is by
-        # position, then by channel, as convolutions write their output, so that no step has to reorder values.
+        # In torch, the flattened output of the last block is ordered by channel, then by position. Here it is ordered
+        # by position, then by channel, as convolutions write their output, so that no step has to reorder values.
         first, *others = self.tail.specs(init)
         stored, restored = partial(_turned, rows=channels), partial(_turned, rows=positions)
         specs = [replace(first, stored=stored, restored=restored), *others]
@@ -107,7 +107,7 @@ class ConvNet:
     def build(self, parameters: StackParameters, precision: Precision, *, is_observed: bool) -> Built:
         """Returns the stacked layers for inputs of shape (runs, batch, *spatial, channels).
 
-        If all runs share the inputs, the shape of the inputs is (1, batch, *spatial, channels).
+        If all runs share the inputs, their shape is (1, batch, *spatial, channels).
         """
         # Random numbers depend on the number of the layer. Hidden layers are numbered first, then blocks.
         dropouts = [

@@ -26,8 +26,8 @@ class ConvBatchNorm(BatchNorm):
 
     If max pooling follows directly, batch norm is computed in two halves. The first half computes
     u = sign(gamma) * (z - mean) / sqrt(var + eps) before the pooling. The second half computes y = |gamma| * u + beta
-    after the pooling, on a quarter or an eighth of the data. The two halves give the same result as batch norm before
-    max pooling, because the largest u of a pooling window gives the largest y.
+    after the pooling, on a quarter or an eighth of the data. The result is the same as with all of batch norm before
+    the pooling, because the largest u of a pooling window gives the largest y.
 
     Args:
         owned: Tensors of the layer by the names given in `BatchNorm`, each of shape (channels,).
@@ -100,12 +100,12 @@ class ConvBatchNorm(BatchNorm):
         return torch.addcmul(self.bias.value, pooled, self.weight.value.abs(), out=self.y)
 
     def _scale_backward(self, grad: Tensor) -> Tensor:
-        """Writes the gradients of gamma and beta, and overwrites `grad`, the gradient of y, with slope * g (see below).
+        """Writes the gradients of gamma and beta, and overwrites `grad` with the first term of the gradient of z.
 
-        Let g be the gradient of u before the pooling. The gradient of z is slope * (g - mean(g) - u * mean(g * u)) with
-        slope = sign(gamma) / sqrt(var + eps) and with means over all positions of u. This method computes the first
-        term, slope * g, and keeps the factors of the other terms for `_standardize_backward`. The means of g
-        and of g * u need only the pooled values, because g is 0 wherever max pooling has dropped the value of u.
+        Let g be the gradient of u before the pooling, and slope = sign(gamma) / sqrt(var + eps). The gradient of z is
+        slope * (g - mean(g) - u * mean(g * u)), with means over all positions of u. This method overwrites `grad`, the
+        gradient of y, with slope * g, and keeps the factors of the other terms for `_standardize_backward`. The means
+        need only the pooled values, because g is 0 wherever max pooling has dropped the value of u.
         """
         rows, channels = self.u[..., 0].numel(), grad.shape[-1]
         along = (grad * self.pooled).view(-1, channels).sum(0)
@@ -116,9 +116,9 @@ class ConvBatchNorm(BatchNorm):
         return grad.mul_(factor)
 
     def _standardize_backward(self, grad: Tensor) -> Tensor:
-        """Returns the gradient of z: the sum of its first term, `grad`, and its other terms (see `_scale_backward`).
+        """Returns the gradient of z, the sum of its first term, `grad`, and its other terms (see `_scale_backward`).
 
-        The result overwrites `self.u`, the standardized input, which is no longer needed.
+        The result overwrites the tensor `self.u`, which is no longer needed.
         """
         return torch.addcmul(grad, self.u, self.along_u, out=self.u).add_(self.constant)
 

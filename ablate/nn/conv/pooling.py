@@ -1,4 +1,4 @@
-"""Max pooling over windows of two positions per axis without overlap, for one run, with the channels last."""
+"""Max pooling of one run over windows that do not overlap, with the channels last."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,8 @@ class MaxPool:
 
     The layer computes the same in training and at inference, on tensors of shape (batch, *spatial, channels). The layer
     halves one axis after another by taking the elementwise maximum of the even and the odd positions along the axis.
-    Elementwise operations have vectorized kernels. torch's own kernels for max pooling instead scatter gradients by
-    index, which happens in no fixed order on a GPU. Positions after the last whole window are ignored and get no
-    gradient.
+    Elementwise operations have vectorized kernels. torch's own kernels for max pooling scatter gradients by index,
+    which happens in no fixed order on a GPU. Positions after the last whole window are ignored and get no gradient.
 
     Args:
         window: Size of the pooling window along each spatial axis, 1 or 2.
@@ -43,7 +42,7 @@ class MaxPool:
         for step in reversed(range(len(self.axes))):
             first, second = _halves(self.steps[step], self.axes[step])
             first_grad, second_grad = _halves(self.grads[step], self.axes[step])
-            # Where the difference is positive, the gradient goes to the second half; elsewhere it goes to the first.
+            # The gradient goes to the second position of a pair if its value is larger, otherwise to the first.
             torch.sub(second, first, out=second_grad)
             aten.threshold_backward.grad_input(grad, second_grad, 0.0, grad_input=second_grad)
             torch.sub(grad, second_grad, out=first_grad)
