@@ -1,7 +1,7 @@
 """The estimated cost of a run in seconds and bytes, from the run's sizes and from speeds measured on one server core.
 
-The estimates determine the size of stacks (runs trained together) and their order (longest first), and `ablate plan`
-prints the estimates. The estimates never affect results.
+`ablate plan` prints the estimates. They determine the sizes of stacks (runs trained together) and the order in which
+stacks start (longest first), but never affect results.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from ablate.experiment.optimizers import OPTIMIZERS
 
 FLOP_SECONDS = 1 / 90e9
 ELEMENT_SECONDS = 2e-9
-# Time of one step of a stack in addition to the time of its runs: the overhead of function calls.
+# Time of the function calls in one step of a stack, in addition to the time of its runs.
 STACK_STEP_SECONDS = 0.8e-3
 # Time before the first step (start-up) and after the last step (writing of tables).
 PROCESS_SECONDS = 6.0
-# Numbers per parameter while a network is made: its values in float64 and float32, and the buffers for them.
+# Memory per parameter while a network is made, in float32 numbers: values in float64 and float32, and their buffers.
 _BUFFERS_AT_START = 5
 # Cost of an evaluation relative to a training step. An evaluation is a forward pass, which has a third of the matrix
 # products of a training step.
@@ -58,7 +58,7 @@ def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
 
 
 def _widths(run: Run, sizes: Sizes) -> tuple[int, ...]:
-    """Returns the number of inputs of the first fully connected layer and the numbers of outputs of all such layers."""
+    """Returns the number of inputs of the first fully connected layer, then the numbers of outputs of all such layers."""
     inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
     return (inputs, *run.hidden, sizes.classes)
 
@@ -86,8 +86,7 @@ def run_flops(run: Run, sizes: Sizes) -> int:
 
     A multiply-add counts as two operations. In a training step, each layer has one forward product and two backward
     products. The first layer has only one backward product, because the gradient of its input is not needed. An
-    evaluation is one forward pass over the validation set and over the training samples that the evaluation also
-    scores.
+    evaluation is one forward pass over the validation samples and the training samples that are scored.
     """
     products = [block.products for block in _blocks(run, sizes)]
     products += [inputs * outputs for inputs, outputs in pairwise(_widths(run, sizes))]
@@ -110,13 +109,13 @@ def run_seconds(run: Run, sizes: Sizes) -> float:
 
 
 def run_bytes(run: Run, sizes: Sizes) -> int:
-    """Returns the approximate memory of a run in a stack in bytes: parameters, their state, and the values of a step.
+    """Returns the approximate memory of a run in bytes: parameters, the optimizer's state, and the values of a step.
 
-    The measured peak was 0.7 to 1.3 times as large, for networks of 500 MB to 4 GB.
+    For networks of 500 MB to 4 GB, the measured peak was 0.7 to 1.3 times this estimate.
     """
     states = max(OPTIMIZERS[run.optimizer].buffers, _BUFFERS_AT_START) * parameter_count(run, sizes)
     inputs = run.batch_size * sizes.features
-    # Dropout stores the random numbers of sixteen steps, and drawing them takes as much memory again.
+    # Dropout stores the random numbers of sixteen steps. Drawing them takes as much memory again.
     units = 6 * max(run.batch_size, 256) + (32 * run.batch_size if any(run.dropout) else 0)
     # Only a monotone activation is computed after the pooling, on fewer values.
     is_large = not ACTIVATIONS.get(run.activation, ActivationInfo()).is_monotone
@@ -127,6 +126,6 @@ def run_bytes(run: Run, sizes: Sizes) -> int:
 def activation_bytes(run: Run, sizes: Sizes) -> int:
     """Returns the approximate memory of a run's convolutional blocks in one step, in bytes.
 
-    The memory holds outputs, gradients and pooled outputs.
+    This is the memory of outputs, gradients and pooled outputs.
     """
     return int(4 * 5 * run.batch_size * sum(block.elements for block in _blocks(run, sizes)))

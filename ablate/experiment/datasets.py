@@ -1,4 +1,4 @@
-"""Facts about the datasets, by name, that are known without reading the data.
+"""Facts about each dataset that are known without reading its data.
 
 To add a dataset of pictures in one of torchvision's file formats, add an entry to `DATASETS`.
 """
@@ -37,7 +37,7 @@ class DatasetInfo:
     """Facts about a dataset."""
 
     shape: tuple[int, ...]  # shape of one sample, channels first
-    classes: int | None  # number of labels; None if only the data determine it
+    classes: int | None  # number of labels; None if it is known only from the data
     samples: int  # training samples, validation samples included
     test_samples: int  # samples in the dataset's own test set; 0 if a test set must be split off
     about: str  # description in one line, for `ablate list datasets`

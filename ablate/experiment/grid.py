@@ -1,4 +1,4 @@
-"""The grid: all runs of an experiment. The id of a run is a hash of everything that determines the run's result."""
+"""The grid: all runs of an experiment, and their ids. A run's id is a hash of all that determines the run's result."""
 
 import json
 import sys
@@ -18,8 +18,8 @@ from ablate.experiment.optimizers import OPTIMIZERS
 from ablate.experiment.roles import named, roles_of
 from ablate.experiment.spec import FACTORS, ROLES, Experiment
 
-# The version increases whenever the same settings would give different results. The version is part of every run id and
-# of the settings that all runs of a folder share, so old and new results are never confused and never share a folder.
+# The version increases with every change to the code that changes results. It is part of every run id and of the
+# settings that all runs of a folder share, so that old and new results are never confused and never share a folder.
 NUMERICS_VERSION = 4
 NUMERICS = "numerics_version"  # key of the version in `Run.data`
 SIMULATED = "simulated"  # key of `Run.simulated` in `Run.data`
@@ -30,8 +30,8 @@ class Run:
     """One training of one network: a variant and a seed, with everything that determines the result.
 
     Every setting of the experiment is an attribute of a run, for example `run.activation`, `run.hidden` and
-    `run.precision`. A run has one level of each factor; an actual value replaces the level `auto`. The level of
-    `dropout` has one rate for each convolutional block and hidden layer.
+    `run.precision`. A run has one level of each factor, with an actual value instead of `auto`. The level of `dropout`
+    has one rate for each convolutional block and hidden layer.
     """
 
     factors: Mapping[str, Any] = field(hash=False)  # the level of each factor
@@ -42,7 +42,7 @@ class Run:
     simulated: bool = False  # whether results are simulated instead of trained; `data` contains this fact too
 
     def __getattr__(self, name: str) -> Any:
-        # Python calls this method only for names that are not attributes. While a run is unpickled, `vars` is empty.
+        # Python calls this method only for names that are not attributes. During unpickling, `vars(self)` is empty.
         for settings in (vars(self).get("factors", {}), vars(self).get("common", {})):
             if name in settings:
                 return settings[name]
@@ -86,7 +86,7 @@ class Run:
 def expand(experiment: Experiment, *, simulated: bool = False) -> tuple[Run, ...]:
     """Returns every run of an experiment's grid.
 
-    In the order of runs, later factors vary faster than earlier factors, and seeds vary fastest. `simulated` tells
+    The order of the runs is that of nested loops over the factors, with the seeds innermost. `simulated` tells
     whether the results will be simulated instead of trained. A simulated run and a trained run with the same settings
     have different ids.
 
@@ -126,7 +126,7 @@ def _same_run(first: dict[str, Any], second: dict[str, Any]) -> str:
 def resolve_levels(experiment: Experiment, levels: dict[str, Any]) -> dict[str, Any]:
     """Returns the levels of one variant with actual values instead of `auto`.
 
-    Settings that the model or the optimizer lacks get a fixed value.
+    A factor that does not apply to the model or the optimizer gets a fixed level.
     """
     optimizer = OPTIMIZERS[levels["optimizer"]]
     channels = experiment.channels_of(levels["channels"])
@@ -148,8 +148,8 @@ def _code(activation: str) -> str:
     If the file changes, the hash and therefore the run id change.
 
     Raises:
-        SpecError: The module of the activation does not exist, or a file of the working directory has the name of a
-            module of Python or of an installed package.
+        SpecError: The module of the activation does not exist, or a file in the working directory has the same name as
+            a module of Python or of an installed package.
     """
     module, _, function = activation.partition(":")
     if not function:
@@ -171,7 +171,7 @@ def _code(activation: str) -> str:
 def _spec_of(module: str) -> ModuleSpec | None:
     """Returns the import specification of a module, or None if the module does not exist.
 
-    The packages that contain the module are not imported, because foreign code may end the process.
+    The packages that contain the module are not imported, because their code could end the process.
     """
     if module in sys.modules:
         return sys.modules[module].__spec__
@@ -187,7 +187,7 @@ def _spec_of(module: str) -> ModuleSpec | None:
 def varied(experiment: Experiment) -> tuple[str, ...]:
     """Returns the factors whose levels make up variant names.
 
-    A factor is included if its role requires it or if it has several levels.
+    These are the factors that have several levels and the factors that, by their role, are in all variant names.
     """
     is_varied = {name: len(getattr(experiment, name)) > 1 for name in FACTORS}
     return tuple(name for name in FACTORS if is_varied[name] or ROLES[name].names_every_variant)

@@ -36,8 +36,8 @@ def window(model: Model, frames: int, block: int) -> Size:
     """Returns the size of a block's pooling window: 2 along height and width and, for videos, 2 along frames.
 
     For videos, the window of the first block has size 1 along frames, "with the intention of not to merge the temporal
-    signal too early" (Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015). If only a
-    single frame is left, the window also has size 1 along frames.
+    signal too early" (Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 2015). The window
+    also has size 1 along frames if only one frame is left.
 
     Args:
         model: `cnn` or `cnn3d`.
@@ -52,8 +52,8 @@ def window(model: Model, frames: int, block: int) -> Size:
 def sizes_by_block(model: Model, sample: Size, blocks: int) -> tuple[Size, ...]:
     """Returns the spatial size of the input of each block, and of the output of the last block.
 
-    Rows that do not fill a pooling window are dropped, so 7 rows become 3. A size of 0 means that the sample is too
-    small for this number of blocks.
+    Rows that do not fill a pooling window are dropped: 7 rows become 3. A size of 0 means that the sample is too small
+    for this number of blocks.
 
     Args:
         model: `cnn` or `cnn3d`.

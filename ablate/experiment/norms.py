@@ -16,7 +16,7 @@ class NormInfo:
         about: Description of the normalization in one line, for a help text.
         makes_bias_redundant: Whether the normalization subtracts a mean per unit, which cancels the bias of the
             preceding layer.
-        min_units: Smallest legal number of units or channels of a layer; two if statistics are computed within one
+        min_units: Smallest legal number of units or channels of a layer; two if the statistics are those of a single
             sample.
         seconds: Time per element of a hidden layer in one training step (forward and backward) on one core.
     """
@@ -54,8 +54,8 @@ NORM_ALIASES = {"pre": "batch", "post": "batch" + AFTER}
 def group_count(units: int) -> int:
     """Returns the number of groups of group normalization for a layer with `units` units.
 
-    The result is the largest divisor of `units` up to 8 that gives groups of at least two units, or 1 if no such
-    divisor exists.
+    The result is the largest divisor of `units` that is at most 8 and gives groups of at least two units, or 1 if no
+    such divisor exists.
     """
     return next((n for n in range(MOST_GROUPS, 1, -1) if units % n == 0 and units >= 2 * n), 1)
 
@@ -63,7 +63,7 @@ def group_count(units: int) -> int:
 def norm_name(level: str) -> str:
     """Returns the key of `NORMS` for a level of the factor `norm`, such as `batch` for `batch-post`.
 
-    The level is not `off`.
+    The level must not be `off`.
     """
     return level.removesuffix(AFTER)
 

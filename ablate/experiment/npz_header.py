@@ -1,6 +1,6 @@
 """The shapes of the arrays in an npz file, read from the file headers without loading any array.
 
-Whatever the headers state is compared with the sizes of the archive, so that a small file cannot ask for much memory.
+The sizes that the headers state must agree with those of the archive, so that a small file cannot ask for much memory.
 """
 
 import ast
@@ -77,7 +77,7 @@ def _npy_shape(archive: ZipFile, member: str) -> tuple[int, ...]:
     """Returns the shape that the header of an npy file (format version 1 to 3) states.
 
     Raises:
-        ValueError: The header is not that of an array of numbers of the size that the archive states.
+        ValueError: The header is not that of an array of numbers, or its size is not the one that the archive states.
     """
     if archive.namelist().count(member) > 1:
         raise ValueError(f"{member} is in it twice")

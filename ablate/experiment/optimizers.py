@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class OptimizerInfo:
     """Facts about one optimizer.
 
-    `learning_rate` and `weight_decay` are the values that replace the level `auto`. All are torch's defaults, except
-    the learning rate of sgd.
+    `learning_rate` and `weight_decay` are the values that replace the level `auto`. They are torch's defaults, except
+    for the learning rate of sgd.
     """
 
     learning_rate: float

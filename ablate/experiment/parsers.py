@@ -19,7 +19,7 @@ from ablate.experiment.norms import NORM_ALIASES, NORM_LEVELS
 
 Parser = Callable[[Any], Any]
 
-# Numbers with more digits are above every limit; Python itself refuses to convert those of thousands of digits.
+# Numbers with more digits are above every limit, and Python itself refuses to convert numbers of thousands of digits.
 _MOST_DIGITS = 20
 
 
@@ -85,7 +85,7 @@ def real(legal: str, allowed: Callable[[float], bool]) -> Parser:
 
 
 def auto_or(parser: Parser) -> Parser:
-    """Returns a parser that accepts the word `auto` and, in addition, everything that `parser` accepts."""
+    """Returns a parser that accepts the word `auto` and everything that `parser` accepts."""
     return lambda received: received if received == "auto" else parser(received)
 
 
@@ -151,7 +151,7 @@ WIDTHS = per_layer(whole(1, MOST_UNITS))
 def channels(received: Any) -> Any:
     """Parses the numbers of channels of convolutional blocks.
 
-    The input `none` means no channels; it occurs in stored results of a multilayer perceptron.
+    The input `none`, which occurs in stored results of a multilayer perceptron, means no channels.
     """
     return () if received == NONE else auto_or(WIDTHS)(received)
 

@@ -20,8 +20,8 @@ from ablate.experiment.spec import ROLES, Experiment
 T = TypeVar("T")
 
 # Maximum memory, in bytes, of the activations of a stack of convolutional networks. Convolutions are computed run by
-# run, so stacking saves calls only in the fully connected layers. In a larger stack, the cache no longer holds a run's
-# activations when its gradient is computed, which costs more time than stacking saves.
+# run, so stacking saves calls only in the fully connected layers. In a larger stack, a run's activations are no longer
+# in the cache when its gradient is computed, which costs more time than stacking saves.
 STACK_BYTES = 16 << 20
 # Maximum number of runs in a stack. Larger stacks have less call overhead per run; smaller stacks fit into the cache.
 # The time per run hardly changes around this value.
@@ -29,7 +29,7 @@ MAX_RUNS = 32
 # On a GPU all stacks have the same large size, and stacks with fewer runs are padded. GPU libraries choose kernels by
 # the size of the whole problem, so the size of a stack affects the last bits of results.
 GPU_RUNS = 128
-# The convolutions of a stack run one after another, so a padding copy costs as much as a run.
+# The size for convolutional networks. Convolutions are computed run by run, so padding costs as much as further runs.
 GPU_CONV_RUNS = 16
 # Maximum share of a GPU's memory that a stack may take according to the estimate.
 GPU_SHARE = 0.5
@@ -98,7 +98,7 @@ def make_plan(
     """Returns the plan that trains the given runs with `jobs` worker processes.
 
     `gpu_memory` is the number of bytes of GPU memory per worker, or None for training on a CPU. On a CPU, a stack takes
-    at most `stack_bytes`, unless a single run takes more. `begun` holds the ids of the runs of stacks that have a
+    at most `stack_bytes`, unless a single run takes more. `begun` holds the run ids of each stack that has a
     checkpoint. If all runs of such a stack are given, they form a stack again.
     """
     groups = grouped(runs)
@@ -116,7 +116,7 @@ def make_plan(
         for group, limit, runs_that_fit in zip(groups, limits, most, strict=True)
         for part in _cut_around(group, limit, [run_ids for run_ids in begun if len(run_ids) <= runs_that_fit])
     ]
-    # The seeds of a variant share the mapping of its levels, and the cost.
+    # All runs of a variant have the same mapping object of levels, and the same cost.
     variants = {id(run.factors): run for group in groups for run in group}
     of_runs = {key: cost.run_seconds(run, sizes) for key, run in variants.items()}
     seconds = {id(stack): _stack_seconds(stack, sizes, of_runs) for stack in stacks}
@@ -131,7 +131,7 @@ def make_plan(
 
 
 def grouped(runs: Iterable[Run]) -> list[list[Run]]:
-    """Returns the runs in groups; only runs of the same group can be in one stack."""
+    """Returns the runs in groups. Only runs of the same group can be in the same stack."""
     by_kind: dict[object, list[Run]] = defaultdict(list)
     for run in runs:
         by_kind[_kind(run)].append(run)
@@ -156,7 +156,7 @@ def with_runs(stack: Stack, runs: tuple[Run, ...]) -> Stack:
 def kind_of(stack: Stack) -> object:
     """Returns the settings that all runs of a stack share.
 
-    Two stacks for which the settings are the same could be trained as one stack.
+    Stacks that agree in these settings could be trained as one stack.
     """
     return _kind(stack.runs[0])
 
@@ -183,7 +183,7 @@ def most_runs(groups: Sequence[Sequence[Run]], sizes: Sizes) -> int:
 
 
 def _largest(runs: Sequence[Run], sizes: Sizes) -> int:
-    """Returns the memory in bytes of the largest of runs that differ in activation, dropout and seed only."""
+    """Returns the largest memory of one run in bytes. The runs differ only in activation, dropout and seed."""
     return max(
         cost.run_bytes(run, sizes) for run in {(r.activation, any(r.dropout)): r for r in runs}.values()
     )
@@ -194,7 +194,7 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
 
     The size is a power of two that depends on the network of `run` and not on the other runs of the plan.
     """
-    # The runs of a stack differ in activation and dropout, so those that take the most memory are assumed.
+    # The runs of a stack differ in activation and dropout. The values that take the most memory are assumed.
     largest = run.with_settings(activation="gelu", dropout=(0.5,))
     limit = GPU_CONV_RUNS if run.channels else GPU_RUNS
     while limit > 1 and limit * cost.run_bytes(largest, sizes) > GPU_SHARE * memory:
@@ -203,7 +203,7 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
 
 
 def _cut_around(group: Sequence[Run], limit: int, begun: Sequence[Sequence[str]]) -> list[tuple[Run, ...]]:
-    """Splits a group into stacks as `cut` does, but leaves the begun stacks as they are."""
+    """Splits a group into stacks like `cut`, except that each stack of `begun` whose runs are all given stays whole."""
     if not begun:
         return cut(group, limit)
     rest, parts = {run.run_id: run for run in group}, []
@@ -214,10 +214,10 @@ def _cut_around(group: Sequence[Run], limit: int, begun: Sequence[Sequence[str]]
 
 
 def cut(group: Sequence[Run], limit: int) -> list[tuple[Run, ...]]:
-    """Splits a group into stacks of at most `limit` runs; the runs of a seed stay together if they fit.
+    """Splits a group into stacks of at most `limit` runs. Runs with the same seed stay together if they fit.
 
-    Runs with the same seed stay together if they fit into one stack. Runs with the same seed share batches and the
-    uniform random numbers of dropout, so a stack with fewer seeds reads less data and draws fewer random numbers.
+    Runs with the same seed share batches and the uniform random numbers of dropout, so a stack with fewer seeds reads
+    less data and draws fewer random numbers.
     """
     by_seed = groupby(sorted(group, key=lambda run: (run.seed, _order(run))), key=lambda run: run.seed)
     parts = [part for _, runs in by_seed for part in _even(list(runs), limit)]
@@ -246,7 +246,7 @@ def _stack_seconds(stack: Stack, sizes: Sizes, of_runs: Mapping[int, float]) -> 
 
 
 def _makespan(seconds: Iterable[float], jobs: int) -> float:
-    """Returns the total time until the last worker finishes, if each free worker takes the next stack."""
+    """Returns the time until all stacks are trained, if each worker that becomes free takes the next stack."""
     free = [0.0] * jobs
     for duration in seconds:
         free[free.index(min(free))] += duration

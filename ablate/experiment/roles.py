@@ -34,16 +34,16 @@ class Role:
     changes_cost: bool = False  # whether the time of one training step depends on the setting
     names_every_variant: bool = False  # whether all variant names include the setting
     varies_in_stack: bool = False  # whether runs in the same stack may differ in the setting
-    goes_with: str = ""  # factor on whose level the value of this setting may depend
+    goes_with: str = ""  # factor whose level may determine the value of this setting
     order: tuple[str, ...] = ()  # levels in the order of reports; numeric levels are sorted
 
     @property
     def is_shared(self) -> bool:
-        """Whether all runs of an experiment share the setting and the setting changes their results."""
+        """Whether the setting is the same for all runs of an experiment and changes their results."""
         return self.kind == "shared" and not self.not_in_run_id
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Parses a value before pydantic checks its type."""
+        """Makes pydantic call `parse` on a value before it checks the type of the value."""
         return core_schema.no_info_before_validator_function(self.parse, handler(source))
 
 

@@ -34,9 +34,9 @@ _FRACTION = real("a number above 0 and below 1", lambda x: 0 < x < 1)
 
 
 def _auto(facts: Mapping[Any, Any], attribute: str) -> str:
-    """Returns a help text that says what `auto` means for each entry of `facts`, such as `auto is sgd 0.1`.
+    """Returns a help text with the value of an attribute for each entry of `facts`, such as `auto is sgd 0.1`.
 
-    Entries whose value is empty are left out.
+    Entries with an empty value are left out.
     """
     values = {name: getattr(info, attribute) for name, info in facts.items()}
     return "auto is " + ", ".join(f"{name} {label(value)}" for name, value in values.items() if value != ())
@@ -55,7 +55,7 @@ class Experiment(BaseModel):
 
     Each field is a key of experiment.toml, an option of the command line and an environment variable; for example, the
     field `norm` is the option `--norm` and the variable `ABLATE_NORM`. The role of a field (`roles.Role`) holds further
-    properties of the setting. The settings of an experiment are defined only in the class `Experiment`.
+    properties of the setting. Settings are defined only in this class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

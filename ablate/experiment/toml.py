@@ -32,7 +32,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def from_toml(text: str) -> dict[str, Any]:
-    """Returns the settings in a text without checking them. Raises ValueError if the text is not TOML."""
+    """Returns the settings in a TOML text without checking them. Raises ValueError if the text is not TOML."""
     # The time of the parser grows with the square of the number of dots in a key, and no key of an experiment has any.
     if text.count(".") - len(_DECIMAL.findall(text)) > _MOST_DOTS:
         raise ValueError(f"more than {_MOST_DOTS:,} dots that are not in numbers")
@@ -42,7 +42,7 @@ def from_toml(text: str) -> dict[str, Any]:
         raise ValueError("its values are nested too deeply") from None
     except tomllib.TOMLDecodeError:
         raise
-    except ValueError:  # of Python, which does not convert such numbers
+    except ValueError:  # Python does not convert numbers with so many digits
         raise ValueError("a number has thousands of digits") from None
 
 
@@ -57,8 +57,7 @@ def to_toml(experiment: Experiment) -> str:
 def _plain(name: str, value: Any) -> Any:
     """Converts the value of a setting to a value for TOML.
 
-    A level with one value per layer becomes text. If a factor has a single level, the value is this level instead of a
-    list.
+    A level with one value per layer becomes text. The value of a factor with a single level is this level, not a list.
     """
     if name == "tune":
         return f"learning_rate={','.join(map(label, value))}" if value else ""

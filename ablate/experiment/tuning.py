@@ -10,7 +10,7 @@ from ablate.experiment.shards import WHOLE
 from ablate.experiment.spec import FACTORS, Experiment
 
 TUNED = "learning_rate"
-# `FIRST_SEED` is far above typical seeds, so that adding seeds to an experiment does not change the selected rates.
+# Far above typical seeds, so that adding seeds to an experiment does not change the selected learning rates.
 FIRST_SEED = 1_000_000
 
 Key = tuple[str, ...]
