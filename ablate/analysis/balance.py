@@ -8,7 +8,7 @@ from ablate.analysis.metrics import STEPS_TO_TARGET
 
 
 def counted(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Returns the scored runs that count for a metric: all runs for steps to target, else the finished runs."""
+    """Returns the scored runs that count for a metric: all runs if it is steps to target, else the finished runs."""
     return runs if metric == STEPS_TO_TARGET else runs[runs["finished"]]
 
 
@@ -31,6 +31,6 @@ def balanced(runs: pd.DataFrame, factor: str, background: Sequence[str]) -> pd.D
 def balanced_for(runs: pd.DataFrame, metric: str, factor: str, background: Sequence[str]) -> pd.DataFrame:
     """Returns the runs that count for a metric (`counted`), reduced to a complete grid (`balanced`).
 
-    Levels of `factor` of which no run counts are left out.
+    Levels of `factor` without a run that counts are left out.
     """
     return balanced(counted(balanced(runs, factor, background), metric), factor, background)

@@ -22,10 +22,10 @@ def layer_bands(runs: pd.DataFrame, layers: pd.DataFrame, quantity: str) -> pd.D
 def over_seeds(runs: pd.DataFrame, table: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
     """Returns the mean of the column `value` over seeds and its interval, for each variant and combination of keys.
 
-    A combination of keys is a combination of values in the columns `keys`. The result is sorted by variant and keys,
-    and has the columns `variant`, those named by `keys`, `mean`, `low`, `high` and `n` (number of seeds). `table` has
-    one row per run and combination of keys. Rows of `table` without a value and runs that did not finish, whose curves
-    end early, are left out.
+    A combination of keys is a combination of values in the columns that `keys` names. The result is sorted by variant
+    and keys, and has the columns `mean`, `low`, `high` and `n` (number of seeds) after those of variant and keys.
+    `table` has one row per run and combination of keys. Rows of `table` without a value are left out. Runs that did not
+    finish are left out, because their curves end early.
     """
     finished = runs.loc[runs["finished"], ["run_id", VARIANT, "seed"]]
     known = table.loc[table[value].notna(), ["run_id", *keys, value]].merge(finished, on="run_id")

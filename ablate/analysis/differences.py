@@ -7,8 +7,8 @@ A table of differences has one row per item (variant or level), in the order of 
 - `reference_failed`: number of seeds where only the item's run finished.
 - `difference`, `low`, `high`: mean difference over the pairs of runs, in the metric's unit, and the interval of this
   mean.
-- `p`, `p_holm`, `t_p_holm`: p of the sign-flip test, p of the sign-flip test adjusted by Holm's method, and p of the
-  t-test adjusted by Holm's method.
+- `p`, `p_holm`: p of the sign-flip test, and this p adjusted by Holm's method.
+- `t_p_holm`: p of the t-test, adjusted by Holm's method.
 - `improvement`: probability that a run beats the reference's run of the same seed.
 - `verdict`, `more_seeds`: a `standing.Standing`, and the approximate number of further seeds needed if the verdict is
   `TOO_FEW`.
@@ -16,7 +16,7 @@ A table of differences has one row per item (variant or level), in the order of 
 The interval and the t-test assume normally distributed differences. Under the null hypothesis of the sign-flip test,
 differences are symmetric around 0.
 
-A failed run ranks last. The tests, the probability and the verdict count a failed run as a loss as large as the largest
+A failed run ranks last. The tests, `improvement` and the verdict count a failed run as a loss as large as the largest
 difference among the pairs (worst-rank scores, Lachin, "Worst-rank score analysis with informatively missing
 observations in clinical trials", Controlled Clinical Trials 20:408-422, 1999). Seeds where both runs failed are left
 out.

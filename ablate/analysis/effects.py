@@ -30,8 +30,8 @@ Term = tuple[str, ...]
 
 # A sum of squares counts as 0 if it is below this share of the total sum of squares.
 _ROUNDING = 1e-12
-# An eigenvalue counts as 0 if it is below this share of the largest eigenvalue. Zero eigenvalues exist because some
-# indicator columns are linearly dependent.
+# An eigenvalue of the cross products of indicator columns counts as 0 if it is below this share of the largest one.
+# Some eigenvalues are 0 because some of these columns are linearly dependent.
 _DEPENDENT = 1e-10
 
 

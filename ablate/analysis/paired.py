@@ -10,8 +10,8 @@ from ablate.analysis.arrays import Floats
 from ablate.experiment.seeding import derive
 
 CONFIDENCE = 0.95
-# The sign-flip test counts all sign patterns for up to `EXACT_SEEDS` seeds; for more seeds, it draws `DRAWN_PATTERNS`
-# patterns at random.
+# For up to `EXACT_SEEDS` seeds, `sign_flip_p` counts all sign patterns; for more seeds, it draws `DRAWN_PATTERNS` of
+# them at random.
 EXACT_SEEDS = 20
 DRAWN_PATTERNS = 19_999
 
@@ -57,11 +57,11 @@ def sign_flip_p(differences: Floats) -> float:
     """Returns the two-sided p of the sign-flip test.
 
     The null hypothesis is that the differences are symmetric around zero. A sign pattern multiplies each difference by
-    +1 or -1. p is the share of all sign patterns whose sum of differences is at least as far from zero as the observed
-    sum. For more than `EXACT_SEEDS` differences, p is the share among `DRAWN_PATTERNS` random sign patterns and the
-    observed pattern (Phipson and Smyth, "Permutation P-values should never be zero", Statistical Applications in
-    Genetics and Molecular Biology 9(1), 2010). `differences` has the shape (pairs,) and holds no NaN. If `differences`
-    is empty, p is NaN.
+    +1 or -1. p is the share of all sign patterns for which the sum of the multiplied differences is at least as far
+    from zero as the observed sum. For more than `EXACT_SEEDS` differences, p is the share among `DRAWN_PATTERNS` random
+    sign patterns and the observed pattern (Phipson and Smyth, "Permutation P-values should never be zero", Statistical
+    Applications in Genetics and Molecular Biology 9(1), 2010). `differences` has the shape (pairs,) and holds no NaN.
+    If `differences` is empty, p is NaN.
     """
     if not len(differences):
         return float("nan")
@@ -107,9 +107,9 @@ def holm(p: Floats, family: int | None = None) -> Floats:
 def improvement(differences: Floats) -> float:
     """Returns the probability that a run beats the reference's run of the same seed, where a tie counts half.
 
-    The result is the counterpart, for paired runs, of the probability of improvement of Agarwal et al., "Deep
-    reinforcement learning at the edge of the statistical precipice", NeurIPS 2021. `differences` has the shape (pairs,)
-    and is positive where the run is better than the reference's run. If `differences` is empty, the result is NaN.
+    Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice", NeurIPS 2021, define the
+    same probability for runs that are not paired. `differences` has the shape (pairs,) and is positive where the run is
+    better than the reference's run. If `differences` is empty, the result is NaN.
     """
     return float((1 + np.sign(differences).mean()) / 2) if len(differences) else float("nan")
 

@@ -16,7 +16,7 @@ def with_seconds(variants: pd.DataFrame, step_costs: pd.DataFrame) -> pd.DataFra
     to target are steps to target times `step_seconds`. If some runs missed the target, the means of the steps to target
     and of the seconds to target are lower bounds. The cost of a step is measured with only one variant in a stack (runs
     trained together as one network), because all runs of a stack share the time of a step. `step_costs` has one row per
-    measured variant, with the columns `variant` and `step_seconds`. All other variants get NaN.
+    measured variant, with the columns `variant` and `step_seconds`. Variants that were not measured get NaN.
     """
     table = variants.merge(step_costs[[VARIANT, "step_seconds"]], on=VARIANT, how="left", validate="1:1")
     scaled = {

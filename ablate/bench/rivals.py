@@ -12,8 +12,8 @@ class Rival:
     """A way to train the same runs as ablate, but without the stacked networks of ablate.
 
     If `is_tuned` is true, the rival has one thread and the floating-point modes and memory settings of ablate's worker
-    processes. All other rivals have torch's defaults. If `is_ensemble` is true, the rival trains runs that differ only
-    in dropout and seed together, as an ensemble. An ensemble supports only the model `mlp`, because torch's layer for
+    processes. All other rivals have torch's defaults. If `is_ensemble` is true, the rival trains all runs that differ
+    only in dropout and seed as one ensemble. An ensemble supports only the model `mlp`, because torch's layer for
     channel dropout would use the same rate for all networks of the ensemble.
     """
 

@@ -88,7 +88,7 @@ def _fetch(kind: str, root: Path) -> None:
     # The object is made without calling __init__, which would read the files.
     unread = fetcher.__new__(fetcher)
     unread.root = root
-    stderr = unescaped(sys.stderr)  # a progress bar returns to the start of its line
+    stderr = unescaped(sys.stderr)  # a progress bar writes control characters
     with redirect_stdout(stderr), redirect_stderr(stderr), _limits():
         unread.download()
 

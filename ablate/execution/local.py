@@ -87,7 +87,8 @@ class LocalExecutor:
         busy = dict[Connection, Stack]()
         error: BaseException | None = None
         while pending or busy or error:
-            # The newest worker is the first to get a stack: a run that is tried again alone needs the most free memory.
+            # The first stack may be a run that is tried again alone and needs the most free memory, so it goes to the
+            # newest worker.
             for connection in [free for free in reversed(self.workers) if free not in busy and not error]:
                 if (stack := pending.take(len(busy))) is None:
                     break

@@ -89,7 +89,7 @@ def _measured(matched: Match, values: Values, alpha: float) -> Iterator[Finding]
     for (v, m), loss in np.ndenumerate(answers.loss):
         variant, metric = values.variants[v], values.metrics[m]
         if variant != EVERY and not all(variant in variants for variants in finished):
-            continue  # the finding on the status of its runs is enough
+            continue  # the finding on the variant's statuses is enough
         finding = Finding(variant, metric.name, Verdict.INCONCLUSIVE, decides=metric.decides)
         counts = [counter[variant, metric.name] for counter in unsound]
         if any(counts):

@@ -22,7 +22,7 @@ candidate are swapped (deals). If one question shows a great improvement, its mi
 other question, the observed results and their mirror image then both count, and p is at least 2 / 2^n with flips and
 2 / 20 with deals of 3 seeds on each side. For this reason, flips are used only if 2 / 2^n is at most alpha. With deals
 of 3 seeds on each side, a great improvement in one question can hide a loss in another question. With deals of at least
-4 seeds on each side, the bound is at most 2 / 70, so the loss can still be found at alpha = 0.05.
+4 seeds on each side, p can be 2 / 70 or less, so the loss can still be found at alpha = 0.05.
 
 The test statistic is the mean loss (by how much the candidate is worse) divided by its standard error, with two changes
 that keep the test exact and increase its power with few seeds. First, the variance of a variant is averaged with the

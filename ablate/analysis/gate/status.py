@@ -39,7 +39,7 @@ def _is_worse(before: pd.DataFrame, after: pd.DataFrame) -> bool:
         if new[seed] != FINISHED and (old[seed] == FINISHED or new[seed] == FAILED):
             return True
     only_old, only_new = [old[seed] for seed in old.keys() - new], [new[seed] for seed in new.keys() - old]
-    # Seeds that only one side has are compared with all runs of the other side.
+    # Without seeds that only `before` has, the seeds that only `after` has are compared with all seeds of `before`.
     return bool(only_new) and _unfinished(only_new) > _unfinished(only_old or [*old.values()])
 
 

@@ -48,8 +48,8 @@ class Finding:
     finished, and the metric named `bits` compares all columns bit by bit. `decides` tells whether the finding can fail
     a gate. `baseline` and `candidate` are means, and `low` and `high` are the ends of the interval of their difference,
     all in the metric's unit. `p` is the one-sided p of the difference in its observed direction, adjusted for all
-    variants and metrics. `more_seeds` is the approximate number of further seeds that would narrow the interval to the
-    margin. A field that has no value is None.
+    variants and metrics. `more_seeds` is the approximate number of further seeds that would narrow the interval enough
+    for a verdict. A field that has no value is None.
     """
 
     variant: str

@@ -47,12 +47,12 @@ class Machine:
 
     @cached_property
     def hardware(self) -> Hardware:
-        """The hardware on which runs are trained. Raises SpecError if there is no such device."""
+        """The hardware on which runs are trained. Raises SpecError if the requested device does not exist."""
         return hardware_here(self.device)
 
     @property
     def trainer(self) -> Device:
-        """The device on which runs are trained. Raises SpecError if there is no such device."""
+        """The device on which runs are trained. Raises SpecError if the requested device does not exist."""
         return self.hardware.device
 
     @cached_property
@@ -112,7 +112,7 @@ class Training(Machine):
 
     @cached_property
     def hardware(self) -> Hardware:
-        """The hardware of this machine, or of the Ray cluster. Raises SpecError if there is no such device."""
+        """The hardware of this machine or the Ray cluster. Raises SpecError if the requested device does not exist."""
         if self.executor != "ray":
             return hardware_here(self.device)
         # Imported here because Ray takes a second to load.
@@ -167,7 +167,7 @@ class Running(Training):
 
     @cached_property
     def again(self) -> tuple[str, ...]:
-        """The statuses of stored runs that are trained again."""
+        """The statuses with which stored runs are trained again."""
         if self.force:
             return STATUSES
         retried = {FAILED: self.retry_failed, DIVERGED: self.retry_diverged}
@@ -175,7 +175,7 @@ class Running(Training):
 
     @cached_property
     def failure_limit(self) -> int | None:
-        """Number of failed and diverged runs after which training stops, or None. Raises SpecError if it is illegal."""
+        """Number of failed and diverged runs at which training stops, or None. Raises SpecError if it is not legal."""
         try:
             limit = None if self.max_failures is None else int(whole(1)(self.max_failures))
         except ValueError as error:
