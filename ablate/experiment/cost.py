@@ -58,7 +58,7 @@ def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
 
 
 def _widths(run: Run, sizes: Sizes) -> tuple[int, ...]:
-    """Returns the number of inputs of the first fully connected layer, then the numbers of outputs of all such layers."""
+    """Returns the number of inputs of the first fully connected layer, and then the outputs of each such layer."""
     inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
     return (inputs, *run.hidden, sizes.classes)
 
