@@ -18,7 +18,7 @@ class Pending:
         return bool(self._waiting or self._alone)
 
     def take(self, in_training: int) -> Stack | None:
-        """Removes and returns the next stack; returns None if there is none or it must wait until none is in training.
+        """Removes and returns the next stack; returns None if the queue is empty or the stack must wait for all others.
 
         Args:
             in_training: Number of stacks that are being trained now.

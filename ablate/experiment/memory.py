@@ -99,7 +99,7 @@ def _largest_that_fits(run: Run, fits: Callable[[Run], bool]) -> str:
         batch //= 2
         if fits(run.with_settings(batch_size=batch)):
             return f"--batch-size {batch} fits"
-    best, low, high = None, -20.0, 0.0  # exponents of 10 for the factor of the widths
+    best, low, high = None, -20.0, 0.0  # low, high: exponents of 10 for the factor of the widths
     for _ in range(20):
         middle = (low + high) / 2
         widths = {name: _scaled(getattr(run, name), 10**middle) for name in ("channels", "hidden")}

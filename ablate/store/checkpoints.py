@@ -1,7 +1,7 @@
 """Checkpoints: the states of stacks in training, from which the next command goes on after an interruption.
 
-The checkpoint of a stack is one safetensors file in the folder `.checkpoints` of a results folder. It holds arrays and,
-as JSON, facts. No code is ever executed from it, and a checksum detects damage.
+The checkpoint of a stack is one safetensors file in the folder `.checkpoints` of a results folder. It holds arrays
+and, as JSON, facts about the training. Reading it executes no code, and a checksum detects damage.
 """
 
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FOLDER, SUFFIX = ".checkpoints", ".safetensors"
-# Keys of facts: the ids of the runs of a stack, and the library for matrix products.
+# Names of two facts: the ids of the runs of the stack, and the library for matrix products.
 RUNS, LIBRARY = "runs", "library"
 
 Facts = dict[str, Any]
@@ -29,18 +29,18 @@ Arrays = dict[str, "np.ndarray[Any, Any]"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The checkpoint of the stack with these runs; the file need not exist."""
+    """The checkpoint of a stack. Its file need not exist."""
 
     path: Path
 
     @classmethod
     def of(cls, results: Path, run_ids: Collection[str]) -> "Checkpoint":
-        """Returns the checkpoint of a stack in a results folder."""
+        """Returns the checkpoint of the stack with these runs in a results folder."""
         name = blake2b("\n".join(sorted(run_ids)).encode(), digest_size=16).hexdigest()
         return cls(results / FOLDER / (name + SUFFIX))
 
     def write(self, arrays: Arrays, facts: Mapping[str, Any]) -> None:
-        """Replaces the file. Raises OSError if the file cannot be written; then the old file stays."""
+        """Writes the file. If this fails, an OSError is raised and an old file stays."""
         from safetensors.numpy import save
 
         metadata = {"facts": json.dumps(facts), "checksum": _checksum(arrays, json.dumps(facts))}
@@ -76,14 +76,13 @@ class Checkpoint:
 
 def checkpoints_in(results: Path) -> Iterator[Checkpoint]:
     """Yields the checkpoints of a results folder in the order of their names."""
-    if os.path.isdir(
-        results / FOLDER
-    ):  # unlike `glob`, it takes a path that is too long for one without a folder
+    # For a path that is too long, `isdir` is False, whereas `glob` raises an error.
+    if os.path.isdir(results / FOLDER):
         yield from map(Checkpoint, sorted((results / FOLDER).glob(f"[!.]*{SUFFIX}")))
 
 
 def remove_useless_checkpoints(results: Path, stored: Callable[[], Collection[str]]) -> None:
-    """Deletes the checkpoints that are damaged or of which a run is stored, so that no command goes on from them.
+    """Deletes each checkpoint that is damaged or has a run that is stored, so that no command goes on from it.
 
     `stored` returns the ids of the stored runs; it is not called if there is no checkpoint.
     """

@@ -1,4 +1,4 @@
-"""Merging of many small parts of a results folder into few larger ones, which are faster to read."""
+"""Merging of small parts (the files of some runs) of a results folder into few larger parts, which load faster."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,15 +12,15 @@ from ablate.store.replacement import replace_parts
 from ablate.store.schema import TABLES
 from ablate.store.snapshot import snapshot
 
-# Replacing a run writes its whole part again, so a part stays small enough to be written within a second.
+# A part can be written within a second at these sizes. Replacing one run writes its whole part again.
 _MAX_RUNS, _MAX_BYTES = 4096, 1 << 25
 
 
 def compact(folder: Path) -> None:
-    """Merges parts with the same metadata, up to a size per part; all tables keep their rows to the bit.
+    """Merges parts with the same metadata into parts of limited size, and changes no bit of any row.
 
-    Each merge is one replacement (see `replacement`), so a reader or a crash sees all old parts or the new part. A full
-    disk leaves the remaining parts as they are. Only the writer of the folder may call this function.
+    Each merge is one replacement (see `replacement`), so a reader sees all old parts or the new part, also after a
+    crash. A full disk leaves the remaining parts as they are. Only the writer of the folder may call this function.
 
     Raises:
         StoreError: A file of a part is missing or damaged.
@@ -37,7 +37,7 @@ def compact(folder: Path) -> None:
 
 
 def _groups(folder: Path) -> Iterator[list[str]]:
-    """Yields the names of the parts that are merged into one part."""
+    """Yields groups of names; the parts with the names of a group are merged into one part."""
     loaded = snapshot(folder, {"runs": ["run_id"]})
     runs = {name: part["runs"].num_rows for name, part in loaded.items()}
     by_metadata: dict[object, list[str]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Equality of results bit by bit, except for what no result depends on: times and the name of the device."""
+"""Comparison of stored results bit by bit, in all columns except times and the name of the device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NOT_COMPARED = ("seconds", "device")
 
 @dataclass(frozen=True)
 class Conflict:
-    """The first difference between two results of a run."""
+    """The first difference between two stored results of one run."""
 
     run: str  # the run in words
     column: str
@@ -27,9 +27,10 @@ class Conflict:
 
 
 def conflicts_of(one: Part, other: Part) -> Iterator[Conflict]:
-    """Yields a conflict for each run with differing results; both sides have the same runs.
+    """Yields a conflict for each run whose results differ between two parts, which have the same runs.
 
-    Layers are compared only for runs that have some on both sides, because measuring them changes no result.
+    The table `layers` is compared only for runs that have rows of it in both parts, because measuring layers changes
+    no other result.
     """
     layered = sorted(set(parts.run_ids(one["layers"])) & set(parts.run_ids(other["layers"])))
     sides = [{**side, "layers": parts.keep_runs(side["layers"], layered)} for side in (one, other)]
@@ -52,7 +53,7 @@ def _are_equal(table: str, one: pa.Table, other: pa.Table) -> bool:
 
 
 def _bits(table: str, rows: pa.Table) -> pa.Table:
-    """Returns the compared columns with real numbers as the integers of the same bits: -0.0 differs from 0.0."""
+    """Returns the columns to compare, with real numbers as integers of the same bits, so that -0.0 differs from 0.0."""
     compared = parts.in_order(table, rows).drop_columns(
         [name for name in NOT_COMPARED if name in rows.column_names]
     )
@@ -64,12 +65,12 @@ def _bits(table: str, rows: pa.Table) -> pa.Table:
 
 
 def _first_difference(table: str, one: pa.Table, other: pa.Table) -> tuple[str, Any, Any]:
-    """Returns the column, with its table and step, and both values of the first difference."""
+    """Returns where two tables first differ, as a column with its table and step, and both values there."""
     if one.num_rows != other.num_rows:
         return f"{table} rows", one.num_rows, other.num_rows
     for ours, theirs in zip(*(parts.in_order(table, rows).to_pylist() for rows in (one, other)), strict=True):
         for name in ours:
-            # The text of a number has all of its digits and its sign.
+            # The `repr` of a number has all of its digits and its sign.
             if name not in NOT_COMPARED and repr(ours[name]) != repr(theirs[name]):
                 step = "" if table == "runs" else f" of {table} at step {ours['step']}"
                 return name + step, ours[name], theirs[name]

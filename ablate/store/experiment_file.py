@@ -14,7 +14,7 @@ SHARD = "shard"
 
 
 def read_experiment(folder: Path) -> str:
-    """Returns the text of the file; empty if there is none. Raises StoreError if it cannot be read."""
+    """Returns the text of the file, or an empty text without a file. Raises StoreError if the file cannot be read."""
     path = folder / EXPERIMENT_FILE
     try:
         return read_text(path)
@@ -25,7 +25,7 @@ def read_experiment(folder: Path) -> str:
 
 
 def settings_in(text: str) -> dict[str, Any]:
-    """Returns the settings in the text of an `experiment.toml`. Raises StoreError if it is not TOML."""
+    """Returns the settings in the text of an `experiment.toml`. Raises StoreError if the text is not TOML."""
     try:
         return from_toml(text)
     except ValueError as error:
@@ -33,7 +33,7 @@ def settings_in(text: str) -> dict[str, Any]:
 
 
 def shards_in(settings: dict[str, Any]) -> Shards:
-    """Returns the shards that a folder with these settings holds, all of them by default."""
+    """Returns the shards that a results folder with these settings holds. Without a setting `shard`, these are all."""
     try:
         return parse_shards(settings.get(SHARD, "1/1"))
     except ValueError as error:
@@ -41,7 +41,7 @@ def shards_in(settings: dict[str, Any]) -> Shards:
 
 
 def with_stored_shards(experiment: Experiment, folder: Path) -> Experiment:
-    """Returns the experiment with its shards and those that the folder already holds of the same experiment."""
+    """Returns the experiment with its own shards and those of the same experiment that the folder already holds."""
     if experiment.shard.is_whole:
         return experiment
     stored = settings_in(read_experiment(folder))

@@ -21,7 +21,7 @@ from ablate.store.snapshot import snapshot
 from ablate.store.status import FAILED
 
 _SHOWN_CONFLICTS = 3
-Place = tuple[int, str]  # the index of a source, and the name of a part
+Place = tuple[int, str]  # where a run is stored: the index of a source, and the name of a part
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Merge:
-    """What is to be written: for each run, the place of the result that is kept."""
+    """What to write to the target: for each run, by its id, the place of the result to keep."""
 
     target: Path
     sources: tuple[Source, ...]
@@ -55,7 +55,7 @@ class Merge:
         return {**self.sources[0].settings, SHARD: str(self.shards)}
 
     def differing_metadata(self) -> dict[str, list[str]]:
-        """Returns the metadata, such as versions, that have several values among all parts."""
+        """Returns the metadata, such as versions, that differ between parts, with all of their values."""
         values: dict[str, set[str]] = defaultdict(set)
         for source in self.sources:
             for part in source.parts.values():
@@ -68,9 +68,9 @@ class Merge:
         }
 
     def write(self) -> None:
-        """Adds to the target all runs that it lacks, part by part, with the metadata of their parts.
+        """Writes to the target, part by part, those results to keep that it lacks, with the metadata of their parts.
 
-        A killed process leaves some parts out; the same merge then adds these.
+        If the process is killed, some parts are missing in the target; the same merge adds them.
 
         Raises:
             StoreError: The target cannot be written, is being written, or has been written since it was read.
@@ -91,7 +91,7 @@ class Merge:
 
 
 def prepare_merge(folders: Sequence[Path], target: Path) -> Merge:
-    """Reads the folders, and the target if it holds results, and returns how they are merged. Writes nothing.
+    """Reads the folders, and the target if it holds results, and returns how to merge them. Writes nothing.
 
     A finished or diverged result is preferred to a failed one, and a result with layers to one without.
 
@@ -132,7 +132,7 @@ def prepare_merge(folders: Sequence[Path], target: Path) -> Merge:
 def _settle(
     sources: Sequence[Source], places: dict[str, Place], both: Mapping[tuple[Place, Place], list[str]]
 ) -> None:
-    """Chooses a place for each run that is stored at two places. Raises StoreError for differing results."""
+    """Puts the better of two places into `places` for each run in `both`. Raises StoreError if the results differ."""
     conflicts: list[tuple[Conflict, Path, Path]] = []
     for (first, second), run_ids in both.items():
         one, other = (

@@ -2,7 +2,7 @@
 
 The files of the new parts are first written under temporary names. Then the file `.replacement` is written, which names
 the old and the new parts: from now on the new parts count. Last, the old files are deleted and the new ones get their
-names. If the process is killed before the end, the next writer does this last step again.
+names. If the process is killed during this last step, the next writer repeats the step.
 """
 
 import json
@@ -20,7 +20,7 @@ from ablate.store.schema import TABLES
 
 _FILE = ".replacement"
 _MAX_BYTES = 1 << 26
-# Readers that know nothing of `.replacement` see a run missing for a moment, but never twice.
+# In this order, a reader that ignores `.replacement` may miss a run for a moment, but never sees a run twice.
 _ORDER = ("runs", *(table for table in TABLES if table != "runs"))
 
 
@@ -32,20 +32,20 @@ class Replacement:
     new: frozenset[str] = frozenset()
 
     def names(self, visible: Iterable[str]) -> set[str]:
-        """Returns the names of the parts that count, given the names of the files in `runs`."""
+        """Returns the names of the parts that count. `visible` holds the names of the files in the folder `runs`."""
         return set(visible) - self.old | self.new
 
     def path(self, folder: Path, table: str, name: str) -> Path:
-        """Returns the path of a file of a part that counts, which can still have its temporary name."""
+        """Returns the path of the file of a part that counts. The file can still have its temporary name."""
         staged = _staged(folder, table, name)
         return staged if name in self.new and staged.exists() else folder / table / name
 
 
 def unfinished(folder: Path) -> Replacement:
-    """Returns the replacement whose last step is not finished; its names are empty if there is none.
+    """Returns the replacement whose last step is not finished, or a replacement without names if there is none.
 
     Raises:
-        StoreError: The file was not written by ablate.
+        StoreError: The file `.replacement` was not written by ablate or cannot be read.
     """
     path = folder / _FILE
     try:
@@ -62,7 +62,7 @@ def unfinished(folder: Path) -> Replacement:
 
 
 def replace_parts(folder: Path, old: Collection[str], new: Mapping[str, Mapping[str, Any]]) -> None:
-    """Replaces the old parts by new ones, given as the content of each table's file by the name of the part.
+    """Replaces the parts named in `old` by `new`, which holds the content of a file by name of the part and by table.
 
     Raises:
         OSError: A file cannot be written; the old parts stay, or the next writer finishes the replacement.
@@ -85,7 +85,7 @@ def finish(folder: Path) -> None:
         return
     for table in _ORDER:
         waiting = {name for name in replacement.new if _staged(folder, table, name).exists()}
-        # A new part without a temporary name has its own name already, which an old part can have had before.
+        # A new file without a temporary name has its final name already. An old file may have had this name before.
         for name in replacement.old - (replacement.new - waiting):
             (folder / table / name).unlink(missing_ok=True)
         for name in waiting:

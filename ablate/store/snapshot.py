@@ -1,4 +1,4 @@
-"""Reading the parts of a results folder as they are at one moment, also while another command writes them."""
+"""Reading of the parts of a results folder as they are at one moment, even while another command writes to it."""
 
 import os
 import re
@@ -17,9 +17,10 @@ Version = tuple[int, ...]
 
 
 def snapshot(folder: Path, columns: Mapping[str, files.Names]) -> dict[str, parts.Part]:
-    """Returns some tables of each part by its name, with the given columns or, if none are given, all of them.
+    """Returns the parts by name, with the tables and columns that `columns` names.
 
-    The columns of `runs` include `run_id`. The other tables have only rows of runs that are in `runs`.
+    A table for which no columns are named has all of its columns. If columns of `runs` are named, `run_id` is one of
+    them. Rows of other tables whose run is not in `runs` are left out.
 
     Raises:
         StoreError: A file is missing, unreadable, damaged, not from ablate or of another schema, or a run is stored
@@ -41,7 +42,7 @@ def snapshot(folder: Path, columns: Mapping[str, files.Names]) -> dict[str, part
             try:
                 loaded[name] = versions[name], _load(folder, name, columns, replacement)
             except FileNotFoundError as error:
-                # A writer may have deleted the file after it was listed; then the version changes.
+                # A writer may have deleted the file since it was listed; then the next attempt finds another version.
                 if missing.get(name) == versions[name]:
                     raise _is_missing(folder / "runs" / name, Path(error.filename)) from None
                 missing[name] = versions[name]
@@ -70,7 +71,7 @@ def names_in(folder: Path, table: str) -> list[str]:
 
 
 def _versions(folder: Path, replacement: Replacement) -> dict[str, Version]:
-    """Returns what identifies the content of the runs file of each part that counts."""
+    """Returns, for each part that counts, the version: numbers that change with the content of its file in `runs`."""
     versions: dict[str, Version] = {}
     for name in replacement.names(names_in(folder, "runs")):
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Checks of stored values that are possible for the types of their columns and still wrong."""
+"""Checks of stored values that have the type of their column and can still be wrong."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ from ablate.store.status import STATUSES
 def wrong_value(arrow: pa.Table, keys: Collection[str]) -> str | None:
     """Returns a text that says which value of a table is wrong, or None if no value is wrong.
 
-    No two rows may have the same values in all columns of `keys`. Only scores, which can also be missing, may be
+    No two rows may have the same values in all columns of `keys`. Only optional real numbers, such as scores, may be
     infinite. Integers must not be negative, a status must be one of `STATUSES`, and no required value may be missing.
     """
     for field in arrow.schema:

@@ -1,7 +1,7 @@
 """The state of a stack in training, written from time to time, so that another process can go on with the training.
 
-The state consists of the parameters, the running statistics, the tensors of the optimizer, and the record. Random
-numbers are no part of it, because they depend only on seed and step.
+The state consists of the parameters, the running statistics, the tensors of the optimizer, and the record (see
+`Record`). Random numbers are not stored, because they depend only on seed and step.
 """
 
 import time
@@ -26,12 +26,12 @@ _SHARE = 0.01
 
 
 class Checkpointing:
-    """Writes the state of a stack to its checkpoint when it is due, and restores the state from the checkpoint.
+    """Writes the state of a stack to its checkpoint at intervals, and restores the state from the checkpoint.
 
     Args:
         checkpoint: Checkpoint of the stack.
         identity: What the bits of a state depend on. A checkpoint with another identity is not used.
-        seconds: Time between two checkpoints.
+        seconds: Shortest time from one write to the next.
     """
 
     def __init__(self, checkpoint: Checkpoint, identity: Mapping[str, Any], seconds: float = SECONDS) -> None:
@@ -40,7 +40,7 @@ class Checkpointing:
         self.due = time.monotonic() + seconds
 
     def save_if_due(self, steps: Steps, record: Record, seconds: float) -> None:
-        """Writes the state if it is due. `seconds` is the time that training has taken so far."""
+        """Writes the state if a write is due. `seconds` is the time that training has taken so far."""
         begin = time.monotonic()
         if begin < self.due:
             return
@@ -60,10 +60,10 @@ class Checkpointing:
         self.due = end + max(self.seconds, (end - begin) / _SHARE)
 
     def restore(self, steps: Steps, record: Record, due: Sequence[int]) -> float:
-        """Restores the state and returns the time in seconds that training had taken; 0 without a usable checkpoint.
+        """Restores the state and returns the seconds that its training took; returns 0 if no checkpoint is usable.
 
-        A checkpoint can be used if it has this identity, just the tensors of this stack, and an evaluation of the
-        untrained network with the same bits as the one in the record.
+        A checkpoint is usable if it has this identity, exactly the tensors of this stack, and the same bits as `record`
+        for the evaluation of the untrained network.
 
         Args:
             steps: Steps of the stack, none of which has been taken.
@@ -88,7 +88,7 @@ class Checkpointing:
 
 
 def identity(stack: Stack, device: str, library: MatmulLibrary) -> Facts:
-    """Returns the facts on which the bits of a stack's state depend. The ids of runs contain the numerics version."""
+    """Returns the facts on which the bits of a stack's state depend. The ids of runs depend on the numerics version."""
     return {
         RUNS: [run.run_id for run in stack.runs],
         "padding": stack.padding,
