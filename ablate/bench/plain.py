@@ -69,7 +69,7 @@ def dataloader_loop(network: nn.Module, run: Run, data: PlainData) -> Scores:
 def plain_module(
     run: Run, data: PlainData, dropout: Callable[[float], nn.Module | None] | None = None
 ) -> nn.Module:
-    """Returns the reference network of a run with torch's own dropout layers, on the device of the data.
+    """Returns a run's network from `nn.reference`, with torch's own dropout layers, on the device of the data.
 
     `dropout` is a function that makes the dropout layer for a rate, or returns None for no layer. By default, the
     dropout layer is `torch.nn.Dropout` for rates above 0.

@@ -16,8 +16,8 @@ class Match:
     """The runs of baseline and candidate, and the names of the variants that can and cannot be compared.
 
     Names of variants list the same factors in baseline and candidate. Variants in `common` have equal settings in both.
-    Variants in `vanished` exist only in the baseline, and variants in `new` only in the candidate. `apart` maps each
-    variant that exists in both but cannot be compared to the reason in words.
+    Variants in `vanished` exist only in the baseline, and variants in `new` only in the candidate. For each variant
+    that exists in both but cannot be compared, `apart` holds the reason in words.
     """
 
     baseline: pd.DataFrame

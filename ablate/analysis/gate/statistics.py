@@ -7,7 +7,7 @@ largest test statistic (Westfall and Young, "Resampling-Based Multiple Testing",
 candidate's result and the baseline's result of the same seed are exchangeable. The test therefore compares the observed
 results with rearrangements, which are called flips. A flip exchanges candidate and baseline in some seeds: it reverses
 the signs of all differences of these seeds and keeps all correlations between variants and metrics. With n seeds, there
-are 2^n flips. The p of a question is the share of flips that give a largest statistic, over all questions, of at least
+are 2^n flips. The p of a question is the share of flips for which the largest statistic of all questions is at least
 the observed statistic of this question. If nothing has changed, the probability that any question has a p of at most
 alpha is therefore at most alpha, for any distribution of the results.
 
@@ -87,8 +87,7 @@ class Questions:
 def flips_suffice(pairs: int, alpha: float) -> bool:
     """Returns whether a test by flips of this many paired seeds can give a p of at most alpha.
 
-    The factor 2 stands for two flips that count: the observed signs, and their mirror image if another question shows a
-    great improvement.
+    If another question shows a great improvement, p counts two flips: the observed signs and their mirror image.
     """
     return bool(2 * 2.0**-pairs <= alpha)
 

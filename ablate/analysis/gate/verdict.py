@@ -25,7 +25,7 @@ MARKS = dict(zip(Verdict, "+=-~x!", strict=True))
 
 
 class Cause(Enum):
-    """The basis of a verdict."""
+    """What a verdict is based on."""
 
     MEASURED = "measured"
     STATUS = "runs that did not finish"
