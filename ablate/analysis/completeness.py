@@ -18,7 +18,7 @@ def incompleteness(settings: Mapping[str, Any], runs: pd.DataFrame) -> str:
     """Returns a sentence with the number of missing runs of an experiment, or an empty text if no run is missing.
 
     `settings` are those of the experiment, and `runs` are its stored runs. A failed or diverged run is not missing. The
-    text is also empty if this version of ablate could not run the experiment. The dataset is not read.
+    text is also empty if this version of ablate cannot run such an experiment. The dataset is not read.
     """
     experiment = _experiment(settings)
     if experiment is None or experiment.size > MOST_RUNS:

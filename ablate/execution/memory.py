@@ -52,7 +52,7 @@ def _of_control_groups(root: Path) -> Iterator[Limit]:
 
 
 def _left_in(group: Path, limit: str, usage: str, prefix: str) -> Iterator[Limit]:
-    """Yields the limit of one control group minus its used memory, without cached files, which the system can drop."""
+    """Yields what is left of the limit of a control group. Cached files count as free, as the system can drop them."""
     with suppress(OSError, ValueError):  # a ValueError also for `max`, which means no limit
         most = int((group / limit).read_text(encoding="ascii"))
         used = int((group / usage).read_text(encoding="ascii"))

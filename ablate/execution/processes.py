@@ -26,7 +26,7 @@ _ADDRESS_BYTES = 103
 _ADDRESS = "listener-01234567"
 # Exit code that multiprocessing reports if the fork server, which alone knows the real exit code, has died.
 _UNKNOWN = 255
-# Number of attempts to start a process that ends at once; then this is an error.
+# After so many failed attempts to start a process, the failure is an error.
 STARTS = 3
 # Time for which a killed fork server still counts as running.
 _DYING_SECONDS = 0.2

@@ -45,7 +45,7 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 @contextmanager
 def holding(size: int) -> Iterator[None]:
-    """Turns an `OSError` of the block, which writes `size` bytes to temporary files, into one that names TMPDIR."""
+    """Turns an `OSError` of the `with` block, which writes `size` bytes of files, into an error that names TMPDIR."""
     with _explained(f"hold a copy of the data of {size / 2**20:,.0f} MiB"):
         yield
 

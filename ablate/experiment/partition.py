@@ -31,9 +31,10 @@ class _Piece(NamedTuple):
 
 
 def shard_of(experiment: Experiment, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Returns the runs in the shards of the grid that the experiment names, in the order of `runs`.
+    """Returns the runs in the shards that the experiment selects, in the order of `runs`.
 
-    `runs` are all runs of the grid. Each is in exactly one shard. If there are more shards than runs, some are empty.
+    `runs` are all runs of the grid, each of which is in exactly one shard. With more shards than runs, some shards are
+    empty.
     """
     shards = experiment.shard
     if shards.is_whole:
@@ -44,7 +45,7 @@ def shard_of(experiment: Experiment, runs: Sequence[Run]) -> tuple[Run, ...]:
 
 
 def _best_parts(experiment: Experiment, runs: Sequence[Run]) -> list[list[_Piece]]:
-    """Returns the pieces of each shard. The pieces are as large as shards of about equal cost allow."""
+    """Returns the pieces of each shard, which are as large as possible for shards of about equal cost."""
     sizes = sizes_of(experiment)
     groups = _variants(runs) if experiment.tune else grouped(runs)
     full = most_runs(groups, sizes)

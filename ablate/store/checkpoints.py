@@ -82,7 +82,7 @@ def checkpoints_in(results: Path) -> Iterator[Checkpoint]:
 
 
 def remove_useless_checkpoints(results: Path, stored: Callable[[], Collection[str]]) -> None:
-    """Deletes each checkpoint that is damaged or has a run that is stored, so that no command goes on from it.
+    """Deletes each checkpoint that is damaged or belongs to a stored run, so that no command goes on from it.
 
     `stored` returns the ids of the stored runs; it is not called if there is no checkpoint.
     """

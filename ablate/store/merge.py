@@ -68,7 +68,7 @@ class Merge:
         }
 
     def write(self) -> None:
-        """Writes to the target, part by part, those results to keep that it lacks, with the metadata of their parts.
+        """Writes to the target, part by part, the results to keep from other folders, with the metadata of their parts.
 
         If the process is killed, some parts are missing in the target; the same merge adds them.
 
@@ -93,11 +93,11 @@ class Merge:
 def prepare_merge(folders: Sequence[Path], target: Path) -> Merge:
     """Reads the folders, and the target if it holds results, and returns how to merge them. Writes nothing.
 
-    A finished or diverged result is preferred to a failed one, and a result with layers to one without.
+    A finished or diverged result is preferred to a failed one, and a result with rows in `layers` to one without.
 
     Raises:
-        StoreError: A folder cannot be read; the folders differ in experiment, data, version or kind of results; or two
-            results of one run differ in more than times.
+        StoreError: A folder cannot be read; the folders differ in experiment, data or version; only some results are
+            simulated; or two results of one run differ in more than times and device.
     """
     wanted = [target, *folders] if os.path.exists(target / "runs") else folders
     distinct = [

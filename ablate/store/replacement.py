@@ -1,4 +1,4 @@
-"""Replacement of stored parts by others in one step: at any time, all of the old parts count or all of the new ones.
+"""Replacement of parts (files of some runs) in one step: at any time, either all old parts count or all new ones.
 
 The files of the new parts are first written under temporary names. Then the file `.replacement` is written, which names
 the old and the new parts: from now on the new parts count. Last, the old files are deleted and the new ones get their

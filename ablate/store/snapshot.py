@@ -1,4 +1,4 @@
-"""Reading of the parts of a results folder as they are at one moment, even while another command writes to it."""
+"""Reading of all parts (files of some runs) as they are at one moment, even while another command writes parts."""
 
 import os
 import re

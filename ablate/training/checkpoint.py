@@ -88,7 +88,7 @@ class Checkpointing:
 
 
 def identity(stack: Stack, device: str, library: MatmulLibrary) -> Facts:
-    """Returns the facts on which the bits of a stack's state depend. The ids of runs depend on the numerics version."""
+    """Returns the facts on which the bits of a stack's state depend. The ids of runs cover the numerics version."""
     return {
         RUNS: [run.run_id for run in stack.runs],
         "padding": stack.padding,
