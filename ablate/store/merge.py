@@ -132,7 +132,7 @@ def prepare_merge(folders: Sequence[Path], target: Path) -> Merge:
 def _settle(
     sources: Sequence[Source], places: dict[str, Place], both: Mapping[tuple[Place, Place], list[str]]
 ) -> None:
-    """Puts the better of two places into `places` for each run in `both`. Raises StoreError if the results differ."""
+    """Puts into `places` the better place of each run that is stored twice. Raises StoreError if its results differ."""
     conflicts: list[tuple[Conflict, Path, Path]] = []
     for (first, second), run_ids in both.items():
         one, other = (
