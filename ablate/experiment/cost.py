@@ -30,7 +30,7 @@ EVALUATION_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of the dataset and the evaluation on which the cost of a run depends."""
+    """The properties of a dataset and of its evaluations that determine the cost of a run."""
 
     features: int  # numbers in one sample
     classes: int
@@ -58,7 +58,7 @@ def _blocks(run: Run, sizes: Sizes) -> list[_Block]:
 
 
 def _widths(run: Run, sizes: Sizes) -> tuple[int, ...]:
-    """Returns the number of inputs of the first fully connected layer, and then the outputs of each such layer."""
+    """Returns the number of inputs of the first fully connected layer, then each layer's number of outputs."""
     inputs = flat_features(run.model, sizes.sample, run.channels) if run.channels else sizes.features
     return (inputs, *run.hidden, sizes.classes)
 

@@ -52,8 +52,8 @@ def window(model: Model, frames: int, block: int) -> Size:
 def sizes_by_block(model: Model, sample: Size, blocks: int) -> tuple[Size, ...]:
     """Returns the spatial size of the input of each block, and of the output of the last block.
 
-    Rows that do not fill a pooling window are dropped: 7 rows become 3. A size of 0 means that the sample is too small
-    for this number of blocks.
+    Positions that do not fill a pooling window are dropped: 7 rows become 3. A size of 0 means that the sample is too
+    small for this number of blocks.
 
     Args:
         model: `cnn` or `cnn3d`.

@@ -77,7 +77,7 @@ def _npy_shape(archive: ZipFile, member: str) -> tuple[int, ...]:
     """Returns the shape that the header of an npy file (format version 1 to 3) states.
 
     Raises:
-        ValueError: The header is not that of an array of numbers, or its size is not the one that the archive states.
+        ValueError: The array does not consist of numbers, or its size is not the one that the archive states.
     """
     if archive.namelist().count(member) > 1:
         raise ValueError(f"{member} is in it twice")

@@ -18,10 +18,9 @@ LANES = 32
 
 
 class StackedActivation:
-    """Computes y = f(z) for z of shape (runs, features, batch), where the runs of each segment have an f of their own.
+    """Computes y = f(z) for z of shape (runs, features, batch), where f depends on the run.
 
-    A segment is a group of adjacent runs with the same activation. The layer computes the same in training and at
-    inference.
+    A segment is a group of adjacent runs with the same f. The layer computes the same in training and at inference.
 
     Args:
         parts: The segments of the stack.

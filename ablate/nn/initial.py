@@ -23,8 +23,8 @@ def weight_specs(
 ) -> list[Spec]:
     """Returns the declarations (`Spec`) of the weight and the bias of a linear layer or a convolution.
 
-    Each tensor has its own random stream, so that its initial values do not depend on which other tensors a network
-    has. All values of `init` use the same uniform random numbers, with different scales. The values of `init` are:
+    Each tensor has its own random stream, so that its initial values do not depend on the other tensors of the
+    network. All values of `init` use the same uniform random numbers, with different scales. The values of `init` are:
 
     - torch: weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of torch.nn.
     - kaiming: weights from U(-b, b) with b = sqrt(2) * sqrt(3 / fan_in), and biases of 0. The factor sqrt(2) is the

@@ -25,9 +25,8 @@ class Multiply(Protocol):
 def multiplication(precision: Precision) -> Multiply:
     """Returns the function that computes batched matrix products in the given precision.
 
-    With bf16, both operands and the result are rounded to bfloat16, which has 8 bits of significand, and sums are
-    accumulated in float32. fp32 and tf32 use the same function, because a setting of the process determines whether a
-    GPU rounds operands to TF32.
+    With `bf16`, both operands and the result are rounded to bfloat16, and sums are accumulated in float32. `fp32` and
+    `tf32` use the same function, because a setting of the process determines whether a GPU rounds operands to TF32.
     """
     return _rounded if precision == "bf16" else _exact
 
@@ -98,8 +97,8 @@ class StackedLinear:
     Attributes:
         is_fused: Whether `backward` updates the weight. If so, the argument of `backward` must already be multiplied by
             minus the learning rate of plain SGD, and the matrix product that computes the gradient of the weight adds
-            it directly to the weight. A training step thus passes over the weight, the largest tensor of a run, twice
-            instead of five times.
+            its result directly to the weight. A training step thus passes over the weight, the largest tensor of a run,
+            twice instead of five times.
     """
 
     def __init__(

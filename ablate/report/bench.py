@@ -139,9 +139,9 @@ def _cheapest_first(costs: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def _spread_columns(heading: str, spreads: Sequence[Spread], written: Unit | float) -> tuple[Column, ...]:
-    """Returns a table column, in a tuple, that shows the median and the range of each spread.
+    """Returns a tuple of one table column, which shows the median and the range of each spread.
 
-    `written` is a unit, or only the scale factor of one; the number of decimals is then chosen to suit the medians.
+    `written` is a unit, or only a scale factor. For a scale factor, the function chooses the number of decimals.
     """
     unit = written if isinstance(written, Unit) else unit_for((spread.median for spread in spreads), written)
     medians = [unit.text(spread.median) for spread in spreads]

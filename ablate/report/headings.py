@@ -11,7 +11,7 @@ from ablate.report.numbers import MILLISECONDS, NATS, PERCENT, STEPS, Unit
 
 @dataclass(frozen=True)
 class Heading:
-    """The texts by which reports name a metric.
+    """The texts and the unit with which reports show a metric.
 
     `short` is a column heading of at most two lines, `words` is the name of the metric in a sentence, and `unit` is the
     format of its values.

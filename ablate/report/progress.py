@@ -75,7 +75,7 @@ class Progress:
     def stack_finished(self, label: str, statuses: Mapping[str, int], seconds: float) -> None:
         """Adds a finished stack of runs to the progress.
 
-        `label` names the stack, `statuses` has its number of runs by status, and `seconds` is its duration.
+        `label` names the stack, `statuses` maps each status to a number of runs, and `seconds` is the duration.
         """
         self._statuses.update(statuses)
         failures = _failures(statuses)

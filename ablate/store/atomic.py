@@ -40,7 +40,7 @@ else:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Opens a regular file for reading. Anything else, such as a pipe, raises OSError, without a wait for content."""
+    """Opens a regular file for reading. Raises OSError for anything else, such as a pipe, instead of waiting."""
     descriptor = os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):

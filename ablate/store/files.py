@@ -92,7 +92,7 @@ def metadata_of(schema: pa.Schema) -> dict[str, str]:
 
 
 def _digest(metadata: Mapping[str, str], columns: list[str]) -> str:
-    """Returns a checksum of the metadata and names of columns, which the checksums of Parquet pages do not cover."""
+    """Returns a checksum of metadata and column names, which the checksums of Parquet pages do not cover."""
     return blake2b(json.dumps([metadata, columns], sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

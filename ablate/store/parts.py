@@ -23,7 +23,7 @@ NAME_PATTERN = r"part-[0-9a-f]{32}\.parquet"
 
 
 def part_name(run_ids: Iterable[str]) -> str:
-    """Returns the file name of a part, which stores the given runs together.
+    """Returns the file name of the part that stores the given runs.
 
     The file name does not depend on the order of the runs.
     """

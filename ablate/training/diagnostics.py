@@ -3,7 +3,7 @@
 The probe is the fixed batch of samples on which diagnostics are computed, the same for all runs. The probe consists of
 at most 128 of the training samples on which training scores are computed. The samples of the probe are evenly spaced,
 because a file may be sorted by class. Diagnostics come from a training step on the probe, without an update of the
-weights. In this step, batch norm uses the statistics of the probe, as it uses those of a batch in training. The step
+weights. In this step, batch norm uses the statistics of the probe, as it uses those of the batch in training. The step
 uses no dropout, so that the diagnostics depend on the network alone and not on a dropout mask.
 
 Diagnostics do not change any result. A copy of the network computes the step on the probe; the copy shares only the

@@ -29,7 +29,7 @@ QUANTITIES = {
 
 @drawing()
 def layers_figure(summary: Summary, layers: pd.DataFrame, factor: str, quantity: str) -> Figure | None:
-    """Returns a figure of a diagnostic quantity against the layers.
+    """Returns a figure with the layers on the horizontal axis and a diagnostic quantity on the vertical axis.
 
     The top row shows the first evaluation with this quantity, and the bottom row shows the last evaluation. Each line
     is one level of `factor`. Each column of panels is one level of a second factor, such as norm. All other factors
