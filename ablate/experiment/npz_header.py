@@ -25,7 +25,7 @@ UNREADABLE = (*_BAD_ZIP, *_BAD_HEADER)
 
 _NUMBERS = re.compile(r"[<>|=]?[buif]([0-9]{1,2})")
 _MOST_HEADER = 4096  # bytes
-# Arrays may unpack to this many times the size of the file, or to this many bytes.
+# The arrays may unpack to `_MOST_RATIO` times the size of the file or, if this is more, to `_MOST_UNPACKED` bytes.
 _MOST_RATIO, _MOST_UNPACKED = 100, 1 << 30
 
 

@@ -33,7 +33,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def from_toml(text: str) -> dict[str, Any]:
     """Returns the settings in a TOML text without checking them. Raises ValueError if the text is not TOML."""
-    # The time of the parser grows with the square of the number of dots in a key, and no key of an experiment has any.
+    # The time of the parser grows with the square of the number of dots in a key. Keys of an experiment have no dots.
     if text.count(".") - len(_DECIMAL.findall(text)) > _MOST_DOTS:
         raise ValueError(f"more than {_MOST_DOTS:,} dots that are not in numbers")
     try:

@@ -75,7 +75,7 @@ class StackedActivation:
         """
         applications = []
         for part, function in self.functions:
-            # A parametric function is always called for all its runs at once. Its kernels round all elements alike.
+            # A parametric function is called for all its runs at once, because its kernels round all elements alike.
             is_ragged = z[0].numel() % LANES != 0 and part.activation not in PARAMETRIC
             width = 1 if is_ragged else part.stop - part.start
             applications += [

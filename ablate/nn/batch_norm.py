@@ -47,8 +47,8 @@ class BatchNorm:
 class StackedBatchNorm(BatchNorm):
     """Computes y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (runs, features, batch).
 
-    In training, mean and var are the mean and the biased variance of the batch, and the layer updates running averages
-    of the mean and of the unbiased variance. At inference, mean and var are the running averages (Ioffe and Szegedy,
+    In training, mean and var (the biased variance) are those of the batch, and the layer updates running averages of
+    the mean and of the unbiased variance. At inference, mean and var are the running averages (Ioffe and Szegedy,
     2015). The layer computes the same as `torch.nn.BatchNorm1d`.
 
     Args:

@@ -1,9 +1,9 @@
 """Inverted dropout for a stack, in which each run has its own rate and runs with the same seed share random numbers.
 
-In training, a unit is kept if its random number from U(0, 1) is at least the dropout rate p, and kept units are scaled
-by 1 / (1 - p) (Srivastava et al., 2014, in the inverted form). At inference, dropout returns its input unchanged. The
-random numbers, called uniforms, depend only on the seed, the layer and the step. Therefore the units that a run with
-p = 0.2 drops are a subset of those that a run with p = 0.5 and the same seed drops.
+In training, a unit is kept if its random number from U(0, 1) is at least the dropout rate p. Kept units are scaled by
+1 / (1 - p) (Srivastava et al., 2014, in the inverted form). At inference, dropout returns its input unchanged. The
+random numbers, called uniforms, depend only on the seed, the layer and the step. Of two runs with the same seed, the
+run with p = 0.5 therefore drops all units that the run with p = 0.2 drops, and more.
 """
 
 from collections.abc import Sequence
@@ -54,11 +54,11 @@ def _int32(key: int) -> int:
 
 
 class _Views(NamedTuple):
-    y: Tensor  # view of the input to which the masks broadcast
+    y: Tensor  # the input, in a shape to which the masks broadcast
     out: Tensor
-    out_by_mask: Tensor  # view of `out` to which the masks broadcast
+    out_by_mask: Tensor  # view of `out` in the same shape
     flat_masks: Tensor  # (rates * seeds, features, batch)
-    mask: Tensor  # one mask for each run, or the masks that broadcast
+    mask: Tensor  # one mask for each run, or all masks, which then broadcast to the runs
 
 
 class StackedDropout(OnlyInTraining):

@@ -100,8 +100,8 @@ class PlainChannelDropout(PlainDropout):
 def plain_network(mlp: MLP, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
     """Returns the MLP of one run as a plain torch network, for inputs of shape (batch, features).
 
-    The parameters of the network have the same initial values as those of the run in a stack, and the same names as in
-    `StackParameters.member_state`, except that a space replaces the first dot of each name.
+    Its parameters have the same initial values as those of the run in a stack. Their names are those in
+    `StackParameters.member_state`, with a space instead of the first dot.
     """
     network = nn.Sequential(OrderedDict(_dense(mlp, member)))
     return _with_values(network, initial_values(mlp.specs("torch"), member, dtype), dtype)
@@ -110,8 +110,8 @@ def plain_network(mlp: MLP, member: Member, dtype: torch.dtype = torch.float32) 
 def plain_conv_network(net: ConvNet, member: Member, dtype: torch.dtype = torch.float32) -> nn.Sequential:
     """Returns the convolutional network of one run as a plain torch network, for inputs (batch, channels, *spatial).
 
-    The parameters of the network have the same initial values as those of the run in a stack, and the same names as in
-    `StackParameters.member_state`, except that a space replaces the first dot of each name.
+    Its parameters have the same initial values as those of the run in a stack. Their names are those in
+    `StackParameters.member_state`, with a space instead of the first dot.
     """
     axes = len(net.kernel)
     convolution, pool = {2: (nn.Conv2d, nn.MaxPool2d), 3: (nn.Conv3d, nn.MaxPool3d)}[axes]

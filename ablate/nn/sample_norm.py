@@ -27,8 +27,8 @@ class SampleNorm:
 
     Here std is sqrt(mean((z - mean)^2) + eps). If `centres` is false, the mean is not subtracted and there is no beta,
     as in RMS normalization. The layer views all tensors with four axes and takes means over some of these axes.
-    Depending on the arguments, the layer computes the same as `torch.nn.LayerNorm`, `GroupNorm` or `RMSNorm`, and it
-    computes the same in training and at inference.
+    In training and at inference alike, the layer computes the same as `torch.nn.LayerNorm`, `GroupNorm` or `RMSNorm`,
+    depending on its arguments.
 
     Args:
         owned: Tensors of the layer by name: weight (gamma) and, if `centres` is true, bias (beta).

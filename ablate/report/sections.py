@@ -14,7 +14,7 @@ from ablate.output.visible import visible
 from ablate.report.numbers import UNICODE, Symbols
 
 _GAP = 2  # number of blanks between columns
-_LEAST_TEXT_WIDTH = 20  # smallest width, in characters, for which text is indented
+_LEAST_TEXT_WIDTH = 20  # smallest width, in characters, of text that is indented
 # The box SIMPLE_HEAD of rich, which has a line only below the headings, in ASCII characters. rich's own replacement in
 # ASCII draws a frame around the whole table.
 _ASCII_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)

@@ -1,9 +1,9 @@
 """Colours, markers and dashes of lines.
 
 The lines can be told apart in black and white, and by colour-blind people. Each colour has a contrast of at least 3 to
-the background. Any two colours of a palette differ by at least 25 in CIE Lab, for normal vision and for simulated
-protanopia, deuteranopia and tritanopia (Machado et al., "A physiologically-based model for simulation of color vision
-deficiency", IEEE Transactions on Visualization and Computer Graphics 15:1291-1298, 2009).
+the background. Any two colours of a palette differ by at least 25 in CIE Lab, both for normal vision and for simulated
+protanopia, deuteranopia and tritanopia (Machado et al., IEEE Transactions on Visualization and Computer Graphics
+15:1291-1298, 2009).
 """
 
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ PREFIX, SUFFIX = ".", ".tmp"
 LOCK = ".lock"
 # The maximum length of a chain of links on Linux.
 _MAX_LINKS = 40
-# A pipe is opened at once, although nobody writes to it. Windows does not have this flag.
+# With this flag, opening a pipe does not wait for a process that writes to it. Windows does not have this flag.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _NOT_REGULAR = "it is a pipe, socket or device"
 

@@ -34,8 +34,8 @@ def read(
     """Returns all or some columns of a Parquet file, and verifies the checksum of each Parquet page.
 
     By default, the file must have exactly the columns of `schema`. If `needed` is given, only the `needed` columns are
-    required, and the file may lack any other column. `kind` is the kind of file that the metadata must state: the name
-    of the ablate command that writes such files, such as `baseline`, or an empty text for the files of `ablate run`.
+    required, and the file may lack any other column. The metadata must state that the file is of the given `kind`: the
+    name of the ablate command that writes such files, such as `baseline`, or an empty text for `ablate run`.
     Error messages end with `remedy`, which tells the user what to do if the file is damaged or the wrong file.
 
     Raises:

@@ -110,9 +110,9 @@ class ResultsFolder:
         folders and files are removed.
 
         Raises:
-            StoreError: The folder cannot be made or written, is being written by another command, was written by
-                another command since `statuses` was read, holds other data, or holds an `experiment.toml` but no
-                `runs`; or a file in `runs/` cannot be used (see the method `statuses`).
+            StoreError: The folder cannot be made or written, holds other data, or holds an `experiment.toml` but no
+                `runs`; another command is writing to it, or has written since `statuses` was read; or a file in `runs/`
+                cannot be used (see the method `statuses`).
         """
         lock, experiment = self.path / atomic.LOCK, self.path / EXPERIMENT_FILE
         with ExitStack() as held:

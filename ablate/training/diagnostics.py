@@ -36,9 +36,9 @@ Row = dict[tuple[str, str], Tensor]
 class Diagnostics:
     """Diagnostic quantities of every layer of a network at each evaluation.
 
-    For each hidden layer and each convolutional block, the following quantities are computed for each run over the
-    units of the layer and the samples of the probe (a fixed batch). In the definitions of the quantities, f is the
-    activation function and z is its input.
+    For each run, and for each of its hidden layers and convolutional blocks, the following quantities are computed over
+    the units of the layer and the samples of the probe (a fixed batch). In their definitions, f is the activation
+    function and z is its input.
 
     - activation_mean, activation_std: mean and standard deviation of f(z).
     - dead_share: share of units that pass on no gradient, because |f'(z)| < 1e-6 for every sample.

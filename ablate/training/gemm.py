@@ -51,9 +51,9 @@ def for_run(gemm: MatmulLibrary, run: Run, sample: tuple[int, ...], classes: int
     """Returns the library (MKL or oneDNN) for stacks with runs like the given run.
 
     Even if oneDNN is chosen, torch computes small batched matrix products with another library. The size of a batched
-    product grows with the number of runs in a stack, so a run trained alone could use another library than the same run
-    in a stack, and get different bits. The function therefore returns oneDNN only if every product of a single run is
-    large enough for oneDNN.
+    product grows with the number of runs in a stack. A run could therefore use different libraries alone and in a
+    stack, and get different bits. To prevent this, the function returns oneDNN only if every product of a single run
+    is large enough for oneDNN.
 
     Args:
         gemm: Library that the calibration has chosen.

@@ -19,9 +19,9 @@ aten = torch.ops.aten
 class ConvBatchNorm(BatchNorm):
     """Computes y = gamma * (z - mean) / sqrt(var + eps) + beta for z of shape (batch, *spatial, channels).
 
-    In training, mean and var are the mean and the biased variance over the batch and all positions, and the layer
-    updates running averages of the mean and of the unbiased variance. At inference, mean and var are the running
-    averages (Ioffe and Szegedy, 2015, section 3.2). The layer computes the same as `torch.nn.BatchNorm2d` and
+    In training, mean and var (the biased variance) are those over the batch and all positions, and the layer updates
+    running averages of the mean and of the unbiased variance. At inference, mean and var are the running averages
+    (Ioffe and Szegedy, 2015, section 3.2). The layer computes the same as `torch.nn.BatchNorm2d` and
     `torch.nn.BatchNorm3d`.
 
     If max pooling follows directly, batch norm is computed in two halves. The first half computes
