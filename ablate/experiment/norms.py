@@ -16,7 +16,7 @@ class NormInfo:
         about: Description of the normalization in one line, for a help text.
         makes_bias_redundant: Whether the normalization subtracts a mean per unit, which cancels the bias of the
             preceding layer.
-        min_units: Smallest legal number of units or channels of a layer; two if the statistics are those of a single
+        min_units: Smallest legal number of units or channels of a layer; two if means are taken over the units of a
             sample.
         seconds: Time per element of a hidden layer in one training step (forward and backward) on one core.
     """

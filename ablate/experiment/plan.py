@@ -203,7 +203,7 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
 
 
 def _cut_around(group: Sequence[Run], limit: int, begun: Sequence[Sequence[str]]) -> list[tuple[Run, ...]]:
-    """Splits a group into stacks like `cut`, except that each stack of `begun` whose runs are all given stays whole."""
+    """Splits a group into stacks like `cut`, but keeps each stack of `begun` if the group has all its runs."""
     if not begun:
         return cut(group, limit)
     rest, parts = {run.run_id: run for run in group}, []

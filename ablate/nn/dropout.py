@@ -3,7 +3,7 @@
 In training, a unit is kept if its random number from U(0, 1) is at least the dropout rate p. Kept units are scaled by
 1 / (1 - p) (Srivastava et al., 2014, in the inverted form). At inference, dropout returns its input unchanged. The
 random numbers, called uniforms, depend only on the seed, the layer and the step. Of two runs with the same seed, the
-run with p = 0.5 therefore drops all units that the run with p = 0.2 drops, and more.
+run with p = 0.5 therefore drops all units that the run with p = 0.2 drops.
 """
 
 from collections.abc import Sequence

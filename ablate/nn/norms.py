@@ -52,7 +52,7 @@ STACKED_NORMS: dict[str, NormKernel] = {
 def norm_specs(name: str, units: int, level: str) -> list[Spec]:
     """Returns the declarations of the parameters and running statistics of one normalization layer.
 
-    `level` is the level of the factor `norm`, such as `batch`; the level `off` has no tensors.
+    `level` is the level of the factor `norm`, such as `batch`. For the level `off`, the list is empty.
     """
     if level == OFF:
         return []

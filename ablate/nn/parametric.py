@@ -46,7 +46,7 @@ PARAMETRIC: dict[str, Parametric] = {"prelu": Parametric(0.25, prelu)}
 def slope_specs(prefix: str, layer: int) -> list[Spec]:
     """Returns the declarations of the parameters of all parametric activations in one layer.
 
-    Only the runs with a parametric activation own the parameter of this activation.
+    Only the runs with such an activation own its parameter.
     """
     return [
         constant_spec(f"{prefix}{name}.{layer}.weight", (1,), function.initial, activation=name)
@@ -66,7 +66,7 @@ def slopes(
 
 
 def before_training(name: str, dtype: torch.dtype) -> Activation:
-    """Returns the parametric activation with this name, whose parameter has its initial value."""
+    """Returns the parametric activation with this name and with the initial value of its parameter."""
     function = PARAMETRIC[name]
     value = torch.full((1,), function.initial, dtype=dtype)
     return function.make(Parameter(value, torch.empty_like(value)))

@@ -28,8 +28,8 @@ class Optimizer(Protocol):
     def negative_rate(self) -> Tensor | None:
         """Argument for `StackedNetwork.train_step`: minus the learning rate for plain SGD, otherwise None.
 
-        With a value, `train_step` multiplies all gradients by this value and updates the weights of linear layers
-        itself; `step` then updates only the other parameters.
+        If it is not None, `train_step` multiplies all gradients by it and itself updates the weights of linear layers.
+        The method `step` then updates only the other parameters.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Training of one stack from its first step to its last, with evaluations before the first and at scheduled steps."""
+"""Training of one stack, with evaluations before the first step and after scheduled steps."""
 
 import time
 from collections.abc import Callable, Generator

@@ -91,7 +91,7 @@ def block_layers(
     *,
     is_observed: bool,
 ) -> list[Layer]:
-    """Returns the layers of a block (convolution, norm, activation, dropout, max pooling) in computation order.
+    """Returns the layers of a block (convolution, norm, activation, dropout, max pooling) in the order of computation.
 
     Max pooling reduces the data to a quarter or an eighth, so it is computed as early as possible without changing the
     result. Max pooling commutes with dropout of whole channels, with a monotone activation, and with the second half of

@@ -131,7 +131,7 @@ class ConvBatchNorm(BatchNorm):
 class Folded(OnlyInTraining):
     """A layer that computes batch norm or one half of it in training, and returns its input unchanged at inference.
 
-    At inference, the convolution before this layer also computes the whole batch norm (argument `folded` of
+    At inference, the convolution before this layer also computes the whole batch norm (see the argument `folded` of
     `Convolution`).
     """
 
