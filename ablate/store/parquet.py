@@ -219,7 +219,7 @@ class ResultsFolder:
 
 
 def ensure_equal_data(path: Path, held: str, wanted: str, flag: str, advice: str) -> None:
-    """Checks that `held`, the attribute `Run.data` of stored runs, has the same settings as that of new runs, `wanted`.
+    """Checks that `held` states the same settings as `wanted`: the attributes `Run.data` of stored and of new runs.
 
     Raises:
         StoreError: The settings differ, or `held` is damaged. The message begins with `flag` and ends with `advice`.
