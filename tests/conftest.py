@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 
 # Before anything imports torch: tests train with the threads and modes that ablate trains with.
@@ -12,6 +13,13 @@ from hypothesis import settings  # noqa: E402
 # How long an example takes says something of the machine, nothing of the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+# Tests send signals to commands. Commands started under `nohup` or in the background of a script ignore some of them,
+# and pytest and its children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
+    if hasattr(signal, _name):
+        signal.signal(getattr(signal, _name), signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -150,7 +150,7 @@ class LocalExecutor:
         """Sends a worker the name of the library for matrix products (GEMM) to use.
 
         If no library is set yet, the first worker measures which library is the fastest, and all workers use that
-        library. A worker that dies meanwhile is replaced, until `starts` workers have died.
+        library. A worker that dies meanwhile is replaced, at most `starts - 1` times.
         """
         try:
             if self.gemm is None:

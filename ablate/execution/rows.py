@@ -98,9 +98,10 @@ def _layers(
 
 
 def _scores(curve: pd.DataFrame) -> dict[str, float]:
-    """Returns a run's scores at its last and at its best evaluation, its gaps and the area under its learning curve.
+    """Returns the summary of a run's learning curve: scores, gaps and area under the curve.
 
-    A gap is the difference between a training score and a validation score.
+    Scores are those of the last and of the best evaluation. A gap is the difference between a training score and a
+    validation score.
     """
     scores = {name: curve[name].to_numpy() for name in SCORES.names}
     gap_accuracy, gap_loss = gap_at(scores, -1)

@@ -194,12 +194,18 @@ def _gpu_limit(run: Run, sizes: Sizes, memory: int) -> int:
 
     The size is a power of two that depends on the network of `run` and not on the other runs of the plan.
     """
-    # The runs of a stack differ in activation and dropout. The values that take the most memory are assumed.
-    largest = run.with_settings(activation="gelu", dropout=(0.5,))
     limit = GPU_CONV_RUNS if run.channels else GPU_RUNS
-    while limit > 1 and limit * cost.run_bytes(largest, sizes) > GPU_SHARE * memory:
+    while limit > 1 and limit * gpu_run_bytes(run, sizes) > GPU_SHARE * memory:
         limit //= 2
     return limit
+
+
+def gpu_run_bytes(run: Run, sizes: Sizes) -> int:
+    """Returns the memory in bytes that a GPU needs for each run of a stack, given any run that could be in the stack.
+
+    The runs of a stack differ in activation and dropout. The values that take the most memory are assumed.
+    """
+    return cost.run_bytes(run.with_settings(activation="gelu", dropout=(0.5,)), sizes)
 
 
 def _cut_around(group: Sequence[Run], limit: int, begun: Sequence[Sequence[str]]) -> list[tuple[Run, ...]]:

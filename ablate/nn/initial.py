@@ -41,7 +41,7 @@ def weight_specs(
         has_bias: Whether the layer has a bias.
         is_standardized: Whether the inputs of the layer have a mean square of 1, like standardized samples and the
             outputs of a normalization.
-        is_fused: Value of `Spec.is_fused` in the declaration of the weight.
+        is_fused: Whether the layer can update its weight itself, see `Spec.is_fused`.
     """
     root = math.sqrt(math.prod(shape[1:]))
 

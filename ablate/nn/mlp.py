@@ -22,12 +22,12 @@ from ablate.nn.views import Cached
 
 
 class Built(NamedTuple):
-    """The layers of a stacked network, and references to the layers that diagnostics and dropout need.
+    """The layers of a network, and some of these layers once more, by the use that other code makes of them.
 
     Attributes:
         layers: All layers, in order.
-        blocks: Lists of blocks by name of the layer, such as `hidden.0` or `conv.0`. The list of a hidden layer holds
-            one `Block` for all runs. The list of a convolutional block holds one `Block` for each run.
+        blocks: Hidden layers and convolutional blocks by name, such as `hidden.0` or `conv.0`, for diagnostics. A
+            hidden layer is one `Block` for all runs; a convolutional block is one `Block` for each run.
         weights: Names of the weight tensors in `StackParameters`, by name of the layer: the names in `blocks`, and
             `output`.
         dropouts: Dropout layers, which need new random numbers at each step.

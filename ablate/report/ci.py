@@ -21,9 +21,9 @@ _CUT = "\n\nCut here: the summary would be larger than GitHub takes. `--json` an
 def to_junit(comparison: Comparison) -> bytes:
     """Returns a comparison as JUnit XML, with one test case for each variant and metric.
 
-    In JUnit's terms, a regression is a failure. A failed run, or a variant or metric that is missing in the candidate,
-    is an error. Unchanged and improved findings are passed test cases. All other findings, and regressions and errors
-    that cannot fail the gate, are skipped test cases.
+    In JUnit's terms, a regression that fails the gate is a failure. A failed run, or a variant or metric that is
+    missing in the candidate, is an error if it fails the gate. Unchanged and improved findings are passed test cases.
+    All other findings are skipped test cases.
     """
     elements = [_junit_element(finding) for finding in comparison.findings]
     attributes = {"name": marked("ablate gate", comparison.simulated), "time": "0"}

@@ -62,12 +62,12 @@ class Checkpointing:
     def restore(self, steps: Steps, record: Record, due: Sequence[int]) -> float:
         """Restores the state and returns the seconds that its training took; returns 0 if no checkpoint is usable.
 
-        A checkpoint is usable if it has this identity, exactly the tensors of this stack, and the same bits as `record`
-        for the evaluation of the untrained network.
+        A checkpoint is usable if its identity equals `self.identity`, if it holds exactly the tensors of this stack,
+        and if its scores of the untrained network equal those in `record` in all bits.
 
         Args:
             steps: Steps of the stack, none of which has been taken.
-            record: Record of the stack with the evaluation of the untrained network.
+            record: Record of the stack, which holds only the scores of the untrained network.
             due: Steps after which the stack is evaluated.
         """
         try:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from ablate.experiment.activations import ACTIVATIONS
+from ablate.nn.own_functions import resolve
 from tests.cuda.check import (
     __main__,
     bits,
@@ -163,13 +164,13 @@ def test_a_run_that_does_not_diverge_is_a_failure(report, monkeypatch):
 def test_torchs_activations_are_those_they_replace():
     z = torch.linspace(-4, 4, 64, dtype=torch.float64).view(1, 4, 16)
     plain = {
-        name: changes.activations.value_and_derivative(changes.activations.resolve(name), z)
+        name: changes.activations.value_and_derivative(resolve(name), z)
         for name in ACTIVATIONS
         if name != "prelu"
     }
     with changes.torch_activations():
         for name, expected in plain.items():
-            found = changes.activations.value_and_derivative(changes.activations.resolve(name), z)
+            found = changes.activations.value_and_derivative(resolve(name), z)
             torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 

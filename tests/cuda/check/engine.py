@@ -14,10 +14,9 @@ from torch import Tensor
 from ablate.data import dataset as datasets
 from ablate.data.dataset import Dataset
 from ablate.experiment.activations import ACTIVATIONS
-from ablate.experiment.cost import run_bytes
 from ablate.experiment.datasets import dataset_info
 from ablate.experiment.grid import Run, expand
-from ablate.experiment.plan import GPU_SHARE, Stack, make_plan, sizes_of
+from ablate.experiment.plan import GPU_SHARE, Stack, gpu_run_bytes, make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.nn import build as networks
 from ablate.training import steps
@@ -121,7 +120,7 @@ def stacks_for(
         dry_size: A power of two.
     """
     sizes = sizes_of(build(dict(settings)))
-    dry_memory = round(dry_size * run_bytes(runs[0], sizes) / GPU_SHARE)
+    dry_memory = round(dry_size * gpu_run_bytes(runs[0], sizes) / GPU_SHARE)
     return list(make_plan(runs, sizes, 1, GPU_MEMORY if device == "cuda" else dry_memory).stacks)
 
 
