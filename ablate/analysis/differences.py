@@ -169,10 +169,8 @@ def difference_table(
     family = max(int(is_other.sum()), 1)
     if is_chosen:
         family = family * (family + 1) // 2
-    p, t = (
-        np.where(is_other, [test(differences) for differences in scored], np.nan)
-        for test in (paired.sign_flip_p, paired.t_p)
-    )
+    p = np.where(is_other, paired.sign_flip_ps(scored), np.nan)
+    t = np.where(is_other, [paired.t_p(differences) for differences in scored], np.nan)
     p_holm, t_p_holm = (paired.holm(tests, family if is_chosen else None) for tests in (p, t))
     rows = []
     for index, (pair, differences) in enumerate(zip(pairs, scored, strict=True)):

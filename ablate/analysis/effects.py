@@ -10,8 +10,8 @@ two models. `anova_lm` of statsmodels gives the same results if no cell is missi
 columns of the missing cells as degrees of freedom.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import combinations, pairwise
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from scipy import special
 
 from ablate.analysis.arrays import Floats
 from ablate.analysis.balance import counted
+from ablate.analysis.least_squares import fitter
 from ablate.analysis.metrics import METRICS
 from ablate.analysis.paired import holm
 from ablate.analysis.variants import varied_factors
@@ -30,9 +31,6 @@ Term = tuple[str, ...]
 
 # A sum of squares counts as 0 if it is below this share of the total sum of squares.
 _ROUNDING = 1e-12
-# An eigenvalue of the cross products of indicator columns counts as 0 if it is below this share of the largest one.
-# Some eigenvalues are 0 because some of these columns are linearly dependent.
-_DEPENDENT = 1e-10
 
 
 def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataFrame:
@@ -54,42 +52,14 @@ def effects(runs: pd.DataFrame, metric: str, factors: Sequence[str]) -> pd.DataF
         terms.append((SEED,))
     y = known[column].to_numpy(np.float64)
     y = y - y.mean()
-    fit = _fitter(y, {term: _indicators(known, term) for term in terms})
+    fit = fitter(
+        y, {term: np.asarray(known.groupby(list(term), sort=False).ngroup(), np.int64) for term in terms}
+    )
     rows = []
     for term in terms:
         others = [other for other in terms if not set(term) <= set(other)]
         rows.append(fit(others) - fit([*others, term]))
     return _table(terms, np.array([*rows, fit(terms)]), float(y @ y))
-
-
-def _indicators(runs: pd.DataFrame, term: Term) -> Floats:
-    """Returns the indicator columns of a term, one per combination of levels that occurs in the runs.
-
-    Shape: (runs, cells).
-    """
-    cells = runs.groupby(list(term), sort=False).ngroup().to_numpy()
-    return np.asarray(np.eye(cells.max() + 1)[cells], dtype=np.float64)
-
-
-def _fitter(y: Floats, blocks: dict[Term, Floats]) -> Callable[[Sequence[Term]], Floats]:
-    """Returns a function that fits the linear model with the given terms.
-
-    The returned function gives the residual sum of squares and the residual degrees of freedom of the model. `y` has
-    mean 0 and shape (runs,). `blocks` holds the indicator columns of each term; their cross products are computed once.
-    """
-    design = np.hstack([np.ones((len(y), 1)), *blocks.values()])
-    products, moments, total = design.T @ design, design.T @ y, float(y @ y)
-    starts = np.cumsum([1, *(block.shape[1] for block in blocks.values())]).tolist()
-    columns_of = {term: range(*ends) for term, ends in zip(blocks, pairwise(starts), strict=True)}
-
-    def fit(terms: Sequence[Term]) -> Floats:
-        columns = [0, *(column for term in terms for column in columns_of[term])]
-        values, vectors = np.linalg.eigh(products[np.ix_(columns, columns)])
-        kept = values > _DEPENDENT * values[-1]
-        explained = (vectors[:, kept].T @ moments[columns]) ** 2 / values[kept]
-        return np.array([total - float(explained.sum()), len(y) - kept.sum()])
-
-    return fit
 
 
 def _table(terms: list[Term], rows: Floats, total: float) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 from ablate.analysis.arrays import Floats
 from ablate.analysis.balance import balanced_for
 from ablate.analysis.metrics import METRICS
-from ablate.analysis.paired import mean_interval, mean_over_seeds, sign_flip_p, student_half_width
+from ablate.analysis.paired import mean_interval, mean_over_seeds, sign_flip_ps, student_half_width
 from ablate.analysis.variants import levels_of
 
 
@@ -88,15 +88,26 @@ def contrasts(table: Cells, row_base: str, column_base: str) -> pd.DataFrame:
     row, column = table.row_levels.index(row_base), table.column_levels.index(column_base)
     y = table.values
     differences = y - y[:, [row], :] - y[:, :, [column]] + y[:, [row], [column]][:, :, None]
-    rows = []
-    for i, j in np.ndindex(y.shape[1:]):
-        if i == row or j == column:
-            continue
-        known = differences[:, i, j][~np.isnan(differences[:, i, j])]
-        figures = [float(figure) for figure in (mean_over_seeds(known), *mean_interval(known))]
-        rows.append((table.row_levels[i], table.column_levels[j], len(known), *figures, sign_flip_p(known)))
+    indices = [(i, j) for i, j in np.ndindex(y.shape[1:]) if i != row and j != column]
+    known = [differences[:, i, j][~np.isnan(differences[:, i, j])] for i, j in indices]
+    rows = [
+        (
+            table.row_levels[i],
+            table.column_levels[j],
+            len(some),
+            float(mean_over_seeds(some)),
+            *_ends(some),
+            p,
+        )
+        for (i, j), some, p in zip(indices, known, sign_flip_ps(known).tolist(), strict=True)
+    ]
     names = (table.rows, table.columns, "seeds", "interaction", "low", "high", "p")
     return pd.DataFrame(rows, columns=list(names))
+
+
+def _ends(values: Floats) -> tuple[float, float]:
+    low, high = mean_interval(values)
+    return float(low), float(high)
 
 
 def moderation(table: Cells, base: str) -> tuple[Moderation, ...]:

@@ -1,6 +1,6 @@
 """Statistics of the differences between two variants, paired by seed."""
 
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ DRAWN_PATTERNS = 19_999
 
 # Sums count as equal if they differ by at most this share of the largest possible sum.
 _ROUNDING = 1e-10
+_BLOCK_ELEMENTS = (
+    1 << 20
+)  # elements of the random sign patterns, and of their sums, that are in memory at once
 
 
 def mean_over_seeds(values: Floats) -> Floats:
@@ -63,15 +66,20 @@ def sign_flip_p(differences: Floats) -> float:
     Applications in Genetics and Molecular Biology 9(1), 2010). `differences` has the shape (pairs,) and holds no NaN.
     If `differences` is empty, p is NaN.
     """
-    if not len(differences):
-        return float("nan")
-    least = abs(differences.sum()) - _ROUNDING * np.abs(differences).sum()
-    if least <= 0:
-        return 1.0
-    if len(differences) <= EXACT_SEEDS:
-        return float(2 * _sums_of_at_least(least, differences) / 2 ** len(differences))
-    sums = _drawn_signs(len(differences)) @ differences
-    return float((1 + np.sum(np.abs(sums) >= least)) / (1 + DRAWN_PATTERNS))
+    return float(sign_flip_ps([differences])[0])
+
+
+def sign_flip_ps(samples: Sequence[Floats]) -> Floats:
+    """Returns p of the sign-flip test (`sign_flip_p`) of each sample of differences, shape (samples,).
+
+    Random sign patterns are drawn once for all samples of the same size.
+    """
+    p = np.array([_counted_p(differences) for differences in samples], np.float64)
+    sizes = np.array([len(differences) for differences in samples], np.int64)
+    for size in np.unique(sizes[np.isnan(p) & (sizes > 0)]):
+        chosen = np.flatnonzero(np.isnan(p) & (sizes == size))
+        p[chosen] = _drawn_p(np.array([samples[index] for index in chosen.tolist()]))
+    return p
 
 
 def smallest_p(pairs: int | NDArray[np.int64]) -> Floats:
@@ -114,6 +122,34 @@ def improvement(differences: Floats) -> float:
     return float((1 + np.sign(differences).mean()) / 2) if len(differences) else float("nan")
 
 
+def _least(differences: Floats) -> Floats:
+    """Returns the smallest distance of a signed sum from zero that counts as at least the observed distance.
+
+    `differences` has the shape (..., pairs).
+    """
+    return np.asarray(abs(differences.sum(axis=-1)) - _ROUNDING * np.abs(differences).sum(axis=-1))
+
+
+def _counted_p(differences: Floats) -> float:
+    """Returns p of the sign-flip test, or NaN if random sign patterns are needed or there are no differences."""
+    if not len(differences):
+        return float("nan")
+    least = float(_least(differences))
+    if least <= 0:
+        return 1.0
+    if len(differences) > EXACT_SEEDS:
+        return float("nan")
+    return float(2 * _sums_of_at_least(least, differences) / 2 ** len(differences))
+
+
+def _drawn_p(differences: Floats) -> Floats:
+    """Returns p from random sign patterns for differences of shape (samples, pairs)."""
+    least, reached = _least(differences), np.ones(len(differences))
+    for signs in _drawn_signs(differences.shape[1], _BLOCK_ELEMENTS // max(differences.shape)):
+        reached += np.sum(np.abs(signs @ differences.T) >= least, axis=0)
+    return reached / (1 + DRAWN_PATTERNS)
+
+
 def _sums_of_at_least(least: float, numbers: Floats) -> int:
     """Returns the number of sign patterns for which the signed sum of the numbers is at least `least`.
 
@@ -132,8 +168,14 @@ def _signed_sums(numbers: Floats) -> Floats:
     return sums
 
 
-@lru_cache(maxsize=2)
-def _drawn_signs(count: int) -> NDArray[np.float32]:
+def _drawn_signs(count: int, rows: int) -> Iterator[Floats]:
+    """Yields `DRAWN_PATTERNS` random sign patterns in blocks of about `rows` patterns, shape (patterns, count).
+
+    The patterns do not depend on `rows`.
+    """
     generator = np.random.default_rng(derive(0, "bootstrap", "sign-flip", count))
-    signs = generator.integers(0, 2, (DRAWN_PATTERNS, count), dtype=np.int8)
-    return (2 * signs - 1).astype(np.float32)
+    # The generator draws four numbers of 8 bits at once and drops those that are left at the end of a call.
+    rows = max(rows // 4 * 4, 4)
+    for start in range(0, DRAWN_PATTERNS, rows):
+        shape = min(rows, DRAWN_PATTERNS - start), count
+        yield np.asarray(2 * generator.integers(0, 2, shape, dtype=np.int8) - 1, np.float64)

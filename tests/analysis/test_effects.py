@@ -6,6 +6,7 @@ import pytest
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from ablate.analysis import least_squares
 from ablate.analysis.effects import effects
 
 FACTORS = ("activation", "norm", "dropout")
@@ -129,3 +130,20 @@ def test_of_factors_that_do_nothing_one_grid_in_twenty_shows_one():
         frame["val_accuracy"] = generator.normal(0, 1, len(frame))
         shown += (effects(frame, "val_accuracy", FACTORS)["p_holm"] <= 0.05).any()
     assert 1 <= shown <= 11
+
+
+@pytest.mark.parametrize("missing", [0, 30, 60])
+def test_a_term_with_very_many_cells_is_absorbed_without_changing_the_table(monkeypatch, missing):
+    frame = grid().sample(frac=1, random_state=3).reset_index(drop=True)
+    frame.loc[:missing, "finished"] = False
+    frame = frame[~((frame["activation"] == "tanh") & (frame["norm"] == "batch"))]
+    whole = effects(frame, "val_accuracy", FACTORS)
+    monkeypatch.setattr(least_squares, "_BLOCK_ELEMENTS", 100)
+    for fewest in (4, 10):  # the largest term is activation:dropout, or is seed without dropout
+        monkeypatch.setattr(least_squares, "_MANY_CELLS", fewest)
+        pd.testing.assert_frame_equal(effects(frame, "val_accuracy", FACTORS), whole, rtol=1e-8)
+    one = frame[frame["dropout"] == "0"]
+    monkeypatch.setattr(least_squares, "_MANY_CELLS", 4)
+    absorbed = effects(one, "val_accuracy", FACTORS)
+    monkeypatch.setattr(least_squares, "_MANY_CELLS", 100)
+    pd.testing.assert_frame_equal(absorbed, effects(one, "val_accuracy", FACTORS), rtol=1e-8)
