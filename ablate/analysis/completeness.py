@@ -24,12 +24,9 @@ def incompleteness(settings: Mapping[str, Any], runs: pd.DataFrame) -> str:
     if experiment is None or experiment.size > MOST_RUNS:
         return ""
     columns = [factor for factor in FACTORS if not (factor == TUNED and experiment.tune)]
-    stored = set(zip(*(runs[column] for column in (*columns, "seed")), strict=True))
-    missing = sum(
-        (*levels, seed) not in stored
-        for levels in _variants(experiment, columns)
-        for seed in experiment.seeds
-    )
+    stored = {levels: set(seeds.tolist()) for levels, seeds in runs.groupby(columns, sort=False)["seed"]}
+    seeds = set(experiment.seeds)
+    missing = sum(len(seeds - stored.get(levels, set())) for levels in _variants(experiment, columns))
     if not missing:
         return ""
     shard = experiment.shard

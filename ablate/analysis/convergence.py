@@ -36,24 +36,24 @@ class Target(Amount):
         return self.size * reference_best if self.relative else self.size
 
 
-def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> float:
-    """Returns the number of steps after which a run first reaches the target.
+def steps_to_target(steps: Steps, val_accuracy: Floats, target: float) -> Floats:
+    """Returns the number of steps after which each run first reaches the target, shape (...).
 
     The result is NaN if the run never reaches the target, and 0 if the untrained network already reaches it. The
-    accuracy is interpolated linearly between evaluations. `steps` and `val_accuracy` have the shape (evaluations,).
+    accuracy is interpolated linearly between evaluations. `steps` and `val_accuracy` have the shape (..., evaluations).
     `steps` ascends. Evaluations whose accuracy is NaN are skipped.
     """
-    known = ~np.isnan(val_accuracy)
-    steps, val_accuracy = steps[known], val_accuracy[known]
+    known = np.where(np.isnan(val_accuracy), -1, np.arange(val_accuracy.shape[-1]))
+    latest = np.maximum.accumulate(known, axis=-1)  # the index of the latest evaluation that is not skipped
     reached = val_accuracy >= target
-    if not reached.any():
-        return float("nan")
-    after = int(reached.argmax())
-    if after == 0:
-        return float(steps[0])
-    before = after - 1
-    share = (target - val_accuracy[before]) / (val_accuracy[after] - val_accuracy[before])
-    return float(steps[before] + share * (steps[after] - steps[before]))
+    after = reached.argmax(axis=-1)[..., None]
+    before = np.where(after > 0, np.take_along_axis(latest, np.maximum(after - 1, 0), -1), -1)
+    before = np.where(before < 0, after, before)
+    step, accuracy = np.take_along_axis(steps, before, -1), np.take_along_axis(val_accuracy, before, -1)
+    rise = np.take_along_axis(val_accuracy, after, -1) - accuracy
+    share = np.divide(target - accuracy, rise, out=np.zeros_like(rise), where=before != after)
+    crossing = step + share * (np.take_along_axis(steps, after, -1) - step)
+    return np.where(reached.any(axis=-1), crossing[..., 0], np.nan)
 
 
 def restricted(times: Floats, horizons: Floats) -> Floats:

@@ -1,15 +1,19 @@
 """The gap between training and validation scores. A positive accuracy gap or loss gap means overfitting."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 from scipy import special
 
 from ablate.analysis.arrays import Floats, Steps
 
-# A loss counts as rising if its `rising_p` is at most `RISING_P`. A p this small needs at least six evaluations after
-# the lowest loss.
+Value = TypeVar("Value", float, Floats)
+
+# A loss counts as rising if its `rising_p` is at most `RISING_P`. A p this small needs at least `_FEWEST` evaluations
+# after the lowest loss.
 RISING_P = 0.01
+_FEWEST = 6
 
 
 def gap_at(scores: Mapping[str, Floats], evaluation: int) -> tuple[float, float]:
@@ -19,36 +23,43 @@ def gap_at(scores: Mapping[str, Floats], evaluation: int) -> tuple[float, float]
     validation loss minus the training loss, in nats. `scores` holds the columns `store.schema.SCORES` of one run, each
     of shape (evaluations,).
     """
-    values = {name: float(column[evaluation]) for name, column in scores.items()}
+    return _gaps({name: float(column[evaluation]) for name, column in scores.items()})
+
+
+def best_gap(scores: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+    """Returns the accuracy gap and the loss gap at the first evaluation with the highest validation accuracy.
+
+    `scores` holds the columns `store.schema.SCORES` of runs, each of shape (..., evaluations). Each gap has the shape
+    (...). The gaps of a run are NaN if no validation accuracy is known.
+    """
+    known = ~np.isnan(scores["val_accuracy"])
+    best = np.where(known, scores["val_accuracy"], -np.inf).argmax(axis=-1)[..., None]
+    gaps = _gaps({name: np.take_along_axis(column, best, -1)[..., 0] for name, column in scores.items()})
+    accuracy, loss = (np.where(known.any(axis=-1), gap, np.nan) for gap in gaps)
+    return accuracy, loss
+
+
+def _gaps(values: Mapping[str, Value]) -> tuple[Value, Value]:
     return values["train_accuracy"] - values["val_accuracy"], values["val_loss"] - values["train_loss"]
 
 
-def best_gap(scores: Mapping[str, Floats]) -> tuple[float, float]:
-    """Returns the accuracy gap and the loss gap at the first evaluation with the highest validation accuracy.
-
-    Both are NaN if no validation accuracy is known.
-    """
-    accuracy = scores["val_accuracy"]
-    if np.isnan(accuracy).all():
-        return float("nan"), float("nan")
-    return gap_at(scores, int(np.nanargmax(accuracy)))
-
-
-def overfit_step(steps: Steps, val_loss: Floats) -> float:
-    """Returns the step of the lowest validation loss if the loss rises after this step, else NaN.
+def overfit_step(steps: Steps, val_loss: Floats) -> Floats:
+    """Returns the step of the lowest validation loss of each run if the loss rises after this step, else NaN.
 
     The loss counts as rising if a one-sided Mann-Kendall trend test (Mann, "Nonparametric tests against trend",
     Econometrica 13:245-259, 1945) of the losses after the first minimum has a p of at most `RISING_P`, which noise
     alone gives in one of a hundred runs. The result is NaN if the loss still falls at the end, stays level or falls
-    again. `steps` and `val_loss` have the shape (evaluations,). `steps` ascends. Evaluations whose loss is NaN are
-    skipped.
+    again. `steps` and `val_loss` have the shape (..., evaluations), and the result has the shape (...). `steps`
+    ascends. Evaluations whose loss is NaN are skipped.
     """
     known = ~np.isnan(val_loss)
-    steps, val_loss = steps[known], val_loss[known]
-    if not len(val_loss):
-        return float("nan")
-    lowest = int(val_loss.argmin())
-    return float(steps[lowest]) if rising_p(val_loss[lowest + 1 :]) <= RISING_P else float("nan")
+    lowest = np.where(known, val_loss, np.inf).argmin(axis=-1)
+    later = known & (np.arange(val_loss.shape[-1]) > lowest[..., None])
+    result = np.full(lowest.shape, np.nan)
+    for run in map(tuple, np.argwhere(later.sum(axis=-1) >= _FEWEST)):
+        if rising_p(val_loss[run][later[run]]) <= RISING_P:
+            result[run] = steps[run][lowest[run]]
+    return result
 
 
 def rising_p(values: Floats) -> float:

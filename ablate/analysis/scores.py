@@ -1,7 +1,5 @@
 """Scores computed from a run's learning curve: steps to target, gap at the best evaluation, onset of overfitting."""
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -18,6 +16,9 @@ def reference_best(runs: pd.DataFrame, reference: str) -> float:
     return float(finished["best_val_accuracy"].mean())
 
 
+_SCORES = ("steps_to_target", "best_gap_accuracy", "best_gap_loss", "overfit_step")
+
+
 def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFrame:
     """Returns the runs in unchanged order, with scores computed from their learning curves as new columns.
 
@@ -32,46 +33,36 @@ def scored(runs: pd.DataFrame, curves: pd.DataFrame, target: float) -> pd.DataFr
     `comparable_steps` are NaN.
     """
     finished = runs["status"] == FINISHED
-    by_run = {run_id: _from_curve(curve, target) for run_id, curve in _by_run(curves)}
-    unknown = _from_curve(dict.fromkeys(_COLUMNS, np.empty(0)), target)
-    rows = [
-        by_run.get(run_id, unknown) if is_finished else unknown
-        for run_id, is_finished in zip(runs["run_id"], finished, strict=True)
-    ]
-    scores = pd.DataFrame(rows, index=runs.index)
-    times, horizons = scores.pop("steps_to_target").to_numpy(), runs["steps"].to_numpy(np.float64)
+    names, scores = _of_curves(curves, target)
+    # Index -1 of a run without a curve is the row of NaN after all others.
+    row = np.where(finished, names.get_indexer(pd.Index(runs["run_id"])), -1)
+    values = {name: np.append(column, np.nan)[row] for name, column in scores.items()}
+    times, horizons = values.pop("steps_to_target"), runs["steps"].to_numpy(np.float64)
     steps = np.full(len(runs), np.nan) if np.isnan(target) else restricted(times, horizons)
     return runs.assign(
         finished=finished,
         steps_to_target=times,
         restricted_steps=steps,
         comparable_steps=np.minimum(steps, horizons.min()),
-        **scores,
+        **values,
     )
 
 
-_COLUMNS = ("step", *SCORES.names)
+def _of_curves(curves: pd.DataFrame, target: float) -> tuple[pd.Index, dict[str, Floats]]:
+    """Returns the ids of the runs with a learning curve, and the scores of these runs by name of the column.
 
-
-def _from_curve(curve: Mapping[str, Floats], target: float) -> dict[str, float]:
-    """Returns the scores of one run, by name of the column. All scores of an empty curve are NaN."""
-    gap_accuracy, gap_loss = best_gap(curve)
-    return {
-        "steps_to_target": steps_to_target(curve["step"], curve["val_accuracy"], target),
-        "best_gap_accuracy": gap_accuracy,
-        "best_gap_loss": gap_loss,
-        "overfit_step": overfit_step(curve["step"], curve["val_loss"]),
-    }
-
-
-def _by_run(curves: pd.DataFrame) -> Iterator[tuple[str, dict[str, Floats]]]:
-    """Yields the id of each run, and the columns of its learning curve sorted by step.
-
-    The columns are arrays of shape (evaluations,).
+    All runs with the same number of evaluations are scored at once.
     """
-    ordered = curves.sort_values(["run_id", "step"])
-    ids = ordered["run_id"].to_numpy()
-    starts = np.flatnonzero(ids[1:] != ids[:-1]) + 1
-    columns = {name: np.split(ordered[name].to_numpy(np.float64), starts) for name in _COLUMNS}
-    for index, start in enumerate((0, *starts) if len(ids) else ()):
-        yield str(ids[start]), {name: parts[index] for name, parts in columns.items()}
+    run, names = pd.factorize(curves["run_id"])
+    order, lengths = np.lexsort((curves["step"], run)), np.bincount(run, minlength=len(names))
+    starts = np.cumsum(lengths) - lengths
+    scores = {name: np.full(len(names), np.nan) for name in _SCORES}
+    for length in np.unique(lengths):
+        chosen = np.flatnonzero(lengths == length)
+        rows = order[starts[chosen, None] + np.arange(length)]
+        curve = {name: curves[name].to_numpy(np.float64)[rows] for name in ("step", *SCORES.names)}
+        step = curve.pop("step")
+        found = (steps_to_target(step, curve["val_accuracy"], target), *best_gap(curve))
+        for name, column in zip(_SCORES, (*found, overfit_step(step, curve["val_loss"])), strict=True):
+            scores[name][chosen] = column
+    return names, scores

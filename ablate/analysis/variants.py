@@ -5,8 +5,10 @@ vary further factors. For example, a name that was stored while all runs had the
 the learning rate.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ablate.errors import SpecError, StoreError, did_you_mean
@@ -46,9 +48,13 @@ def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.Data
         StoreError: Two runs have the same variant and seed.
     """
     factors = factors or naming_factors(runs)
-    result = runs.assign(**{factor: [label(value) for value in runs[factor].tolist()] for factor in FACTORS})
-    rows = list(zip(*(result[factor] for factor in FACTORS), strict=True))
-    result["variant"] = [name_of(dict(zip(FACTORS, row, strict=True)), factors) for row in rows]
+    of_runs = runs.groupby(list(FACTORS), sort=False, dropna=False).ngroup().to_numpy()
+    rows = [tuple(map(label, row)) for row in _distinct(runs)]
+    names = [name_of(dict(zip(FACTORS, row, strict=True)), factors) for row in rows]
+    texts = dict(zip(FACTORS, zip(*rows, strict=True), strict=True)) | {"variant": names}
+    result = runs.assign(
+        **{column: pd.Series(values).array.take(of_runs) for column, values in texts.items()}
+    )
     repeated = result[result.duplicated(["variant", "seed"])]
     if len(repeated):
         variant, seed = repeated.iloc[0][["variant", "seed"]]
@@ -56,11 +62,16 @@ def named(runs: pd.DataFrame, factors: tuple[str, ...] | None = None) -> pd.Data
             f"RESULTS: two runs are {variant!r} with seed {seed}; they differ in a setting that all runs of an "
             "experiment share, as --split-seed; store each of them in a folder of its own with -o/--output"
         )
-    keys = [
-        ([level_key(*pair) for pair in zip(FACTORS, row, strict=True)], seed)
-        for row, seed in zip(rows, result["seed"].tolist(), strict=True)
-    ]
-    return result.iloc[sorted(range(len(rows)), key=keys.__getitem__)].reset_index(drop=True)
+    keys = [tuple(map(level_key, FACTORS, row)) for row in rows]
+    ranks = {key: rank for rank, key in enumerate(sorted(set(keys)))}
+    order = np.lexsort((result["seed"], np.array([ranks[key] for key in keys])[of_runs]))
+    return result.iloc[order].reset_index(drop=True)
+
+
+def _distinct(runs: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Returns the different combinations of levels of all factors, in the order in which they first occur."""
+    levels = runs[list(FACTORS)].drop_duplicates()
+    return zip(*(levels[factor].tolist() for factor in FACTORS), strict=True)
 
 
 def level_key(factor: str, level: str) -> tuple[float | str, ...]:
