@@ -9,6 +9,7 @@ import typer
 from ablate.analysis.completeness import incompleteness
 from ablate.analysis.convergence import DEFAULT_TARGET, Target
 from ablate.analysis.gate.sides import absolute_target, score
+from ablate.cli.shared.places import output_path
 from ablate.cli.shared.stderr import say
 from ablate.cli.shared.summary import Results, TargetText
 from ablate.errors import NothingToShow, SpecError
@@ -21,7 +22,13 @@ def baseline(
     results: Results,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="FILE", help="file to write, as results/baseline.parquet"),
+        typer.Option(
+            "-o",
+            "--output",
+            parser=output_path,
+            metavar="FILE",
+            help="file to write, as results/baseline.parquet",
+        ),
     ],
     target: TargetText = DEFAULT_TARGET,
 ) -> None:

@@ -10,6 +10,7 @@ from ablate.cli.shared.grid import runs_of
 from ablate.cli.shared.groups import option, takes_groups
 from ablate.cli.shared.options import experiment_group
 from ablate.cli.shared.output import AsJson
+from ablate.cli.shared.places import output_path
 from ablate.cli.shared.running import Machine
 from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow, SpecError
@@ -52,6 +53,7 @@ class Measuring:
         None,
         "-o",
         "--output",
+        parser=output_path,
         metavar="RESULTS",
         help="with --per-variant: results folder to store the costs in, for seconds to target in its report",
     )

@@ -8,6 +8,7 @@ import pandas as pd
 import typer
 
 from ablate.analysis.completeness import incompleteness
+from ablate.cli.shared.places import output_path, results_path
 from ablate.cli.shared.stderr import say
 from ablate.errors import NothingToShow
 from ablate.experiment.levels import spans
@@ -15,6 +16,7 @@ from ablate.report.numbers import counted, plural
 from ablate.report.simulated import marked
 from ablate.store.merge import Merge, prepare_merge
 from ablate.store.parquet import ResultsFolder
+from ablate.store.remote import with_addresses
 from ablate.store.status import FINISHED
 
 NOT_ALL_FINISHED = 3
@@ -28,12 +30,20 @@ EPILOG = (
 def merge(
     results: Annotated[
         list[Path],
-        typer.Argument(metavar="RESULTS...", help="results folders of one experiment, as of its shards"),
+        typer.Argument(
+            parser=results_path,
+            metavar="RESULTS...",
+            help="results folders of one experiment, as of its shards",
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="FOLDER", help="folder to add them to; it can be one of RESULTS"
+            "-o",
+            "--output",
+            parser=output_path,
+            metavar="FOLDER",
+            help="folder to add them to; it can be one of RESULTS",
         ),
     ],
 ) -> None:
@@ -55,7 +65,7 @@ def _report(merged: Merge) -> int:
         runs = pd.DataFrame()
     twice = f", of which {merged.shared:,} were stored more than once and are equal" if merged.shared else ""
     text = f"{merged.target}: {counted(len(runs), 'run')} of {counted(len(merged.sources), 'folder')}{twice}"
-    print(marked(text, not runs.empty and bool(runs["simulated"].any())))
+    print(marked(with_addresses(text), not runs.empty and bool(runs["simulated"].any())))
     for key, values in merged.differing_metadata().items():
         say(f"note: computed with different {key}: {' | '.join(values)}")
     if missing := merged.shards.missing:

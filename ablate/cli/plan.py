@@ -9,6 +9,7 @@ from ablate.cli.shared.running import Running
 from ablate.experiment.limits import SUMMARY
 from ablate.report.numbers import counted
 from ablate.report.plan import plan_text
+from ablate.store.remote import with_addresses
 
 EPILOG = SUMMARY
 
@@ -44,4 +45,5 @@ def _tuned(grid: Grid, running: Running) -> Grid:
 
 def _show(grid: Grid, running: Running) -> None:
     plan = running.plan(grid, running.again)
-    print(plan_text(grid.experiment, grid.runs, grid.statuses, plan, running.workers, grid.path))
+    text = plan_text(grid.experiment, grid.runs, grid.statuses, plan, running.workers, grid.path)
+    print(with_addresses(text))

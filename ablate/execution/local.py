@@ -72,7 +72,7 @@ class LocalExecutor:
 
     def use(self, arrays: Arrays) -> None:
         """Saves the dataset for the workers; each worker memory-maps the files when its first stack arrives."""
-        with holding(arrays.nbytes):
+        with holding(f"the data of {arrays.nbytes / 2**20:,.0f} MiB"):
             arrays.save(self.folder)
 
     def run(

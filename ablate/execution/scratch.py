@@ -44,9 +44,9 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 @contextmanager
-def holding(size: int) -> Iterator[None]:
-    """Turns an `OSError` of the `with` block, which writes `size` bytes of files, into an error that names TMPDIR."""
-    with _explained(f"hold a copy of the data of {size / 2**20:,.0f} MiB"):
+def holding(content: str) -> Iterator[None]:
+    """Turns an `OSError` of the `with` block, which writes a copy of `content`, into an error that names TMPDIR."""
+    with _explained(f"hold a copy of {content}"):
         yield
 
 

@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import IO, Any, BinaryIO
 
 from ablate.errors import StoreError
+from ablate.store.remote import only_remote_writer, repeat_delete, repeat_put
 
 # When pyarrow, polars or duckdb read a folder of Parquet files, they ignore files whose names begin with a dot.
 PREFIX, SUFFIX = ".", ".tmp"
@@ -97,6 +98,7 @@ def replace_files(contents: Mapping[Path, Any]) -> None:
         for path in contents:
             os.replace(temporary[path], path)
             sync(path.parent)
+            repeat_put(path, contents[path])
     finally:
         for leftover in temporary.values():
             quietly(leftover.unlink)
@@ -109,12 +111,13 @@ def remove_file(path: Path) -> None:
     """
     path.unlink(missing_ok=True)
     sync(path.parent)
+    repeat_delete(path)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Deletes the temporary files that a killed process left in a folder."""
     for leftover in folder.glob(f"{PREFIX}*{SUFFIX}"):
-        leftover.unlink()
+        remove_file(leftover)
 
 
 @contextmanager
@@ -138,7 +141,8 @@ def only_writer(folder: Path) -> Iterator[None]:
             raise StoreError(
                 f"-o/--output: another command is writing {str(folder)!r}; wait for it or choose another folder"
             ) from None
-        yield
+        with only_remote_writer(folder):
+            yield
 
 
 @contextmanager

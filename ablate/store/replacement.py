@@ -10,12 +10,14 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ablate.errors import StoreError
 from ablate.store import atomic
 from ablate.store.parts import NAME_PATTERN
+from ablate.store.remote import repeat_delete, repeat_rename
 from ablate.store.schema import TABLES
 
 _FILE = ".replacement"
@@ -73,7 +75,7 @@ def replace_parts(folder: Path, old: Collection[str], new: Mapping[str, Mapping[
         atomic.replace_files({folder / _FILE: json.dumps({"old": sorted(old), "new": sorted(new)}).encode()})
     except BaseException:
         for path in () if (folder / _FILE).exists() else staged:
-            atomic.quietly(path.unlink)
+            atomic.quietly(partial(atomic.remove_file, path))
         raise
     finish(folder)
 
@@ -88,8 +90,11 @@ def finish(folder: Path) -> None:
         # A new file without a temporary name has its final name already. An old file may have had this name before.
         for name in replacement.old - (replacement.new - waiting):
             (folder / table / name).unlink(missing_ok=True)
+            repeat_delete(folder / table / name)
         for name in waiting:
-            os.replace(_staged(folder, table, name), folder / table / name)
+            staged, final = _staged(folder, table, name), folder / table / name
+            os.replace(staged, final)
+            repeat_rename(staged, final)
         atomic.sync(folder / table)
     atomic.remove_file(folder / _FILE)
 

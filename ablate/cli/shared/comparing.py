@@ -12,13 +12,19 @@ from ablate.analysis.gate.sides import Side, absolute_target, score, with_step_c
 from ablate.analysis.gate.verdict import Comparison
 from ablate.analysis.metrics import GATE_METRICS, Metric
 from ablate.cli.shared.groups import option
+from ablate.cli.shared.places import output_path, results_path
 from ablate.errors import SpecError
 from ablate.store.baseline import Stored, read_results
 
 _DEFAULT_MARGINS = ", ".join(f"{name}={metric.gate_margin}" for name, metric in GATE_METRICS.items())
 
-BASELINE = typer.Argument(metavar="BASELINE", help="results folder or baseline file, the old one")
-CANDIDATE = typer.Argument(metavar="CANDIDATE", help="results folder or baseline file, the new one")
+# `ablate gate --missing-baseline create` writes the baseline.
+BASELINE = typer.Argument(
+    parser=output_path, metavar="BASELINE", help="results folder or baseline file, the old one"
+)
+CANDIDATE = typer.Argument(
+    parser=results_path, metavar="CANDIDATE", help="results folder or baseline file, the new one"
+)
 
 
 @dataclass(frozen=True)

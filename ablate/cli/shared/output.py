@@ -1,5 +1,6 @@
 """Printing tables and writing files, for several commands."""
 
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,9 @@ from ablate.report.console import console
 from ablate.report.numbers import symbols_for
 from ablate.report.sections import Section, print_section
 from ablate.store.atomic import reason, write_file
+
+# What `Path` makes of an address, as `s3://bucket/page.html`.
+_REMOTE = re.compile(r"\w[\w+.-]+:/")
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document instead of tables")]
 
@@ -30,8 +34,12 @@ def write(
     If writing fails, an existing file stays as it was. The content is dropped if the file is a pipe that nobody reads.
 
     Raises:
-        StoreError: The file cannot be written.
+        StoreError: The file cannot be written, or is at a remote address.
     """
+    if _REMOTE.match(str(path)):
+        raise StoreError(
+            f"{option}: {str(path)!r} is no local path, and only results can be on a remote store"
+        )
     sys.stdout.flush()  # what was printed before stands before the content, if the file is /dev/stdout
     data = content.encode(errors="replace") if isinstance(content, str) else content
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ablate.cli.shared.grid import Grid, open_grid
 from ablate.cli.shared.groups import option
+from ablate.cli.shared.places import output_path
 from ablate.cli.shared.stderr import say
 from ablate.errors import SpecError, not_one_of
 from ablate.execution.devices import Device, Hardware, hardware_here
@@ -141,7 +142,13 @@ class Running(Training):
     """Options that say how a grid is trained and where its results are stored."""
 
     output: Path | None = option(
-        None, "-o", "--output", envvar="ABLATE_OUTPUT", help="results folder [default: results/DATASET]"
+        None,
+        "-o",
+        "--output",
+        parser=output_path,
+        metavar="FOLDER",
+        envvar="ABLATE_OUTPUT",
+        help="results folder, or its address as s3://BUCKET/NAME [default: results/DATASET]",
     )
     force: bool = option(False, help="train stored runs again, replacing them")
     retry_failed: bool = option(

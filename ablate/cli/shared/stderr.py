@@ -2,7 +2,9 @@
 
 import sys
 
+from ablate.store.remote import with_addresses
+
 
 def say(text: str) -> None:
     """Prints a line of text to stderr immediately."""
-    print(text, file=sys.stderr, flush=True)
+    print(with_addresses(text), file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ from ablate.analysis.seconds import costs_by_variant
 from ablate.analysis.summary import Summary, summarize
 from ablate.analysis.variants import named
 from ablate.cli.shared.groups import option
+from ablate.cli.shared.places import results_path
 from ablate.cli.shared.stderr import say
 from ablate.report.console import console
 from ablate.report.terminal import print_report
@@ -22,7 +23,10 @@ from ablate.store.experiment_file import read_experiment, settings_in
 from ablate.store.parquet import ResultsFolder
 from ablate.store.step_costs import read_step_costs
 
-Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="results folder, as `ablate run` writes it")]
+Results = Annotated[
+    Path,
+    typer.Argument(parser=results_path, metavar="RESULTS", help="results folder, as `ablate run` writes it"),
+]
 TargetText = Annotated[
     str,
     typer.Option(

@@ -62,3 +62,12 @@ def test_a_pipe_is_written_through_and_one_that_nobody_reads_any_more_is_no_erro
     assert pipe.is_fifo()
     write(Path(os.devnull), "one", "--html", append=True)
     assert Path(os.devnull).is_char_device()
+
+
+def test_a_file_at_a_remote_address_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        StoreError, match=r"--html: 's3:/bucket/x' is no local path, and only results can be on a "
+    ):
+        write(Path("s3://bucket/x"), "page", "--html", make_folder=True)
+    assert not list(tmp_path.iterdir())
