@@ -32,7 +32,7 @@ def _run(scene, arguments):
 
 
 def test_kills_at_random_moments_lose_nothing_and_leave_nothing(tmp_path):
-    assert campaign("fast", 6, 0, tmp_path).total() == 6
+    assert campaign("fast", 20, 0, tmp_path).total() == 20
 
 
 def test_no_process_outlives_a_killed_command_and_the_next_one_deletes_its_data(scene):
@@ -40,9 +40,10 @@ def test_no_process_outlives_a_killed_command_and_the_next_one_deletes_its_data(
     deadline = time.monotonic() + 120
     while not list(scene.temporary.glob("*/*/train_probe.npy")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    while len(scene.processes()) < 4 and time.monotonic() < deadline:
+    # The command, its resource tracker, its fork server and a worker; for moments there are more.
+    while len(seen := scene.processes()) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(scene.processes()) == 4  # the command, its resource tracker, its fork server and a worker
+    assert len(seen) >= 4
     process.kill()
     process.communicate()
     scene.log.touch()
