@@ -21,6 +21,7 @@ ALPHA = 0.05
 STRICT_ALPHA = 0.01
 
 MOST_SEEDS = 1000
+_FEW_MORE = 50
 
 
 class Standing(StrEnum):
@@ -112,15 +113,27 @@ def more_seeds(evidence: Evidence) -> int | None:
     have = evidence.seeds
     if have < 2:
         return None
-    seeds, half_width, least_p = (column[have - 1 :] for column in _prospects())
+    seeds, half_width, least_p = _prospects()
+    first = have - 1  # the index of the smallest number of seeds that is larger than the present one
+    # Most verdicts need few further seeds, so the many larger numbers of seeds are tried only if these are not enough.
+    for part in (slice(first, first + _FEW_MORE), slice(first + _FEW_MORE, None)):
+        enough = np.flatnonzero(_gives_verdict(evidence, seeds[part], half_width[part], least_p[part]))
+        if len(enough):
+            return int(seeds[part][enough[0]]) - have
+    return None
+
+
+def _gives_verdict(
+    evidence: Evidence, seeds: NDArray[np.int64], half_width: Floats, least_p: Floats
+) -> NDArray[np.bool_]:
+    """Returns whether each number of seeds would give a verdict. The arguments are described at `_prospects`."""
     error = evidence.sd / np.sqrt(seeds)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * special.stdtr(seeds - 1, -np.abs(evidence.mean) / error) * evidence.family
     exact = least_p * evidence.family <= ALPHA
     significant = (p <= np.where(exact, ALPHA, STRICT_ALPHA)) & (exact | (error > 0))
     tied = np.abs(evidence.mean) + half_width * error <= evidence.margin
-    enough = np.flatnonzero(significant | tied & (evidence.unmatched == 0))
-    return int(seeds[enough[0]]) - have if len(enough) else None
+    return np.asarray(significant | tied & (evidence.unmatched == 0))
 
 
 @lru_cache(maxsize=1)

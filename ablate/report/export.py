@@ -28,7 +28,7 @@ def to_json(summary: Summary, findings: Mapping[str, Findings]) -> str:
 
     Unknown values are null, for example the steps to target of a run that missed the target.
     """
-    variants = {metric: about.variants for metric, about in findings.items()}
+    variants = {metric: _by_name(about.variants) for metric, about in findings.items()}
     compared = {name: {"margin": str(about.margin), "best": about.winner} for name, about in findings.items()}
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -74,16 +74,18 @@ def to_csv(summary: Summary, findings: Mapping[str, Findings]) -> str:
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
-def _differences(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _by_name(differences: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Returns the rows of a table of differences by the name of the variant or level."""
+    key = differences.columns[0]
+    return {row.pop(key): row for row in _rows(differences)}
+
+
+def _differences(name: str, tables: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Any]:
     """Returns the differences between one variant or level and its reference, by metric.
 
     The value of a metric without a comparison is None.
     """
-    differences = {}
-    for metric, table in tables.items():
-        key, *columns = table.columns
-        differences[metric] = next(iter(_rows(table.loc[table[key] == name, columns])), None)
-    return differences
+    return {metric: rows.get(name) for metric, rows in tables.items()}
 
 
 def _effects(findings: Findings) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def _effects(findings: Findings) -> dict[str, Any]:
 def _level(level: LevelSummary, findings: Mapping[str, Findings]) -> dict[str, Any]:
     counts = {name: getattr(level, name) for name in ("backgrounds", "compared", "scored")}
     factor = level.factor
-    tables = {metric: about.levels[factor] for metric, about in findings.items()}
+    tables = {metric: _by_name(about.levels[factor]) for metric, about in findings.items()}
     rows = [
         {"level": row[factor]} | _figures(row) | {"differences": _differences(row[factor], tables)}
         for row in _rows(level.table)
