@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -13,6 +14,7 @@ from ablate.analysis.paired import (
     improvement,
     mean_interval,
     sign_flip_p,
+    sign_flip_ps,
     smallest_p,
     student_half_width,
     t_p,
@@ -117,3 +119,11 @@ def test_holm_within_a_larger_family_is_that_of_the_family_with_the_other_tests_
     whole = holm(np.array([0.001, 0.04, 0.01, *[1.0] * 7]))
     assert holm(p, 10)[:3] == pytest.approx(whole[:3])
     assert np.isnan(holm(p, 10)[3])
+
+
+def test_the_memory_of_sign_patterns_does_not_grow_with_the_seeds():
+    tracemalloc.start()
+    sign_flip_ps(np.random.default_rng(0).normal(0, 1, (3, 2000)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 << 20  # all patterns at once would take 300 MB
