@@ -1,6 +1,12 @@
 import os
 import signal
 import sys
+from pathlib import Path
+
+# Processes that tests start import modules of `tests` too, in any working directory.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 # Before anything imports torch: tests train with the threads and modes that ablate trains with.
 from ablate.training.backend import set_environment

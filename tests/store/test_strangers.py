@@ -53,7 +53,9 @@ def test_few_of_many_damaged_files_are_refused_or_read_as_they_were() -> None:
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
 @pytest.mark.parametrize("name", [f"runs/{ONE}", f"curves/{ONE}", ".replacement", ".lock"])
-def test_what_is_no_file_is_refused_and_not_waited_for(folder: ResultsFolder, kind: str, name: str) -> None:
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    folder: ResultsFolder, kind: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = folder.path / name
     path.unlink(missing_ok=True)
     if kind == "pipe":
@@ -61,7 +63,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(folder: ResultsFolder, ki
     elif kind == "folder":
         path.mkdir()
     else:
-        os.chdir(path.parent)
+        monkeypatch.chdir(path.parent)  # an absolute path can be too long for a socket
         with socket.socket(socket.AF_UNIX) as made:
             made.bind(path.name)
     with pytest.raises(StoreError, match="results'" if name == ".lock" else path.name), folder.writing(""):
