@@ -52,7 +52,7 @@ def training_context() -> ForkServerContext | SpawnContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ablate.execution.preload"])
     # The folder for the server's socket. By default it is a new folder, which would stay after a SIGKILL.
-    multiprocessing.current_process()._config["tempdir"] = str(scratch_folder())  # type: ignore[attr-defined]
+    multiprocessing.current_process()._config["tempdir"] = str(scratch_folder())  # type: ignore[attr-defined]  # private
     return context
 
 

@@ -103,7 +103,7 @@ def in_training(
         return (yield from training(stack, dataset, checkpointing or None))
     except FunctionError as error:
         return Failed(str(error), error.activation)
-    except Exception as error:
+    except Exception as error:  # torch and Python raise several types of error if memory is lacking
         if not is_out_of_memory(error):
             raise
         memory = "the CPU" if device == "cpu" else "the GPU"
@@ -142,7 +142,7 @@ def check_own_function(name: str) -> str | None:
         resolve(name)
     except FunctionError as error:
         return str(error)
-    except Exception as error:
+    except Exception as error:  # torch and Python raise several types of error if memory is lacking
         if not is_out_of_memory(error):
             raise
         return f"--activation: {name!r} runs out of memory on a tensor of 48 numbers"

@@ -139,7 +139,10 @@ class S3:
 
 
 class Arrow:
-    """Objects on a store that pyarrow reaches and that writes an object completely or not at all."""
+    """The objects of a remote store, accessed through pyarrow.
+
+    The store must write an object completely or not at all.
+    """
 
     def __init__(self, address: str) -> None:
         from pyarrow.fs import FileSystem

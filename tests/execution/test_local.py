@@ -22,20 +22,12 @@ from ablate.experiment.grid import expand
 from ablate.experiment.plan import Stack, make_plan, sizes_of
 from ablate.experiment.spec import build
 from ablate.training.result import StackResult
+from tests.execution.outcomes import curves_of
 from tests.store.full_disk import files_of_at_most
 
 EXPERIMENT = build(
     {"activation": "relu,mish,sigmoid,gelu", "dropout": "0,0.5", "seeds": 3, "epochs": 2, "optimizer": "adam"}
 )
-
-
-def _curves(outcomes):
-    found = {}
-    for stack, result in outcomes:
-        assert isinstance(result, StackResult)
-        for place, run in enumerate(stack.runs):
-            found[run.run_id] = np.stack([curve[:, place] for curve in result.curves.values()])
-    return found
 
 
 def _train(runs, jobs):
@@ -44,7 +36,7 @@ def _train(runs, jobs):
     steps = []
     with LocalExecutor(jobs) as executor:
         executor.use(prepare(EXPERIMENT))
-        curves = _curves(train_stacks(executor, plan.stacks, steps.append))
+        curves = curves_of(train_stacks(executor, plan.stacks, steps.append))
     assert sum(steps) == plan.run_steps
     return curves
 
@@ -81,7 +73,7 @@ def test_a_fork_server_and_a_worker_that_are_killed_are_replaced_and_change_no_b
             if victim := next(victims, None):
                 os.kill(victim, signal.SIGKILL)
 
-        found = _curves(train_stacks(executor, plan.stacks, on_run_steps))
+        found = curves_of(train_stacks(executor, plan.stacks, on_run_steps))
         processes = [worker.process.pid for worker in executor.workers.values()]
     assert sum(steps) == plan.run_steps
     assert found.keys() == trained.keys()
@@ -113,7 +105,7 @@ def test_a_killed_worker_costs_its_stack_alone_and_is_replaced(trained):
     for stack in others:
         assert isinstance(outcomes[stack], StackResult)
     np.testing.assert_array_equal(
-        _curves([(others[0], outcomes[others[0]])])[others[0].runs[0].run_id],
+        curves_of([(others[0], outcomes[others[0]])])[others[0].runs[0].run_id],
         trained[others[0].runs[0].run_id],
     )
 
@@ -162,7 +154,7 @@ def test_a_stack_too_large_for_its_memory_is_trained_in_halves(trained):
     assert [len(stack.runs) for stack, _ in outcomes] == [2, 1, 2]
     for (stack, result), part in zip(outcomes, (runs[:2], runs[2:3], runs[3:]), strict=True):
         assert [run.seed for run in stack.runs] == [run.seed for run in part]
-        found = _curves([(replace(stack, runs=tuple(part)), result)])
+        found = curves_of([(replace(stack, runs=tuple(part)), result)])
         for run in part:
             np.testing.assert_allclose(found[run.run_id], trained[run.run_id], rtol=1e-4)
 
@@ -188,7 +180,7 @@ def test_workers_with_little_memory_train_smaller_stacks_and_only_runs_that_are_
     (large,) = expand(build(settings | {"hidden": "8000/8000", "seeds": 1}))
     with LocalExecutor(1) as executor:
         executor.use(prepare(EXPERIMENT))
-        undisturbed = _curves(train_stacks(executor, [Stack(few, 1)], lambda steps: None))
+        undisturbed = curves_of(train_stacks(executor, [Stack(few, 1)], lambda steps: None))
         (worker,) = executor.workers.values()
         status = Path(f"/proc/{worker.process.pid}/status").read_text()
         limit = int(re.search(r"VmSize:\s+(\d+)", status)[1]) * 1024 + (150 << 20)
@@ -202,7 +194,7 @@ def test_workers_with_little_memory_train_smaller_stacks_and_only_runs_that_are_
     assert "does not fit into the memory of the CPU" in reasons[large]
     sizes = [len(stack.runs) for stack, _ in outcomes if large not in stack.runs]
     assert (max(sizes) < 8, sum(sizes)) == (True, 8)
-    found = _curves((stack, result) for stack, result in outcomes if large not in stack.runs)
+    found = curves_of((stack, result) for stack, result in outcomes if large not in stack.runs)
     np.testing.assert_array_equal(found[few[0].run_id], undisturbed[few[0].run_id])
 
 

@@ -33,8 +33,8 @@ from ablate.experiment.spec import build
 from ablate.store.parquet import ResultsFolder
 from ablate.store.provenance import cpu_model
 from ablate.training import gemm
-from ablate.training.result import StackResult
 from ablate.training.train import train_stack
+from tests.execution.outcomes import curves_of
 from tests.execution.raylets import raylets
 
 ROOT = Path(__file__).parents[2]
@@ -45,15 +45,6 @@ EXPERIMENT = build({"activation": "relu,mish", "dropout": "0,0.5", "seeds": 2, "
 def cluster():
     with raylets(head_cpus=0) as running:  # the second node trains everything
         yield running
-
-
-def curves(outcomes):
-    found = {}
-    for stack, result in outcomes:
-        assert isinstance(result, StackResult)
-        for place, run in enumerate(stack.runs):
-            found[run.run_id] = np.stack([curve[:, place] for curve in result.curves.values()])
-    return found
 
 
 def test_a_grid_has_the_bits_of_this_machine_though_a_node_dies_in_training(cluster):
@@ -75,9 +66,9 @@ def test_a_grid_has_the_bits_of_this_machine_though_a_node_dies_in_training(clus
     assert sum(steps) == plan.run_steps
     gemm.use("mkl")
     digits = load(EXPERIMENT)
-    wanted = curves((stack, train_stack(stack, digits)) for stack in plan.stacks)
+    wanted = curves_of((stack, train_stack(stack, digits)) for stack in plan.stacks)
     assert sorted(stack.label for stack, _ in outcomes) == sorted(stack.label for stack in plan.stacks)
-    found = curves(outcomes)
+    found = curves_of(outcomes)
     for run_id, values in wanted.items():
         np.testing.assert_array_equal(found[run_id], values)
 
